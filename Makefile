@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+# carrack: build, check, demo, bench, fuzz, lint, install. `make help` lists the targets.
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec/carrack
+SYSTEMDDIR ?= /etc/systemd/system
+DESTDIR    ?=
+CC         ?= cc
+MODE       ?= release
+# MODE=release (default), san (ASan and UBSan), clang (compile with clang, for its warnings)
+V          ?= 0
+Q           = $(if $(filter 1,$(V)),,@)
+
+VERSION := 0.1.0
+B       := build/$(MODE)
+
+PKGS := yaml-0.1 libcurl jansson libsodium libnl-3.0 libnl-route-3.0 libarchive libnftables \
+        libevent libevent_openssl openssl sqlite3 ldns libisal libzstd zlib libseccomp
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+        -Wold-style-definition -Wimplicit-fallthrough -Wundef -Wvla -Wpointer-arith \
+        -Wwrite-strings -Wredundant-decls -Wnested-externs -Werror=override-init -Werror
+HARDEN := -fno-common -fvisibility=hidden -fstack-protector-strong -fstack-clash-protection
+CFLAGS_release := -O2 -g $(HARDEN) -fcf-protection -D_FORTIFY_SOURCE=2
+CFLAGS_san     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS_clang   := -O1 -g $(HARDEN)
+CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+                  -fno-sanitize-recover=all -DCARRACK_FUZZ=1
+LDFLAGS_release := -Wl,-z,relro,-z,now
+LDFLAGS_san     := -fsanitize=address,undefined
+LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined
+ifneq ($(filter clang fuzz,$(MODE)),)
+CC := clang
+endif
+CFLAGS ?=
+ALL_CFLAGS := -std=gnu11 -I. -D_GNU_SOURCE -DCARRACK_VERSION='"$(VERSION)"' $(WARN) $(CFLAGS_$(MODE)) \
+              $(PKG_CFLAGS) $(CFLAGS)
+LIBS := -Wl,--as-needed $(PKG_LIBS) -lm -lpthread
+
+# One static library for each room; the order is that of who may use whom (users first).
+ROOMS := cli lab agent agent/core agent/image agent/runtime overlay controller controller/api \
+         controller/core controller/store controller/sched manifests base
+SHIM_SRC := agent/runtime/shim.c
+MAIN_SRC := cli/main.c
+room_src = $(filter-out $(SHIM_SRC) $(MAIN_SRC),$(wildcard $(1)/*.c))
+SRCS := $(foreach r,$(ROOMS),$(call room_src,$(r)))
+OBJS := $(SRCS:%.c=$(B)/%.o)
+
+.PHONY: all
+all: $(B)/carrack $(B)/carrack-shim
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# lib_rule(room): build/MODE/lib/ROOM.a of the room's sources
+define lib_rule
+$(B)/lib/$(subst /,-,$(1)).a: $(patsubst %.c,$(B)/%.o,$(call room_src,$(1)))
+	@mkdir -p $$(@D)
+	@echo "  AR    $$@"
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call lib_rule,$(r))))
+lib = $(B)/lib/$(subst /,-,$(1)).a
+ALL_LIBS := $(foreach r,$(ROOMS),$(call lib,$(r)))
+
+$(B)/carrack: $(B)/cli/main.o $(ALL_LIBS)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS_$(MODE)) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS)
+
+$(B)/carrack-shim: $(SHIM_SRC)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) -std=gnu11 -I. -D_GNU_SOURCE $(WARN) -Os $(HARDEN) -static -Wl,-z,norelro -s -MMD -MP -MF $@.d -o $@ $<
+
+# Unit tests: tests/unit/ROOM_name.c (ROOM with '-' for '/') is linked with its room and those below it.
+below_base            := base
+below_manifests       := manifests base
+below_overlay         := overlay base
+below_controller-sched := controller/sched manifests base
+below_controller-store := controller/store base
+below_controller-core := controller/core controller/sched manifests base
+below_controller-api  := controller/api controller/core controller/store controller/sched manifests base
+below_agent-image     := agent/image manifests base
+below_agent-runtime   := agent/runtime manifests base
+below_agent-core      := agent/core agent/image agent/runtime overlay manifests base
+below_cli             := cli lab agent agent/core agent/image agent/runtime overlay controller controller/api controller/core controller/store controller/sched manifests base
+below_lab             := lab base
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT     := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
+test_room = $(firstword $(subst _, ,$(notdir $(1))))
+define unit_rule
+$(B)/tests/unit/$(1): tests/unit/$(1).c $(foreach r,$(below_$(call test_room,$(1))),$(call lib,$(r)))
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(LDFLAGS_$(MODE)) -MMD -MP -MF $$@.d -o $$@ $$< \
+		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(LIBS) -lcmocka
+endef
+$(foreach t,$(UNIT_SRC:tests/unit/%.c=%),$(eval $(call unit_rule,$(t))))
+
+$(B)/tests/sim/sim: $(wildcard tests/sim/*.c) $(foreach r,$(below_controller-core),$(call lib,$(r)))
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS_$(MODE)) -o $@ $(filter %.c,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+
+# Fuzz targets: tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput; MODE=fuzz only.
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ     := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/tests/fuzz/%)
+$(B)/tests/fuzz/%: tests/fuzz/%.c $(ALL_LIBS)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(LDFLAGS_$(MODE)) -o $@ $< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS)
+
+.PHONY: unit unit-bins sim-bin fuzz-bins
+unit-bins: $(UNIT)
+sim-bin: $(B)/tests/sim/sim
+fuzz-bins: $(FUZZ)
+
+-include $(OBJS:.o=.d) $(B)/cli/main.d $(B)/carrack-shim.d $(UNIT:=.d)
+
+.PHONY: format
+format:
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: clean
+clean:
+	rm -rf build

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Errors that a person will read. A fallible function returns 0 or a negative errno; where the
+ * reason may reach a user it also takes `struct err *err` as its last argument. On failure it
+ * leaves one plain sentence there (lower case, no full stop, the object in quotes, what to do);
+ * on success err is untouched. err may be NULL: the text is then dropped.
+ */
+#pragma once
+#include <stdarg.h>
+
+#define ERR_TEXT_MAX 1024 /* bytes, NUL included; longer texts end in "..." */
+
+struct err {
+	int code; /* negative errno, 0 when unset */
+	char text[ERR_TEXT_MAX];
+};
+
+/* Sets the text and returns code (negative errno), so that a failure is one line. */
+int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* err_set with ": strerror(-code)" appended. */
+int err_sys(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Prefixes the text already there with "outer: "; returns err->code (or code when err is NULL). */
+int err_wrap(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The text, or "unknown error"; borrowed from err. */
+const char *err_text(const struct err *err);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Placement: a pure function from a task's needs and the nodes' states to a node, or to the reason
+ * why there is none. Filters (ready, platform, constraints, resources, host ports, max per node),
+ * then the node with the fewest tasks of this service, then the fewest tasks, then most free memory,
+ * then a tie broken by seed.
+ */
+#pragma once
+#include "manifests/spec.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sched_filter {
+	FILTER_READY,
+	FILTER_PLATFORM,
+	FILTER_CONSTRAINT,
+	FILTER_RESOURCES,
+	FILTER_PORT,
+	FILTER_MAX_PER_NODE,
+	FILTER_MAX,
+};
+
+struct sched_node {
+	const char *id, *name, *address, *os, *arch;
+	bool ready;
+	const struct kvlist *labels;
+	double cpus, cpus_used; /* reservations */
+	int64_t memory, memory_used;
+	size_t n_tasks;         /* live tasks of all services */
+	size_t n_service_tasks; /* live tasks of the service being placed; set by the caller */
+	const struct spec_port *const *ports; /* host-mode ports in use */
+	size_t n_ports;
+};
+
+struct sched_result {
+	long node; /* index, or -1 */
+	size_t refused
+		[FILTER_MAX]; /* nodes that each filter refused (the first to refuse counts) */
+	char why[512]; /* "no node fits: 2 lack memory (512 MiB asked), 1 is down" when node is -1 */
+};
+
+void sched_place(const struct spec_service *s, const struct sched_node *nodes, size_t n,
+		 uint64_t seed, struct sched_result *ret);
+/* Does this node run the service's task, were it ready (global services)? */
+bool sched_eligible(const struct spec_service *s, const struct sched_node *node);
+/* "node.labels.disk == ssd", "node.hostname!=a", node.id, node.platform.os/arch; false: malformed. */
+bool sched_constraint_valid(const char *text);

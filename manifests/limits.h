@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Named limits of every list that a user can grow. */
+#pragma once
+
+#define LIMIT_YAML_DEPTH       100
+#define LIMIT_YAML_NODES       2000000 /* after alias expansion */
+#define LIMIT_YAML_ALIASES     10000
+#define LIMIT_STACK_SERVICES   20000
+#define LIMIT_STACK_NETWORKS   1000
+#define LIMIT_STACK_VOLUMES    10000
+#define LIMIT_SERVICE_REPLICAS 100000
+#define LIMIT_SERVICE_PORTS    10000
+#define LIMIT_SERVICE_MOUNTS   500
+#define LIMIT_SERVICE_NETWORKS 32
+#define LIMIT_SERVICE_LIST     10000 /* any other list of a service */
+#define LIMIT_NAME             63
+#define LIMIT_IMAGE_LAYERS     127
+#define LIMIT_MANIFEST_BYTES   (4 << 20)
+#define LIMIT_LAYER_ENTRIES    4000000
+#define LIMIT_LAYER_BYTES      (100LL << 30) /* unpacked */
+#define LIMIT_PATH             4096

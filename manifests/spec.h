@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A stack, typed: what the stack language means after interpolation, merging and defaults. Pure
+ * data; knows nothing of the cluster. Durations are nanoseconds, sizes bytes; -1 is "not set" where
+ * 0 means something; strings are NULL when not set. The canonical JSON form (canon.h) carries every
+ * field, with the names of the Compose Specification.
+ */
+#pragma once
+#include "base/str.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum spec_proto { PROTO_TCP, PROTO_UDP, PROTO_SCTP };
+enum spec_port_mode { PORT_INGRESS, PORT_HOST };
+enum spec_mount_type { MOUNT_VOLUME, MOUNT_BIND, MOUNT_TMPFS };
+enum spec_restart { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_UNLESS_STOPPED };
+enum spec_deploy_mode { DEPLOY_REPLICATED, DEPLOY_GLOBAL };
+
+struct spec_port { /* one port; ranges are expanded */
+	char *name;
+	char *host_ip;
+	char *app_protocol;
+	uint16_t target;
+	uint16_t published; /* 0: any free port on the node */
+	enum spec_proto protocol;
+	enum spec_port_mode mode;
+};
+
+struct spec_mount {
+	enum spec_mount_type type;
+	char *source; /* volume: name in the stack (NULL: anonymous); bind: absolute host path */
+	char *target; /* absolute path in the container */
+	bool read_only;
+	bool bind_create; /* make a missing bind source */
+	char *bind_propagation;
+	bool volume_nocopy;
+	char *volume_subpath;
+	int64_t tmpfs_size; /* bytes; -1: kernel's default */
+	int64_t tmpfs_mode; /* permission bits; -1: 01777 */
+};
+
+struct spec_health {
+	bool set;            /* the file has a healthcheck section */
+	bool disabled;       /* "disable: true" or test ["NONE"] */
+	struct strlist test; /* as in the image config: CMD, CMD-SHELL first; empty: the image's */
+	int64_t interval, timeout, start_period, start_interval; /* -1: default */
+	int64_t retries;                                         /* -1: default */
+};
+
+struct spec_ulimit {
+	char *name;         /* without RLIMIT_, lower case: nofile */
+	int64_t soft, hard; /* -1: unlimited */
+};
+
+struct spec_attach {   /* a service on a network */
+	char *network; /* key in the stack's networks */
+	struct strlist aliases;
+	char *ipv4_address, *ipv6_address, *mac_address, *interface_name;
+	struct strlist link_local_ips;
+	int64_t priority, gw_priority;
+};
+
+struct spec_resources {
+	double cpus;    /* 0: none */
+	int64_t memory; /* bytes; 0: none */
+	int64_t pids;   /* 0: none */
+};
+
+struct spec_restart_policy {
+	bool set; /* deploy.restart_policy is there and wins over `restart` */
+	enum spec_restart condition;
+	int64_t delay, window; /* ns; -1: default (delay 5 s, window unbounded) */
+	int64_t max_attempts;  /* -1: no limit */
+};
+
+struct spec_update { /* deploy.update_config */
+	bool set;
+	int64_t parallelism;    /* 0: all at once; default 1 */
+	int64_t delay, monitor; /* ns */
+	bool start_first;       /* order; default stop-first */
+	char *failure_action;   /* pause (default), continue, rollback */
+};
+
+struct spec_service {
+	char *name; /* key in the file */
+	char *image;
+	bool command_set, entrypoint_set; /* an empty list that was given replaces the image's */
+	struct strlist command, entrypoint;
+	struct kvlist
+		environment; /* v NULL: taken from the shell at parse time, absent there: unset */
+	struct kvlist labels;
+	char *working_dir, *user, *hostname, *domainname, *container_name, *platform;
+	struct strlist group_add;
+	bool tty, stdin_open, init, init_set, read_only, privileged;
+	struct strlist cap_add, cap_drop, security_opt;
+	struct strlist dns, dns_search, dns_opt, extra_hosts; /* extra_hosts: "name=address" */
+	struct strlist expose, devices;                       /* devices: "host:container:perms" */
+	struct kvlist sysctls, annotations;
+	struct spec_ulimit *ulimits;
+	size_t n_ulimits;
+	int64_t shm_size, stop_grace_period; /* -1: default (64 MiB, 10 s) */
+	char *stop_signal, *pid, *ipc, *network_mode, *cgroup_parent, *pull_policy, *runtime;
+	int64_t oom_score_adj;
+	struct kvlist logging_options;
+	char *logging_driver;
+	struct strlist tmpfs; /* "path:options" */
+	struct spec_mount *mounts;
+	size_t n_mounts;
+	struct spec_port *ports;
+	size_t n_ports;
+	struct spec_attach *networks; /* never empty after validation unless network_mode is set */
+	size_t n_networks;
+	struct strlist depends_on; /* names; order and conditions are honoured by a later issue */
+	struct spec_health health;
+	enum spec_restart restart;
+	int64_t restart_max; /* on-failure:N; -1: no limit */
+	/* deploy */
+	enum spec_deploy_mode mode;
+	int64_t replicas; /* default 1 */
+	struct kvlist deploy_labels;
+	struct spec_resources limits, reservations;
+	struct strlist constraints;    /* "node.labels.x==y" */
+	int64_t max_replicas_per_node; /* 0: no limit */
+	struct spec_restart_policy restart_policy;
+	struct spec_update update;
+};
+
+struct spec_network {
+	char *key;    /* name in the file; "default" is made when needed */
+	char *name;   /* cluster-wide: STACK_KEY, or `name:` */
+	char *driver; /* NULL: overlay */
+	struct kvlist driver_opts, labels;
+	bool external, internal, attachable, enable_ipv6;
+	char *subnet, *gateway, *ip_range; /* first ipam config; NULL: chosen by the controller */
+};
+
+struct spec_volume {
+	char *key, *name, *driver;
+	struct kvlist driver_opts, labels;
+	bool external;
+};
+
+struct spec_stack {
+	char *name;
+	struct spec_service *services; /* in order of the file */
+	size_t n_services;
+	struct spec_network *networks;
+	size_t n_networks;
+	struct spec_volume *volumes;
+	size_t n_volumes;
+};
+
+void spec_service_done(struct spec_service *s);
+void spec_stack_free(struct spec_stack *s); /* NULL is fine */
+struct spec_service *spec_find_service(const struct spec_stack *s, const char *name);
+const struct spec_network *spec_find_network(const struct spec_stack *s, const char *key);
+const struct spec_volume *spec_find_volume(const struct spec_stack *s, const char *key);
+static inline void cleanup_spec_stack_free(struct spec_stack **s)
+{
+	spec_stack_free(*s);
+}
+const char *spec_proto_name(enum spec_proto p); /* "tcp" */

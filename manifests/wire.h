@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What controller and agent say to each other on the stream (conn.h frames, payload JSON) and the
+ * objects an agent is assigned. WIRE_VERSION goes in hello; an agent of another version is told.
+ *
+ * Assignments are a keyed set of objects (wire_kind and id). The controller sends one snapshot and
+ * then changes; each message carries "version" and changes also "prev", so a gap is seen and answered
+ * by asking for a snapshot. The agent keeps the set on disk.
+ *
+ *   agent -> controller   WIRE_HELLO      {"wire":1,"node":{...wire_node},"version":V or 0}
+ *                         WIRE_HEARTBEAT  {}                       every second
+ *                         WIRE_REPORT     {"tasks":[wire_report…]} changes; all of them after hello
+ *                         WIRE_EVENT      {"type","task","text"}   progress and notable facts
+ *                         WIRE_RESYNC     {}                       send me a snapshot
+ *   controller -> agent   WIRE_WELCOME    {"node":ID,"epoch":E,"heartbeat_ms":N}
+ *                         WIRE_ASSIGN     {"version":V,"prev":P or absent for a snapshot,
+ *                                          "set":[{"kind":K,"id":I,"obj":{…}}…],"del":[{"kind","id"}…]}
+ *                         WIRE_SESSION    {"session":S,"kind":"exec"|"logs","task":T,…options}: dial
+ *                                          back to /v1/agent/session/S and speak session frames there
+ */
+#pragma once
+#include "base/err.h"
+#include "base/json.h"
+#include "manifests/spec.h"
+#include "manifests/task.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WIRE_VERSION 1
+
+enum wire_type {
+	WIRE_HELLO = 1,
+	WIRE_HEARTBEAT,
+	WIRE_REPORT,
+	WIRE_EVENT,
+	WIRE_RESYNC,
+	WIRE_WELCOME = 32,
+	WIRE_ASSIGN,
+	WIRE_SESSION,
+};
+
+/* Frames of an exec or logs session, between the command line and the agent; the controller
+ * passes them through. */
+enum session_type {
+	SESSION_STDIN = 1, /* client -> agent: bytes */
+	SESSION_STDIN_END, /* client -> agent */
+	SESSION_RESIZE,    /* client -> agent: {"rows":R,"cols":C} */
+	SESSION_SIGNAL,    /* client -> agent: {"signal":"INT"} */
+	SESSION_STDOUT,    /* agent -> client: bytes */
+	SESSION_STDERR,
+	SESSION_LOG, /* agent -> client: one JSON log line {"ts":"RFC 3339","stream":"stdout","text":…} */
+	SESSION_EXIT,  /* agent -> client: {"code":N}; ends the session */
+	SESSION_ERROR, /* agent -> client: {"error":"sentence"}; ends the session */
+};
+/* exec options: {"cmd":[…],"tty":bool,"stdin":bool,"user":…,"workdir":…,"env":{…}}
+ * logs options: {"follow":bool,"tail":N or -1,"since":"RFC 3339" or absent} */
+
+enum wire_kind { KIND_TASK, KIND_NETWORK, KIND_ENDPOINT, KIND_NODE, KIND_MAX, KIND_INVALID = -1 };
+const char *wire_kind_name(enum wire_kind k); /* "task", "network", "endpoint", "node" */
+enum wire_kind wire_kind_parse(const char *name);
+
+struct wire_attach { /* one network of a task, with its address */
+	char *network_id;
+	char *ip;               /* "10.128.0.5" */
+	char *mac;              /* "02:42:…" */
+	struct strlist aliases; /* names on this network beside service and task name */
+};
+
+struct wire_task {
+	char *id;   /* cluster-unique, lower-case hex; also the container's id */
+	char *name; /* "hello_web.1"; for global services "hello_web.NODE" */
+	char *stack, *service;
+	int slot;                 /* from 1; 0 for global */
+	bool stop;                /* desired state is STOPPED, then it will be deleted */
+	char *hash;               /* canon_task_hash */
+	struct spec_service spec; /* image may be pinned "name@sha256:…" */
+	struct wire_attach *attach;
+	size_t n_attach;
+	struct spec_volume *volumes; /* the stack's volumes that the mounts name */
+	size_t n_volumes;
+};
+
+struct wire_network {
+	char *id;   /* lower-case hex */
+	char *name; /* "hello_default" */
+	char *stack;
+	uint32_t vni;
+	char *subnet;  /* "10.128.0.0/20" */
+	char *gateway; /* "10.128.0.1": on every host's bridge */
+	int mtu;       /* 0: from the underlay */
+	bool internal;
+	char *driver;
+};
+
+struct wire_endpoint { /* a task's place on a network, as every node on that network sees it */
+	char *id;      /* TASK/NETWORK */
+	char *network_id, *task_id, *task_name, *service; /* service: short name in the stack */
+	struct strlist names; /* all names that resolve to it: service, aliases, stack_service */
+	char *ip, *mac;
+	char *node_id, *vtep; /* underlay address of its node */
+	bool ready;           /* task_ready: resolve it */
+};
+
+struct wire_node {       /* what an agent tells of itself */
+	char *id, *name; /* id from the certificate */
+	char *address;   /* underlay (VTEP) address */
+	char *os, *arch, *kernel, *version;
+	double cpus;
+	int64_t memory; /* bytes */
+	struct kvlist labels;
+};
+
+struct wire_report { /* a task as its agent sees it */
+	char *id;
+	enum task_state state;
+	enum task_health health;
+	char *reason;  /* why it waits, failed or was restarted; may be NULL */
+	int64_t since; /* wall ms of entering the state */
+	int exit_code; /* -1: none */
+	int64_t restarts;
+	int64_t pid;        /* of the container's init on the node; 0: none */
+	char *image_digest; /* may be NULL */
+	/* Host ports as bound, "0.0.0.0:32768->80/tcp"; may be empty. */
+	struct strlist ports;
+};
+
+json_t *wire_task_json(const struct wire_task *t);
+int wire_task_parse(const json_t *j, struct wire_task *out, struct err *err);
+void wire_task_done(struct wire_task *t);
+json_t *wire_network_json(const struct wire_network *n);
+int wire_network_parse(const json_t *j, struct wire_network *out, struct err *err);
+void wire_network_done(struct wire_network *n);
+json_t *wire_endpoint_json(const struct wire_endpoint *e);
+int wire_endpoint_parse(const json_t *j, struct wire_endpoint *out, struct err *err);
+void wire_endpoint_done(struct wire_endpoint *e);
+json_t *wire_node_json(const struct wire_node *n);
+int wire_node_parse(const json_t *j, struct wire_node *out, struct err *err);
+void wire_node_done(struct wire_node *n);
+json_t *wire_report_json(const struct wire_report *r);
+int wire_report_parse(const json_t *j, struct wire_report *out, struct err *err);
+void wire_report_done(struct wire_report *r);

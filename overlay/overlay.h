@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The seam to the kernel's network on one host. Knows no stacks and no services: networks,
+ * sandboxes (a network namespace for one container), peers, published ports and names, as plain
+ * structs. Every call states what should be and is idempotent: what is there already is adopted,
+ * what differs is replaced. All kernel names it owns start with "ck".
+ *
+ * One bridge and one VXLAN device (nolearning) for each network that has a sandbox here; the
+ * network's gateway address sits on every host's bridge with one MAC. FDB and neighbour entries
+ * are a desired table, written with replace semantics, dumped, compared and mended on a timer.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/str.h"
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct overlay;
+
+struct overlay_config {
+	const char *run_dir;  /* sandboxes are bind-mounted in RUN/netns/ID */
+	const char *underlay; /* interface name or address of it; NULL: that of the default route */
+	uint16_t vxlan_port;  /* 0: 4789 */
+	int mtu;              /* of networks; 0: underlay route's less 50 */
+	unsigned check_ms;    /* table comparison; 0: 10000 */
+};
+
+int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay **ret,
+		 struct err *err);
+void overlay_close(struct overlay *o);                   /* leaves the kernel's state as it is */
+struct in_addr overlay_address(const struct overlay *o); /* this host's VTEP */
+/* Removes everything carrack owns in this host's network (after the last container is gone). */
+int overlay_wipe(struct overlay *o, struct err *err);
+
+struct ov_network {
+	const char *id; /* hex */
+	uint32_t vni;
+	struct in_addr subnet;
+	unsigned prefix_len;
+	struct in_addr gateway;
+	int mtu;       /* 0: the config's */
+	bool internal; /* no way out */
+};
+int overlay_network_set(struct overlay *o, const struct ov_network *n, struct err *err);
+int overlay_network_del(struct overlay *o, const char *network_id, struct err *err);
+
+struct ov_peer { /* an endpoint on another host */
+	struct in_addr ip;
+	uint8_t mac[6];
+	struct in_addr vtep;
+};
+int overlay_peer_set(struct overlay *o, const char *network_id, const struct ov_peer *p,
+		     struct err *err);
+int overlay_peer_del(struct overlay *o, const char *network_id, struct in_addr ip, struct err *err);
+
+struct ov_endpoint { /* a sandbox's place on one network */
+	const char *network_id;
+	struct in_addr ip;
+	uint8_t mac[6];
+};
+struct ov_publish {             /* a host port that leads into the sandbox */
+	struct in_addr host_ip; /* INADDR_ANY: all */
+	uint16_t host_port;     /* 0: chosen and written back by overlay_sandbox_set */
+	uint16_t target;
+	uint8_t proto; /* IPPROTO_TCP, _UDP, _SCTP */
+};
+struct ov_sandbox {
+	const char *id;                      /* the task's */
+	const struct ov_endpoint *endpoints; /* the first non-internal one has the default route */
+	size_t n_endpoints;
+	struct ov_publish *publish;
+	size_t n_publish;
+	const struct kvlist *sysctls; /* net.* only, set inside; may be NULL */
+	/* Resolver addresses for names carrack does not know; empty: the host's resolv.conf. */
+	const struct strlist *dns;
+};
+/* Makes or mends the namespace with lo up, one veth for each endpoint (eth0, eth1, ...), routes,
+ * ports and the resolver on 127.0.0.11:53. *ret_path (caller frees): the namespace's path.
+ * -EADDRINUSE with a sentence when a host port is taken. On failure nothing of it is left. */
+int overlay_sandbox_set(struct overlay *o, const struct ov_sandbox *s, char **ret_path,
+			struct err *err);
+int overlay_sandbox_del(struct overlay *o, const char *id, struct err *err);
+/* Ids of the sandboxes found on this host (after a restart), appended. */
+int overlay_sandbox_list(struct overlay *o, struct strlist *ids, struct err *err);
+
+/* Names: on each network, name -> addresses in rotating order. Replaces what the name had; n 0
+ * removes it. Names are compared without case. known names without addresses answer NODATA only
+ * if `overlay_name_set` was called with n 0 and keep true. */
+int overlay_name_set(struct overlay *o, const char *network_id, const char *name,
+		     const struct in_addr *addrs, size_t n, bool keep);
+
+struct ov_stats {
+	uint64_t networks, sandboxes, peers, mended; /* mended: entries found wrong and set right */
+};
+void overlay_stats(const struct overlay *o, struct ov_stats *out);
