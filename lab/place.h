@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where a lab keeps its things, and the names and addresses in it.
+ *
+ *   DIR/lab.pid             lab-init
+ *   DIR/HOST/pid            the host's init; both with their start time, against reuse
+ *   DIR/HOST/data           /var/lib/carrack of that host, kept while it is down
+ *   DIR/HOST/daemon.log     what its daemon said
+ *   DIR/hosts               /etc/hosts of all of them
+ */
+#pragma once
+#include "base/err.h"
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define LAB_HOSTS_MAX     100
+#define LAB_SWITCH        "switch" /* the name by which `lab sh` enters lab-init */
+#define LAB_CONTROLLER    "ctl"
+#define LAB_SWITCH_ADDR   "10.77.0.254" /* also the registry's, registry.lab */
+#define LAB_CTL_ADDR      "10.77.0.200"
+#define LAB_REGISTRY_PORT "5000"
+
+struct place {
+	char *name; /* of the lab */
+	char *dir;
+};
+
+int place_open(struct place *p, const char *lab_name, struct err *err);
+void place_done(struct place *p);
+char *place_path(const struct place *p, const char *host,
+		 const char *file); /* host NULL: DIR/file */
+/* Records pid for host (NULL: lab-init). */
+int place_put_pid(const struct place *p, const char *host, pid_t pid, struct err *err);
+/* The live process of host (NULL: lab-init); -ESRCH when it is not running. */
+int place_pid(const struct place *p, const char *host, pid_t *ret);
+char *place_cgroup(const struct place *p, const char *host); /* "/carrack-lab-NAME-HOST" */
+bool place_host_exists(const struct place *p, const char *host);
+/* Removes the host's cgroups in every hierarchy; its processes are dead or dying. */
+void place_drop_cgroups(const struct place *p, const char *host);
+void place_host_addr(int number, char out[16]); /* of host NUMBER, from 1 */
