@@ -3,7 +3,6 @@
 
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
-LIBEXECDIR ?= $(PREFIX)/libexec/carrack
 SYSTEMDDIR ?= /etc/systemd/system
 DESTDIR    ?=
 CC         ?= cc
@@ -129,3 +128,52 @@ format:
 .PHONY: clean
 clean:
 	rm -rf build
+
+# --- what a user calls -------------------------------------------------------------------------
+
+.PHONY: help deps demo check unit sim lint fuzz bench cluster install uninstall
+help:
+	@echo "make            build carrack and carrack-shim (build/$(MODE)/)"
+	@echo "make demo       a cluster on this machine: apply hello.yaml, ping, HTTP by name, down"
+	@echo "make check      lint, unit tests (plain and sanitized), simulation, fuzz, cluster tests"
+	@echo "make unit|sim|lint|cluster   one part of check (cluster: T='stack network' for some)"
+	@echo "make fuzz T=60  every fuzz target for T seconds"
+	@echo "make bench      ratios against peers, measured in one run"
+	@echo "make install    DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+
+demo:
+	@tests/tools/deps.sh demo
+	@$(MAKE) --no-print-directory all
+	@tests/tools/demo.sh
+
+check:
+	@tests/tools/deps.sh check
+	@tests/tools/check.sh lint unit sim fuzz cluster
+
+unit sim lint:
+	@tests/tools/deps.sh check
+	@tests/tools/check.sh $@
+
+cluster:
+	@tests/tools/deps.sh check
+	@T='$(T)' tests/tools/check.sh cluster
+
+fuzz:
+	@tests/tools/deps.sh check
+	@FUZZ_SECONDS=$(or $(T),60) tests/tools/check.sh fuzz
+
+bench:
+	@tests/tools/deps.sh bench
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run.sh
+
+install: all
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(SYSTEMDDIR)'
+	install -m 755 $(B)/carrack $(B)/carrack-shim '$(DESTDIR)$(BINDIR)'
+	for unit in controller agent; do \
+		sed 's|@BINDIR@|$(BINDIR)|g' packaging/carrack-$$unit.service >'$(DESTDIR)$(SYSTEMDDIR)/'carrack-$$unit.service || exit 1; \
+	done
+
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/carrack' '$(DESTDIR)$(BINDIR)/carrack-shim'
+	rm -f '$(DESTDIR)$(SYSTEMDDIR)/carrack-controller.service' '$(DESTDIR)$(SYSTEMDDIR)/carrack-agent.service'
