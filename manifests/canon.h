@@ -10,9 +10,11 @@
 
 json_t *canon_stack(const struct spec_stack *s);     /* new reference */
 json_t *canon_service(const struct spec_service *s); /* new reference */
+json_t *canon_volume(const struct spec_volume *v);   /* new reference */
 int canon_stack_parse(const json_t *j, struct spec_stack **ret, struct err *err);
 int canon_service_parse(const json_t *j, const char *name, struct spec_service *out,
 			struct err *err);
+int canon_volume_parse(const json_t *j, const char *key, struct spec_volume *out, struct err *err);
 
 /* Hash (hex, 65 bytes with NUL) of what a container is made from: everything of the service except
  * what changes without a restart (replicas, placement, update and deploy labels). Two services with

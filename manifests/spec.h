@@ -152,6 +152,8 @@ struct spec_stack {
 };
 
 void spec_service_done(struct spec_service *s);
+void spec_network_done(struct spec_network *n);
+void spec_volume_done(struct spec_volume *v);
 void spec_stack_free(struct spec_stack *s); /* NULL is fine */
 struct spec_service *spec_find_service(const struct spec_stack *s, const char *name);
 const struct spec_network *spec_find_network(const struct spec_stack *s, const char *key);

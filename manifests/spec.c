@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Owns the memory of a typed stack; see spec.h. */
+#include "manifests/spec.h"
+#include "manifests/limits.h"
+#include "manifests/stackfile.h"
+
+#include <string.h>
+
+static void mounts_done(struct spec_service *s)
+{
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		free(s->mounts[i].source);
+		free(s->mounts[i].target);
+		free(s->mounts[i].bind_propagation);
+		free(s->mounts[i].volume_subpath);
+	}
+	free(s->mounts);
+}
+
+static void ports_done(struct spec_service *s)
+{
+	for (size_t i = 0; i < s->n_ports; i++) {
+		free(s->ports[i].name);
+		free(s->ports[i].host_ip);
+		free(s->ports[i].app_protocol);
+	}
+	free(s->ports);
+}
+
+static void networks_done(struct spec_service *s)
+{
+	for (size_t i = 0; i < s->n_networks; i++) {
+		struct spec_attach *a = &s->networks[i];
+		free(a->network);
+		strlist_done(&a->aliases);
+		free(a->ipv4_address);
+		free(a->ipv6_address);
+		free(a->mac_address);
+		free(a->interface_name);
+		strlist_done(&a->link_local_ips);
+	}
+	free(s->networks);
+}
+
+static void strings_done(struct spec_service *s)
+{
+	char *const strings[] = {
+		s->name,
+		s->image,
+		s->working_dir,
+		s->user,
+		s->hostname,
+		s->domainname,
+		s->container_name,
+		s->platform,
+		s->stop_signal,
+		s->pid,
+		s->ipc,
+		s->network_mode,
+		s->runtime,
+		s->pull_policy,
+		s->cgroup_parent,
+		s->logging_driver,
+		s->update.failure_action,
+	};
+	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
+		free(strings[i]);
+}
+
+void spec_service_done(struct spec_service *s)
+{
+	struct strlist *const lists[] = {
+		&s->command,     &s->entrypoint,   &s->group_add,   &s->cap_add,
+		&s->cap_drop,    &s->dns,          &s->dns_search,  &s->dns_opt,
+		&s->expose,      &s->security_opt, &s->devices,     &s->depends_on,
+		&s->extra_hosts, &s->tmpfs,        &s->constraints, &s->health.test,
+	};
+	struct kvlist *const maps[] = {&s->environment, &s->labels,          &s->sysctls,
+				       &s->annotations, &s->logging_options, &s->deploy_labels};
+	strings_done(s);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		strlist_done(lists[i]);
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+		kvlist_done(maps[i]);
+	for (size_t i = 0; i < s->n_ulimits; i++)
+		free(s->ulimits[i].name);
+	free(s->ulimits);
+	mounts_done(s);
+	ports_done(s);
+	networks_done(s);
+	*s = (struct spec_service){0};
+}
+
+void spec_network_done(struct spec_network *n)
+{
+	free(n->key);
+	free(n->name);
+	free(n->driver);
+	kvlist_done(&n->driver_opts);
+	kvlist_done(&n->labels);
+	free(n->subnet);
+	free(n->gateway);
+	free(n->ip_range);
+	*n = (struct spec_network){0};
+}
+
+void spec_volume_done(struct spec_volume *v)
+{
+	free(v->key);
+	free(v->name);
+	free(v->driver);
+	kvlist_done(&v->driver_opts);
+	kvlist_done(&v->labels);
+	*v = (struct spec_volume){0};
+}
+
+void spec_stack_free(struct spec_stack *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n_services; i++)
+		spec_service_done(&s->services[i]);
+	for (size_t i = 0; i < s->n_networks; i++)
+		spec_network_done(&s->networks[i]);
+	for (size_t i = 0; i < s->n_volumes; i++)
+		spec_volume_done(&s->volumes[i]);
+	free(s->services);
+	free(s->networks);
+	free(s->volumes);
+	free(s->name);
+	free(s);
+}
+
+struct spec_service *spec_find_service(const struct spec_stack *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_services; i++)
+		if (streq(s->services[i].name, name))
+			return &s->services[i];
+	return NULL;
+}
+
+const struct spec_network *spec_find_network(const struct spec_stack *s, const char *key)
+{
+	for (size_t i = 0; i < s->n_networks; i++)
+		if (streq(s->networks[i].key, key))
+			return &s->networks[i];
+	return NULL;
+}
+
+const struct spec_volume *spec_find_volume(const struct spec_stack *s, const char *key)
+{
+	for (size_t i = 0; i < s->n_volumes; i++)
+		if (streq(s->volumes[i].key, key))
+			return &s->volumes[i];
+	return NULL;
+}
+
+const char *spec_proto_name(enum spec_proto p)
+{
+	switch (p) {
+	case PROTO_TCP:
+		return "tcp";
+	case PROTO_UDP:
+		return "udp";
+	case PROTO_SCTP:
+		return "sctp";
+	}
+	return "tcp";
+}
+
+bool spec_name_valid(const char *name)
+{
+	size_t n = strlen(name);
+	if (n == 0 || n > LIMIT_NAME || strchr("-_.", name[0]))
+		return false;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == n;
+}

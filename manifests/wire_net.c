@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Networks, endpoints and nodes on the wire; see wire.h. */
+#include "manifests/wire.h"
+#include "manifests/wirefield.h"
+
+#include <errno.h>
+
+#define VNI_MAX 0xffffff
+#define MTU_MAX 65535
+
+void wire_network_done(struct wire_network *n)
+{
+	free(n->id);
+	free(n->name);
+	free(n->stack);
+	free(n->subnet);
+	free(n->gateway);
+	free(n->driver);
+	*n = (struct wire_network){0};
+}
+
+json_t *wire_network_json(const struct wire_network *n)
+{
+	json_t *j = json_object();
+	json_put_str(j, "id", n->id);
+	json_put_str(j, "name", n->name);
+	json_put_str(j, "stack", n->stack);
+	json_put_int(j, "vni", n->vni);
+	json_put_str(j, "subnet", n->subnet);
+	json_put_str(j, "gateway", n->gateway);
+	json_put_int(j, "mtu", n->mtu);
+	if (n->internal)
+		json_put_bool(j, "internal", true);
+	json_put_str(j, "driver", n->driver);
+	return j;
+}
+
+static int network_parse(const json_t *j, struct wire_network *n, struct err *err)
+{
+	int64_t vni = 0, mtu = 0;
+	int rc = wire_get_id(j, "id", true, &n->id, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "name", true, &n->name, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "stack", false, &n->stack, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "subnet", false, &n->subnet, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "gateway", false, &n->gateway, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "driver", false, &n->driver, err);
+	if (rc == 0)
+		rc = wire_get_int(j, "vni", 0, VNI_MAX, &vni, err);
+	if (rc == 0)
+		rc = wire_get_int(j, "mtu", 0, MTU_MAX, &mtu, err);
+	n->vni = (uint32_t)vni;
+	n->mtu = (int)mtu;
+	n->internal = json_bool(j, "internal", false);
+	return rc;
+}
+
+int wire_network_parse(const json_t *j, struct wire_network *out, struct err *err)
+{
+	struct wire_network n = {0};
+	int rc = network_parse(j, &n, err);
+	if (rc < 0) {
+		wire_network_done(&n);
+		return err_wrap(err, rc, "network");
+	}
+	*out = n;
+	return 0;
+}
+
+void wire_endpoint_done(struct wire_endpoint *e)
+{
+	free(e->id);
+	free(e->network_id);
+	free(e->task_id);
+	free(e->task_name);
+	free(e->service);
+	strlist_done(&e->names);
+	free(e->ip);
+	free(e->mac);
+	free(e->node_id);
+	free(e->vtep);
+	*e = (struct wire_endpoint){0};
+}
+
+json_t *wire_endpoint_json(const struct wire_endpoint *e)
+{
+	json_t *j = json_object();
+	json_put_str(j, "id", e->id);
+	json_put_str(j, "network_id", e->network_id);
+	json_put_str(j, "task_id", e->task_id);
+	json_put_str(j, "task_name", e->task_name);
+	json_put_str(j, "service", e->service);
+	json_put_strlist(j, "names", &e->names);
+	json_put_str(j, "ip", e->ip);
+	json_put_str(j, "mac", e->mac);
+	json_put_str(j, "node_id", e->node_id);
+	json_put_str(j, "vtep", e->vtep);
+	if (e->ready)
+		json_put_bool(j, "ready", true);
+	return j;
+}
+
+static int endpoint_parse(const json_t *j, struct wire_endpoint *e, struct err *err)
+{
+	int rc = wire_get_text(j, "id", true, &e->id, err);
+	if (rc == 0)
+		rc = wire_get_id(j, "network_id", true, &e->network_id, err);
+	if (rc == 0)
+		rc = wire_get_id(j, "task_id", false, &e->task_id, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "task_name", false, &e->task_name, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "service", false, &e->service, err);
+	if (rc == 0)
+		rc = wire_get_list(j, "names", &e->names, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "ip", true, &e->ip, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "mac", false, &e->mac, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "node_id", false, &e->node_id, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "vtep", false, &e->vtep, err);
+	e->ready = json_bool(j, "ready", false);
+	return rc;
+}
+
+int wire_endpoint_parse(const json_t *j, struct wire_endpoint *out, struct err *err)
+{
+	struct wire_endpoint e = {0};
+	int rc = endpoint_parse(j, &e, err);
+	if (rc < 0) {
+		wire_endpoint_done(&e);
+		return err_wrap(err, rc, "endpoint");
+	}
+	*out = e;
+	return 0;
+}
+
+void wire_node_done(struct wire_node *n)
+{
+	free(n->id);
+	free(n->name);
+	free(n->address);
+	free(n->os);
+	free(n->arch);
+	free(n->kernel);
+	free(n->version);
+	kvlist_done(&n->labels);
+	*n = (struct wire_node){0};
+}
+
+json_t *wire_node_json(const struct wire_node *n)
+{
+	json_t *j = json_object();
+	json_put_str(j, "id", n->id);
+	json_put_str(j, "name", n->name);
+	json_put_str(j, "address", n->address);
+	json_put_str(j, "os", n->os);
+	json_put_str(j, "arch", n->arch);
+	json_put_str(j, "kernel", n->kernel);
+	json_put_str(j, "version", n->version);
+	json_put_new(j, "cpus", json_real(n->cpus));
+	json_put_int(j, "memory", n->memory);
+	json_put_kvlist(j, "labels", &n->labels);
+	return j;
+}
+
+static int node_parse(const json_t *j, struct wire_node *n, struct err *err)
+{
+	int rc = wire_get_text(j, "id", false, &n->id, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "name", true, &n->name, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "address", false, &n->address, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "os", false, &n->os, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "arch", false, &n->arch, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "kernel", false, &n->kernel, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "version", false, &n->version, err);
+	if (rc == 0)
+		rc = wire_get_map(j, "labels", &n->labels, err);
+	if (rc == 0)
+		rc = wire_get_int(j, "memory", 0, INT64_MAX, &n->memory, err);
+	n->cpus = json_num(j, "cpus", 0);
+	return rc;
+}
+
+int wire_node_parse(const json_t *j, struct wire_node *out, struct err *err)
+{
+	struct wire_node n = {0};
+	int rc = node_parse(j, &n, err);
+	if (rc == 0 && n.cpus < 0)
+		rc = err_set(err, -EINVAL, "'cpus' must not be negative");
+	if (rc < 0) {
+		wire_node_done(&n);
+		return err_wrap(err, rc, "node");
+	}
+	*out = n;
+	return 0;
+}
