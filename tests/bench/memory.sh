@@ -28,7 +28,7 @@ if command -v dockerd >/dev/null; then
     mount --make-rprivate /; ip link set lo up; w=\$(mktemp -d); mount -t tmpfs t /run
     dockerd --data-root \$w/d --exec-root \$w/r -H unix://\$w/s --pidfile \$w/p --bridge none --iptables=false >\$w/log 2>&1 &
     for i in \$(seq 100); do docker -H unix://\$w/s info >/dev/null 2>&1 && break; sleep 0.2; done; sleep 2
-    for p in \$(pgrep 'dockerd|containerd'); do grep -s '^Pss:' /proc/\$p/smaps_rollup; done | awk '{s+=\$2} END {print s+0}' >$out; rm -rf \$w"
+    for p in \$(pgrep -f '^[^ ]*(dockerd|containerd)'); do grep -s '^Pss:' /proc/\$p/smaps_rollup; done | awk '{s+=\$2} END {print s+0}' >$out; rm -rf \$w"
   echo "peer dockerd + containerd, idle: $(cat "$out") KiB"
   rm -f "$out"
 else
