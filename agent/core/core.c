@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Wires the parts together and mends the difference between what is assigned and what is there. */
+#include "agent/core/core.h"
+#include "agent/core/assign.h"
+#include "agent/core/network.h"
+#include "agent/core/report.h"
+#include "agent/core/results.h"
+#include "agent/core/taskset.h"
+#include "agent/core/uplink.h"
+#include "base/log.h"
+#include "manifests/wire.h"
+#include <malloc.h>
+
+static void wipe_if_idle(struct core *c)
+{
+	if (taskset_count(c->tasks) > 0 || network_count(c->network) > 0 || !c->had_tasks)
+		return;
+	struct err err = {0};
+	if (overlay_wipe(c->overlay, &err) < 0) {
+		log_warn("agent", "the host's network is not clean yet: %s", err_text(&err));
+		return;
+	}
+	c->had_tasks = false;
+	malloc_trim(0);
+}
+
+static void sync_now(void *arg)
+{
+	struct core *c = arg;
+	timer_set(c->sync, CORE_CHECK_MS);
+	if (!assign_known(c->assign)) /* nobody has said yet what should run: touch nothing */
+		return;
+	if (!c->swept)
+		network_note_assigned(c->network);
+	taskset_sync(c->tasks);
+	network_sync(c->network);
+	if (!c->swept) {
+		c->swept = true;
+		taskset_sweep_sandboxes(c->tasks);
+	}
+	if (taskset_count(c->tasks) > 0)
+		c->had_tasks = true;
+	wipe_if_idle(c);
+}
+
+void core_open(struct core *c)
+{
+	c->had_tasks = true; /* a run before this one may have left something */
+	c->network = network_new(c->overlay, c->assign, c->node_id);
+	if (!c->report)
+		c->report = report_new(c->loop);
+	c->results = results_open(c->data_dir);
+	c->tasks = taskset_new(c);
+	c->sync = timer_new(c->loop, sync_now, c);
+	timer_set(c->sync, 0);
+}
+
+void core_close(struct core *c)
+{
+	timer_free(take_ptr(c->sync));
+	taskset_free(take_ptr(c->tasks));
+	network_free(take_ptr(c->network));
+	results_close(take_ptr(c->results));
+	report_free(take_ptr(c->report));
+}
+
+void core_sync_soon(struct core *c)
+{
+	timer_set(c->sync, 0);
+}
+
+void core_event(struct core *c, json_t *event_taken)
+{
+	if (c->uplink)
+		uplink_send(c->uplink, WIRE_EVENT, event_taken);
+	else
+		json_decref(event_taken);
+}
+
+void core_runtime_event(const char *id, const struct rt_status *st, void *arg)
+{
+	struct core *c = arg;
+	if (c->tasks) /* what runtime_open finds is adopted by the first sync */
+		taskset_event(c->tasks, id, st);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The parts of one agent and what they share. Everything here lives on one loop; agent/main.c makes
+ * it and ends it.
+ *
+ *   uplink -> assign -> core_sync -> network (peers, names), taskset (tasks) -> report -> uplink
+ */
+#pragma once
+#include "agent/image/image.h"
+#include "agent/runtime/runtime.h"
+#include "base/json.h"
+#include "base/loop.h"
+#include "overlay/overlay.h"
+
+struct core {
+	struct loop *loop;
+	const char *data_dir;
+	const char *node_id, *node_name;
+	struct image_store *images;
+	struct runtime *runtime;
+	struct overlay *overlay;
+	struct assign *assign;
+	struct network *network;
+	struct results *results;
+	struct report *report;
+	struct taskset *tasks;
+	struct uplink *uplink; /* NULL: nobody to tell */
+	struct timer *sync;    /* one turn after a change, and every CORE_CHECK_MS */
+	bool had_tasks;        /* something of ours is or was in the kernel since the last wipe */
+	bool swept;            /* strays were looked for since the start */
+};
+
+#define CORE_CHECK_MS 10000
+
+/* The parts below loop, directories, ids, images, runtime, overlay and assign, which are set by the
+ * caller, as uplink is afterwards. */
+void core_open(struct core *c);
+void core_close(struct core *c); /* containers go on; the caller's parts stay */
+void core_sync_soon(struct core *c);
+void core_event(struct core *c, json_t *event_taken); /* WIRE_EVENT, dropped while not linked */
+/* For runtime_open: arg is the struct core, whose tasks may not be there yet. */
+void core_runtime_event(const char *id, const struct rt_status *st, void *arg);

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From assigned endpoints to the overlay's tables, by comparison. Keeps what the overlay was told. */
+#include "agent/core/network.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct peer {
+	struct ov_peer told;
+	bool seen;
+};
+struct name {
+	struct in_addr *told, *want;
+	size_t n_told, n_want, cap;
+	bool seen, known; /* known: the overlay has it */
+};
+struct net {
+	char *id;
+	unsigned holds;
+	bool there;       /* in the kernel, as far as we know */
+	struct map peers; /* address text -> struct peer */
+	struct map names; /* lower-case name -> struct name */
+};
+struct network {
+	struct overlay *overlay;
+	struct assign *assign;
+	char *node_id;
+	struct map nets; /* id -> struct net */
+};
+
+static void free_name(void *p)
+{
+	struct name *n = p;
+	free(n->told);
+	free(n->want);
+	free(n);
+}
+
+static void free_net(void *p)
+{
+	struct net *n = p;
+	map_clear(&n->peers);
+	map_clear(&n->names);
+	free(n->id);
+	free(n);
+}
+
+struct network *network_new(struct overlay *o, struct assign *a, const char *node_id)
+{
+	struct network *n = xcalloc(1, sizeof(*n));
+	n->overlay = o;
+	n->assign = a;
+	n->node_id = xstrdup(node_id);
+	n->nets.free_val = free_net;
+	return n;
+}
+
+void network_free(struct network *n)
+{
+	if (!n)
+		return;
+	map_clear(&n->nets);
+	free(n->node_id);
+	free(n);
+}
+
+static struct net *net_get(struct network *n, const char *id)
+{
+	struct net *net = map_get(&n->nets, id);
+	if (!net) {
+		net = xcalloc(1, sizeof(*net));
+		net->id = xstrdup(id);
+		net->peers.free_val = free;
+		net->names.free_val = free_name;
+		map_set(&n->nets, id, net);
+	}
+	return net;
+}
+
+static int net_config(const struct wire_network *w, struct ov_network *out, struct err *err)
+{
+	struct ov_network o = {.id = w->id, .vni = w->vni, .mtu = w->mtu, .internal = w->internal};
+	char subnet[INET_ADDRSTRLEN] = "";
+	unsigned len = 0;
+	if (!w->subnet || sscanf(w->subnet, "%15[0-9.]/%2u", subnet, &len) != 2 || len > 32 ||
+	    inet_pton(AF_INET, subnet, &o.subnet) != 1 || !w->gateway ||
+	    inet_pton(AF_INET, w->gateway, &o.gateway) != 1)
+		return err_set(err, -EINVAL, "network \"%s\" has a bad subnet or gateway", w->name);
+	o.prefix_len = len;
+	*out = o;
+	return 0;
+}
+
+static int net_ensure(struct network *n, struct net *net, struct err *err)
+{
+	if (net->there)
+		return 0;
+	const struct wire_network *w = map_get(assign_networks(n->assign), net->id);
+	if (!w)
+		return err_set(err, -EAGAIN, "network \"%s\" is not known on this node yet",
+			       net->id);
+	struct ov_network o;
+	int r = net_config(w, &o, err);
+	if (r == 0)
+		r = overlay_network_set(n->overlay, &o, err);
+	if (r < 0)
+		return r;
+	net->there = true;
+	return 0;
+}
+
+static struct name *name_get(struct net *net, const char *text)
+{
+	char key[256];
+	size_t i = 0;
+	for (; text[i] && i < sizeof(key) - 1; i++)
+		key[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+	key[i] = 0;
+	struct name *name = map_get(&net->names, key);
+	if (!name) {
+		name = xcalloc(1, sizeof(*name));
+		map_set(&net->names, key, name);
+	}
+	return name;
+}
+
+static void name_want(struct net *net, const char *text, const struct in_addr *addr)
+{
+	if (!text || !*text || strlen(text) > 253)
+		return;
+	struct name *name = name_get(net, text);
+	name->seen = true;
+	if (!addr)
+		return;
+	for (size_t i = 0; i < name->n_want; i++) {
+		if (name->want[i].s_addr == addr->s_addr)
+			return;
+	}
+	name->want = vec_grow(name->want, name->n_want, &name->cap, sizeof(*name->want));
+	name->want[name->n_want++] = *addr;
+}
+
+static void want_names(struct net *net, const struct wire_endpoint *e, struct in_addr ip)
+{
+	const struct in_addr *addr = e->ready ? &ip : NULL;
+	for (size_t i = 0; i < e->names.n; i++)
+		name_want(net, e->names.v[i], addr);
+	name_want(net, e->task_name, addr);
+	if (e->service) {
+		auto_free char *tasks = xasprintf("tasks.%s", e->service);
+		name_want(net, tasks, addr);
+	}
+}
+
+static int parse_peer(const struct wire_endpoint *e, struct ov_peer *out)
+{
+	struct ov_peer p = {0};
+	if (!e->mac || !e->vtep || inet_pton(AF_INET, e->vtep, &p.vtep) != 1 ||
+	    sscanf(e->mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &p.mac[0], &p.mac[1], &p.mac[2],
+		   &p.mac[3], &p.mac[4], &p.mac[5]) != 6)
+		return -EINVAL;
+	if (inet_pton(AF_INET, e->ip, &p.ip) != 1)
+		return -EINVAL;
+	*out = p;
+	return 0;
+}
+
+static void want_peer(struct network *n, struct net *net, const struct wire_endpoint *e)
+{
+	struct ov_peer p;
+	if (parse_peer(e, &p) < 0) {
+		log_warn("agent", "endpoint \"%s\" has no usable address; left out", e->id);
+		return;
+	}
+	struct peer *old = map_get(&net->peers, e->ip);
+	if (old && memcmp(&old->told, &p, sizeof(p)) == 0) {
+		old->seen = true;
+		return;
+	}
+	struct err err = {0};
+	if (overlay_peer_set(n->overlay, net->id, &p, &err) < 0) {
+		log_warn("agent", "peer %s is not reachable yet: %s", e->ip, err_text(&err));
+		if (old)
+			old->seen = true;
+		return;
+	}
+	struct peer *peer = xcalloc(1, sizeof(*peer));
+	*peer = (struct peer){.told = p, .seen = true};
+	map_set(&net->peers, e->ip, peer);
+}
+
+static void endpoint_want(struct network *n, struct net *net, const struct wire_endpoint *e)
+{
+	struct in_addr ip;
+	if (!e->ip || inet_pton(AF_INET, e->ip, &ip) != 1)
+		return;
+	want_names(net, e, ip);
+	if (e->node_id && !streq(e->node_id, n->node_id))
+		want_peer(n, net, e);
+}
+
+static void net_begin(struct net *net)
+{
+	map_each(&net->peers, e)((struct peer *)e->val)->seen = false;
+	map_each(&net->names, e)
+	{
+		struct name *name = e->val;
+		name->seen = false;
+		name->n_want = 0;
+	}
+}
+
+static void drop_unseen_peers(struct network *n, struct net *net)
+{
+	map_each(&net->peers, e)
+	{
+		struct peer *p = e->val;
+		if (p->seen)
+			continue;
+		struct err err = {0};
+		int r = overlay_peer_del(n->overlay, net->id, p->told.ip, &err);
+		if (r < 0 && r != -ENOENT)
+			log_warn("agent", "peer %s stays for now: %s", e->key, err_text(&err));
+		else
+			map_del(&net->peers, e->key);
+	}
+}
+
+static void tell_names(struct network *n, struct net *net)
+{
+	map_each(&net->names, e)
+	{
+		struct name *name = e->val;
+		if (!name->seen) {
+			overlay_name_set(n->overlay, net->id, e->key, NULL, 0, false);
+			map_del(&net->names, e->key);
+			continue;
+		}
+		bool same = name->known && name->n_told == name->n_want &&
+			    (name->n_want == 0 || memcmp(name->told, name->want,
+							 name->n_want * sizeof(*name->want)) == 0);
+		if (same || overlay_name_set(n->overlay, net->id, e->key, name->want, name->n_want,
+					     true) < 0)
+			continue;
+		free(name->told);
+		name->told = name->n_want ? xmemdup(name->want, name->n_want * sizeof(*name->want))
+					  : NULL;
+		name->n_told = name->n_want;
+		name->known = true;
+	}
+}
+
+/* only NULL: all networks in one pass over the endpoints. */
+static void tables_sync(struct network *n, const struct net *only)
+{
+	map_each(&n->nets, e)
+	{
+		if (!only || e->val == only)
+			net_begin(e->val);
+	}
+	map_each(assign_endpoints(n->assign), e)
+	{
+		const struct wire_endpoint *ep = e->val;
+		struct net *net = ep->network_id ? map_get(&n->nets, ep->network_id) : NULL;
+		if (net && net->there && net->holds > 0 && (!only || net == only))
+			endpoint_want(n, net, ep);
+	}
+	map_each(&n->nets, e)
+	{
+		struct net *net = e->val;
+		if (!net->there || net->holds == 0 || (only && net != only))
+			continue;
+		drop_unseen_peers(n, net);
+		tell_names(n, net);
+	}
+}
+
+int network_hold(struct network *n, const struct wire_task *t, struct err *err)
+{
+	for (size_t i = 0; i < t->n_attach; i++) {
+		struct net *net = net_get(n, t->attach[i].network_id);
+		bool fresh = !net->there || net->holds == 0;
+		net->holds++;
+		int r = net_ensure(n, net, err);
+		if (r < 0) {
+			for (size_t k = 0; k <= i; k++)
+				net_get(n, t->attach[k].network_id)->holds--;
+			return r;
+		}
+		if (fresh)
+			tables_sync(n, net);
+	}
+	return 0;
+}
+
+void network_drop(struct network *n, const struct wire_task *t)
+{
+	for (size_t i = 0; i < t->n_attach; i++) {
+		struct net *net = map_get(&n->nets, t->attach[i].network_id);
+		if (net && net->holds > 0)
+			net->holds--;
+	}
+}
+
+void network_note_assigned(struct network *n)
+{
+	map_each(assign_networks(n->assign), e) net_get(n, e->key);
+}
+
+static bool net_remove(struct network *n, struct net *net)
+{
+	struct err err = {0};
+	int r = overlay_network_del(n->overlay, net->id, &err);
+	if (r == 0 || r == -ENOENT)
+		return true;
+	log_warn("agent", "network \"%s\" stays for now: %s", net->id, err_text(&err));
+	return false;
+}
+
+void network_sync(struct network *n)
+{
+	tables_sync(n, NULL);
+	map_each(&n->nets, e)
+	{
+		struct net *net = e->val;
+		if (net->holds == 0 && net_remove(n, net))
+			map_del(&n->nets, e->key);
+	}
+}
+
+size_t network_count(const struct network *n)
+{
+	size_t count = 0;
+	map_each(&n->nets, e) count += ((const struct net *)e->val)->there;
+	return count;
+}
+
+const char *network_gateway(const struct network *n, const struct wire_task *t)
+{
+	for (size_t i = 0; i < t->n_attach; i++) {
+		const struct wire_network *w =
+			map_get(assign_networks(n->assign), t->attach[i].network_id);
+		if (w && !w->internal)
+			return w->gateway;
+	}
+	return NULL;
+}

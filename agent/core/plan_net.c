@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Endpoints, published ports, names and resolver of a plan. */
+#include "agent/core/plan_parts.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RESOLVER "127.0.0.11" /* answered by the overlay inside the sandbox */
+
+static int parse_mac(const char *text, uint8_t out[6])
+{
+	unsigned b[6];
+	int end = 0;
+	if (!text ||
+	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+		   &end) != 6 ||
+	    text[end])
+		return -EINVAL;
+	for (size_t i = 0; i < 6; i++)
+		out[i] = (uint8_t)b[i];
+	return 0;
+}
+
+static int plan_endpoints(const struct wire_task *t, struct plan *p, struct err *err)
+{
+	p->endpoints = xcalloc(t->n_attach + 1, sizeof(*p->endpoints));
+	for (size_t i = 0; i < t->n_attach; i++) {
+		const struct wire_attach *a = &t->attach[i];
+		struct ov_endpoint *e = &p->endpoints[p->sandbox.n_endpoints++];
+		e->network_id = a->network_id;
+		if (!a->ip || inet_pton(AF_INET, a->ip, &e->ip) != 1 ||
+		    parse_mac(a->mac, e->mac) < 0)
+			return err_set(err, -EINVAL,
+				       "task \"%s\" has a bad address on network \"%s\"", t->name,
+				       a->network_id);
+		if (p->rt.domainname)
+			strlist_addf(&p->rt.host_names, "%s %s.%s %s", a->ip, p->rt.hostname,
+				     p->rt.domainname, p->rt.hostname);
+		else
+			strlist_addf(&p->rt.host_names, "%s %s", a->ip, p->rt.hostname);
+	}
+	return 0;
+}
+
+static int proto_number(enum spec_proto p)
+{
+	switch (p) {
+	case PROTO_TCP:
+		return IPPROTO_TCP;
+	case PROTO_UDP:
+		return IPPROTO_UDP;
+	case PROTO_SCTP:
+		return IPPROTO_SCTP;
+	}
+	return IPPROTO_TCP;
+}
+
+static int plan_publish(const struct spec_service *s, struct plan *p, struct err *err)
+{
+	p->sandbox.publish = xcalloc(s->n_ports + 1, sizeof(*p->sandbox.publish));
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const struct spec_port *port = &s->ports[i];
+		if (port->mode != PORT_HOST)
+			continue; /* a port of the whole cluster, not of this task's host */
+		struct ov_publish *o = &p->sandbox.publish[p->sandbox.n_publish++];
+		o->host_port = port->published;
+		o->target = port->target;
+		o->proto = (uint8_t)proto_number(port->protocol);
+		if (port->host_ip && *port->host_ip &&
+		    inet_pton(AF_INET, port->host_ip, &o->host_ip) != 1)
+			return err_set(err, -EINVAL, "host_ip \"%s\" is not an IPv4 address",
+				       port->host_ip);
+	}
+	return 0;
+}
+
+static int plan_sysctls(const struct spec_service *s, struct plan *p, struct err *err)
+{
+	for (size_t i = 0; i < s->sysctls.n; i++) {
+		const struct kv *kv = &s->sysctls.v[i];
+		if (!str_starts(kv->k, "net.")) {
+			kvlist_set(&p->rt.sysctls, kv->k, kv->v);
+			continue;
+		}
+		if (p->host_network)
+			return err_set(err, -EINVAL,
+				       "sysctl \"%s\" would change the host's network; leave out "
+				       "network_mode \"host\" or the sysctl",
+				       kv->k);
+		kvlist_set(&p->net_sysctls, kv->k, kv->v);
+	}
+	return 0;
+}
+
+static int plan_hosts(const struct plan_input *in, struct plan *p, struct err *err)
+{
+	const struct strlist *l = &in->task->spec.extra_hosts;
+	for (size_t i = 0; i < l->n; i++) {
+		const char *gw = "=host-gateway";
+		if (!str_ends(l->v[i], gw)) {
+			strlist_add(&p->rt.extra_hosts, l->v[i]);
+			continue;
+		}
+		if (!in->gateway)
+			return err_set(err, -EINVAL,
+				       "extra_hosts \"%s\" needs a network with a gateway",
+				       l->v[i]);
+		strlist_addf(&p->rt.extra_hosts, "%.*s=%s", (int)(strlen(l->v[i]) - strlen(gw)),
+			     l->v[i], in->gateway);
+	}
+	return 0;
+}
+
+static void plan_resolver(const struct spec_service *s, struct plan *p)
+{
+	if (p->host_network) {
+		strlist_copy(&p->rt.dns, &s->dns);
+		strlist_copy(&p->rt.dns_opt, &s->dns_opt);
+	} else {
+		strlist_add(&p->rt.dns, RESOLVER);
+		strlist_copy(&p->rt.dns_opt, &s->dns_opt);
+		bool ndots = false;
+		for (size_t i = 0; i < s->dns_opt.n; i++)
+			ndots |= str_starts(s->dns_opt.v[i], "ndots:");
+		if (!ndots) /* service names have no dots; others need no search */
+			strlist_add(&p->rt.dns_opt, "ndots:0");
+	}
+	strlist_copy(&p->rt.dns_search, &s->dns_search);
+}
+
+int plan_net(const struct plan_input *in, struct plan *p, struct err *err)
+{
+	const struct spec_service *s = &in->task->spec;
+	const char *mode = s->network_mode;
+	if (mode && !streq(mode, "host") && !streq(mode, "none") && !streq(mode, "bridge"))
+		return err_set(err, -ENOTSUP,
+			       "network_mode \"%s\" is not supported; use \"host\", \"none\" or "
+			       "networks",
+			       mode);
+	p->host_network = streq(mode, "host");
+	p->sandbox.id = in->task->id;
+	int r = plan_endpoints(in->task, p, err);
+	if (r == 0)
+		r = plan_publish(s, p, err);
+	if (r == 0)
+		r = plan_sysctls(s, p, err);
+	if (r == 0)
+		r = plan_hosts(in, p, err);
+	plan_resolver(s, p);
+	return r;
+}

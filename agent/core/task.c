@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * States of a task, its reports, and what follows from an end. */
+#include "agent/core/task.h"
+#include "agent/core/report.h"
+#include "agent/core/results.h"
+#include "agent/core/task_parts.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static void fill_report(const struct task *t, struct wire_report *r)
+{
+	*r = (struct wire_report){
+		.id = t->w.id,
+		.state = t->state,
+		.health = t->health,
+		.reason = t->reason,
+		.since = t->since,
+		.exit_code = t->exit_code,
+		.restarts = t->restart.count,
+		.pid = t->pid,
+		.image_digest = t->image ? t->image->digest : NULL,
+		.ports = t->ports,
+	};
+}
+
+void task_report(const struct task *t)
+{
+	if (t->stray)
+		return;
+	struct wire_report r;
+	fill_report(t, &r);
+	report_task(t->core->report, &r);
+}
+
+void task_move(struct task *t, enum task_state state, const char *reason)
+{
+	char *copy = xstrdup(reason); /* reason may be t's own */
+	if (t->state != state) {
+		t->since = clock_wall_ms();
+		log_info("agent", "task %s \"%s\": %s%s%s", t->w.id, t->w.name ? t->w.name : "",
+			 task_state_name(state), copy ? ": " : "", copy ? copy : "");
+	}
+	t->state = state;
+	free(t->reason);
+	t->reason = copy;
+	if (!t->stray && (state == TASK_COMPLETE || state == TASK_FAILED)) {
+		struct wire_report r;
+		fill_report(t, &r);
+		results_put(t->core->results, &r);
+	}
+	task_report(t);
+}
+
+static void on_timer(void *arg)
+{
+	struct task *t = arg;
+	switch (t->state) {
+	case TASK_PREPARING:
+	case TASK_BACKOFF:
+		task_begin_again(t);
+		return;
+	case TASK_STARTING:
+	case TASK_RUNNING:
+	case TASK_STOPPING:
+		task_harder(t);
+		return;
+	case TASK_PENDING:
+	case TASK_ASSIGNED:
+	case TASK_COMPLETE:
+	case TASK_FAILED:
+	case TASK_STOPPED:
+	case TASK_LOST:
+	case TASK_STATE_MAX:
+	case TASK_STATE_INVALID:
+		return;
+	}
+}
+
+static struct task *task_make(struct core *c)
+{
+	struct task *t = xcalloc(1, sizeof(*t));
+	t->core = c;
+	t->state = TASK_ASSIGNED;
+	t->exit_code = -1;
+	t->grace_ms = TASK_GRACE_MS;
+	t->timer = timer_new(c->loop, on_timer, t);
+	return t;
+}
+
+/* Through its JSON: the one place that knows every field. */
+static int copy_wire(const struct wire_task *from, struct wire_task *to, struct err *err)
+{
+	auto_json *j = wire_task_json(from);
+	return wire_task_parse(j, to, err);
+}
+
+static bool ended_before(struct task *t)
+{
+	struct wire_report r = {0};
+	if (!results_get(t->core->results, t->w.id, &r))
+		return false;
+	t->state = r.state;
+	t->since = r.since;
+	t->exit_code = r.exit_code;
+	t->restart.count = r.restarts;
+	t->reason = take_ptr(r.reason);
+	wire_report_done(&r);
+	struct rt_status st;
+	t->container = runtime_status(t->core->runtime, t->w.id, &st) == 0;
+	task_report(t);
+	return true;
+}
+
+struct task *task_new(struct core *c, const struct wire_task *w)
+{
+	struct task *t = task_make(c);
+	struct err err = {0};
+	if (copy_wire(w, &t->w, &err) < 0) {
+		t->w.id = xstrdup(w->id);
+		task_move(t, TASK_FAILED, err_text(&err));
+		return t;
+	}
+	const struct spec_service *s = &t->w.spec;
+	if (s->stop_grace_period >= 0)
+		t->grace_ms = s->stop_grace_period / 1000000;
+	t->stop_signal = xstrdup(s->stop_signal);
+	if (s->privileged)
+		log_warn("agent",
+			 "task %s \"%s\" is privileged: it can do what root can on this node",
+			 t->w.id, t->w.name);
+	if (ended_before(t))
+		return t;
+	struct rt_status st;
+	if (runtime_status(c->runtime, t->w.id, &st) == 0 && task_adopt(t, &st) == 0)
+		return t;
+	if (t->w.stop)
+		task_end(t, TASK_STOPPED, NULL);
+	else
+		task_begin(t);
+	return t;
+}
+
+struct task *task_new_stray(struct core *c, const char *id)
+{
+	struct task *t = task_make(c);
+	t->w.id = xstrdup(id);
+	t->w.name = xstrdup("not assigned here");
+	t->stray = true;
+	t->container = true;
+	t->sandbox = true;
+	t->state = TASK_RUNNING;
+	const struct kvlist *labels = runtime_labels(c->runtime, id);
+	const char *grace = labels ? kvlist_get(labels, LABEL_GRACE_MS) : NULL;
+	if (grace)
+		t->grace_ms = strtoll(grace, NULL, 10);
+	t->stop_signal = xstrdup(labels ? kvlist_get(labels, LABEL_SIGNAL) : NULL);
+	task_remove(t);
+	return t;
+}
+
+void task_free(struct task *t)
+{
+	if (!t)
+		return;
+	if (t->pull)
+		image_cancel(t->pull);
+	timer_free(t->timer);
+	health_free(t->check);
+	image_free(t->image);
+	strlist_done(&t->ports);
+	wire_task_done(&t->w);
+	free(t->reason);
+	free(t->stop_signal);
+	free(t);
+}
+
+void task_update(struct task *t, const struct wire_task *w)
+{
+	if (t->removing) /* assigned again while it was being taken away: its end brings a new one */
+		return;
+	if (w->stop && !t->w.stop) {
+		t->w.stop = true;
+		task_stop(t);
+	}
+}
+
+void task_remove(struct task *t)
+{
+	if (t->removing)
+		return;
+	t->removing = true;
+	if (task_state_ended(t->state))
+		task_forget(t);
+	else
+		task_stop(t);
+}
+
+void task_poke(struct task *t)
+{
+	if (t->removing && task_state_ended(t->state))
+		task_forget(t);
+	else if (task_state_ended(t->state) && (t->sandbox || t->holds_networks))
+		task_release(t);
+	else if (t->state == TASK_PREPARING && timer_is_set(t->timer))
+		task_begin_again(t);
+	else if (t->mend && (t->state == TASK_STARTING || t->state == TASK_RUNNING))
+		task_mend(t);
+}
+
+/* "exited with status 1", "was killed by signal 9 (KILL)", ... */
+static char *end_text(const struct task *t, const struct rt_status *st)
+{
+	if (t->ailing && t->reason)
+		return xstrdup(t->reason);
+	if (st->error)
+		return xstrdup(st->error);
+	if (st->oom)
+		return xasprintf("used more memory than its limit of %lld bytes and was killed",
+				 (long long)t->w.spec.limits.memory);
+	int sig = st->exit_code - 128;
+	const char *name = sig > 0 && sig < NSIG ? sigabbrev_np(sig) : NULL;
+	if (name)
+		return xasprintf("was killed by signal %d (%s)", sig, name);
+	return xasprintf("exited with status %d", st->exit_code);
+}
+
+static void format_delay(uint64_t ms, char out[32])
+{
+	if (ms < 1000)
+		snprintf(out, 32, "%llu ms", (unsigned long long)ms);
+	else
+		snprintf(out, 32, "%.1f s", (double)ms / 1000);
+}
+
+/* Ended or never started: again after a while, or for good. */
+static void decide(struct task *t, bool failed, uint64_t ran_ms, const char *why)
+{
+	struct restart_end e = {.failed = failed, .ran_ms = ran_ms, .now_ms = clock_ms()};
+	uint64_t delay_ms = 0;
+	t->ailing = false;
+	t->killed = false;
+	t->pid = 0;
+	t->health = HEALTH_NONE;
+	timer_stop(t->timer);
+	if (!restart_decide(&t->restart, &t->w.spec, &e, &delay_ms)) {
+		task_end(t, failed ? TASK_FAILED : TASK_COMPLETE, why);
+		return;
+	}
+	char delay[32];
+	format_delay(delay_ms, delay);
+	auto_free char *reason = xasprintf("%s; next try after %s", why, delay);
+	timer_set(t->timer, delay_ms);
+	task_move(t, TASK_BACKOFF, reason);
+}
+
+void task_try_failed(struct task *t, const char *why)
+{
+	t->exit_code = -1;
+	decide(t, true, 0, why);
+}
+
+static void task_ended(struct task *t, const struct rt_status *st)
+{
+	health_free(take_ptr(t->check));
+	t->exit_code = st->error ? -1 : st->exit_code;
+	t->pid = 0;
+	if (t->state == TASK_STOPPING) {
+		task_ended_stopping(t);
+		return;
+	}
+	uint64_t ran_ms = t->started_ms ? clock_ms() - t->started_ms : 0;
+	bool failed = st->exit_code != 0 || st->error || st->oom || t->ailing;
+	auto_free char *why = end_text(t, st);
+	decide(t, failed, ran_ms, why);
+}
+
+static void on_health(enum task_health h, const char *why, void *arg)
+{
+	struct task *t = arg;
+	t->health = h;
+	if (h != HEALTH_UNHEALTHY || !restart_wants(&t->w.spec, true)) {
+		task_move(t, t->state, why);
+		return;
+	}
+	t->ailing = true;
+	health_free(take_ptr(t->check));
+	task_move(t, t->state, why);
+	task_signal(t, t->stop_signal);
+	timer_set(t->timer, (uint64_t)t->grace_ms);
+}
+
+void task_running(struct task *t, const struct rt_status *st)
+{
+	uint64_t ran_ms = 0;
+	if (st->started_ms > 0 && clock_wall_ms() > st->started_ms)
+		ran_ms = (uint64_t)(clock_wall_ms() - st->started_ms);
+	if (ran_ms > clock_ms())
+		ran_ms = clock_ms();
+	t->started_ms = clock_ms() - ran_ms;
+	t->pid = st->pid;
+	t->exit_code = -1;
+	struct plan_health cfg = {0};
+	plan_health(&t->w.spec, t->image, &cfg);
+	health_free(take_ptr(t->check));
+	t->health = HEALTH_NONE;
+	if (cfg.on) {
+		/* Only an adopted container, whose agent was away, counts as watched before. */
+		uint64_t watched_ms = t->state == TASK_ASSIGNED ? ran_ms : 0;
+		t->check = health_new(t->core->loop, t->core->runtime, t->w.id, &cfg, watched_ms);
+		health_listen(t->check, on_health, t);
+		t->health = health_now(t->check);
+	}
+	plan_health_done(&cfg);
+	task_move(t, TASK_RUNNING, NULL);
+}
+
+void task_event(struct task *t, const struct rt_status *st)
+{
+	if (!t->container || task_state_ended(t->state) || t->state == TASK_BACKOFF ||
+	    t->state == TASK_PREPARING)
+		return;
+	switch (st->state) {
+	case RT_CREATED:
+		return;
+	case RT_RUNNING:
+		t->pid = st->pid;
+		if (t->state == TASK_STOPPING) /* told to stop while it was being started */
+			task_signal(t, t->stop_signal);
+		else if (t->state == TASK_STARTING)
+			task_running(t, st);
+		return;
+	case RT_ENDED:
+		task_ended(t, st);
+		return;
+	}
+}
+
+bool task_gone(const struct task *t)
+{
+	return t->gone;
+}
+
+enum task_state task_state_now(const struct task *t)
+{
+	return t->state;
+}
+
+const struct wire_task *task_wire(const struct task *t)
+{
+	return &t->w;
+}
+
+bool task_uses_volume(const struct task *t, const char *name)
+{
+	if (task_state_ended(t->state))
+		return false;
+	for (size_t i = 0; i < t->w.n_volumes; i++) {
+		if (streq(t->w.volumes[i].name, name))
+			return true;
+	}
+	return false;
+}

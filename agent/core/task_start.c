@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The way up: image, volumes, networks, sandbox, container; and adoption of what runs. */
+#include "agent/core/network.h"
+#include "agent/core/task_parts.h"
+#include "agent/core/volume.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+static enum image_policy policy_of(const struct spec_service *s)
+{
+	const char *p = s->pull_policy;
+	if (streq(p, "never"))
+		return IMAGE_NEVER;
+	if (streq(p, "missing") || streq(p, "if_not_present") || streq(p, "build"))
+		return IMAGE_MISSING;
+	/* What a digest means never changes. */
+	if (!streq(p, "always") && s->image && strchr(s->image, '@'))
+		return IMAGE_MISSING;
+	return IMAGE_ALWAYS;
+}
+
+static void on_pull_progress(const struct image_progress *p, void *arg)
+{
+	struct task *t = arg;
+	uint64_t now = clock_ms();
+	bool last = p->layers_total > 0 && p->layers_done == p->layers_total;
+	if (!last && now - t->event_ms < TASK_EVENT_GAP_MS)
+		return;
+	t->event_ms = now;
+	json_t *e = json_object();
+	auto_free char *text = xasprintf("%d of %d layers", p->layers_done, p->layers_total);
+	json_put_str(e, "type", "pull");
+	json_put_str(e, "task", t->w.id);
+	json_put_str(e, "text", text);
+	json_object_set_new(e, "done", json_integer(p->bytes_done));
+	json_object_set_new(e, "total", json_integer(p->bytes_total));
+	core_event(t->core, e);
+}
+
+/* Host ports of the run before, so that ports chosen freely stay the same. */
+static void recall_ports(const struct task *t, struct plan *p)
+{
+	const struct kvlist *labels = runtime_labels(t->core->runtime, t->w.id);
+	const char *text = labels ? kvlist_get(labels, LABEL_PUBLISH) : NULL;
+	for (size_t i = 0; text && *text && i < p->sandbox.n_publish; i++) {
+		char *end;
+		unsigned long port = strtoul(text, &end, 10);
+		if (p->sandbox.publish[i].host_port == 0 && port <= UINT16_MAX)
+			p->sandbox.publish[i].host_port = (uint16_t)port;
+		text = *end == ',' ? end + 1 : NULL;
+	}
+}
+
+static void note_ports(struct task *t, struct plan *p)
+{
+	auto_str label = {0};
+	strlist_done(&t->ports);
+	for (size_t i = 0; i < p->sandbox.n_publish; i++) {
+		const struct ov_publish *o = &p->sandbox.publish[i];
+		char ip[INET_ADDRSTRLEN];
+		inet_ntop(AF_INET, &o->host_ip, ip, sizeof(ip));
+		strlist_addf(&t->ports, "%s:%u->%u/%s", ip, o->host_port, o->target,
+			     o->proto == IPPROTO_UDP    ? "udp"
+			     : o->proto == IPPROTO_SCTP ? "sctp"
+							: "tcp");
+		str_addf(&label, "%s%u", i ? "," : "", o->host_port);
+	}
+	kvlist_set(&p->rt.labels, LABEL_PUBLISH, label.data ? label.data : "");
+}
+
+static int make_sandbox(struct task *t, struct plan *p, char **ret_netns, struct err *err)
+{
+	if (p->host_network)
+		return 0;
+	int r = 0;
+	if (!t->holds_networks) {
+		r = network_hold(t->core->network, &t->w, err);
+		if (r < 0)
+			return r;
+		t->holds_networks = true;
+	}
+	recall_ports(t, p);
+	r = overlay_sandbox_set(t->core->overlay, &p->sandbox, ret_netns, err);
+	if (r < 0)
+		return r;
+	t->sandbox = true;
+	note_ports(t, p);
+	return 0;
+}
+
+static void set_labels(const struct task *t, struct plan *p)
+{
+	struct kvlist *l = &p->rt.labels;
+	auto_free char *restarts = xasprintf("%lld", (long long)t->restart.count);
+	auto_free char *grace = xasprintf("%lld", (long long)t->grace_ms);
+	kvlist_set(l, LABEL_TASK, t->w.id);
+	kvlist_set(l, LABEL_HASH, t->w.hash ? t->w.hash : "");
+	kvlist_set(l, LABEL_RESTARTS, restarts);
+	kvlist_set(l, LABEL_GRACE_MS, grace);
+	if (t->stop_signal)
+		kvlist_set(l, LABEL_SIGNAL, t->stop_signal);
+}
+
+static int start_container(struct task *t, struct plan *p, struct err *err)
+{
+	for (size_t i = 0; i < p->n_dirs; i++) {
+		int r = volume_prepare(&p->dirs[i], err);
+		if (r < 0)
+			return r;
+	}
+	auto_free char *netns = NULL;
+	int r = make_sandbox(t, p, &netns, err);
+	if (r < 0)
+		return r;
+	if (t->container) { /* what the try before left, kept until now for its log */
+		r = runtime_delete(t->core->runtime, t->w.id, true, err);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		t->container = false;
+	}
+	p->rt.netns = netns;
+	set_labels(t, p);
+	t->container = true; /* its events may come before runtime_start returns */
+	t->started_ms = 0;
+	task_move(t, TASK_STARTING, NULL);
+	r = runtime_start(t->core->runtime, &p->rt, err);
+	if (r < 0)
+		t->container = false;
+	return r;
+}
+
+static void plan_input_of(const struct task *t, struct plan_input *in)
+{
+	*in = (struct plan_input){
+		.task = &t->w,
+		.image = t->image,
+		.data_dir = t->core->data_dir,
+		.gateway = network_gateway(t->core->network, &t->w),
+	};
+}
+
+static void task_build(struct task *t)
+{
+	struct plan p = {0};
+	struct plan_input in;
+	struct err err = {0};
+	plan_input_of(t, &in);
+	int r = plan_make(&in, &p, &err);
+	if (r == 0) {
+		if (!t->stop_signal)
+			t->stop_signal = xstrdup(p.rt.stop_signal);
+		r = start_container(t, &p, &err);
+		plan_done(&p);
+	}
+	if (r == -EAGAIN) { /* an assignment that the next message brings */
+		timer_set(t->timer, TASK_RETRY_MS);
+		task_move(t, TASK_PREPARING, err_text(&err));
+		return;
+	}
+	if (r < 0)
+		task_try_failed(t, err_text(&err));
+}
+
+static void on_pull_done(struct image *i, const char *why, void *arg)
+{
+	struct task *t = arg;
+	t->pull = NULL;
+	if (!i) {
+		task_try_failed(t, why);
+		return;
+	}
+	image_free(t->image);
+	t->image = i;
+	task_build(t);
+}
+
+void task_begin(struct task *t)
+{
+	static const struct image_ops ops = {.progress = on_pull_progress, .done = on_pull_done};
+	const struct spec_service *s = &t->w.spec;
+	task_move(t, TASK_PREPARING, "getting the image");
+	/* done may be called before image_get returns; the request is gone then. */
+	struct image_request *r =
+		image_get(t->core->images, s->image, s->platform, policy_of(s), &ops, t);
+	if (t->state == TASK_PREPARING && !t->image)
+		t->pull = r;
+}
+
+void task_begin_again(struct task *t)
+{
+	if (t->image) {
+		task_move(t, TASK_PREPARING, NULL);
+		task_build(t);
+		return;
+	}
+	task_begin(t);
+}
+
+/* The sandbox again, for its resolver and what may have changed meanwhile. */
+void task_mend(struct task *t)
+{
+	struct plan p = {0};
+	struct plan_input in;
+	struct err err = {0};
+	auto_free char *netns = NULL;
+	plan_input_of(t, &in);
+	int r = plan_sandbox(&in, &p, &err);
+	if (r == 0) {
+		t->sandbox = !p.host_network; /* it is there, whatever comes of mending it */
+		r = make_sandbox(t, &p, &netns, &err);
+		plan_done(&p);
+	}
+	t->mend = r < 0; /* task_poke tries again */
+	if (r < 0)
+		log_warn("agent", "the network of task %s is not mended yet: %s", t->w.id,
+			 err_text(&err));
+	else
+		task_report(t);
+}
+
+int task_adopt(struct task *t, const struct rt_status *st)
+{
+	const struct kvlist *labels = runtime_labels(t->core->runtime, t->w.id);
+	t->container = true;
+	const char *hash = labels ? kvlist_get(labels, LABEL_HASH) : NULL;
+	const char *restarts = labels ? kvlist_get(labels, LABEL_RESTARTS) : NULL;
+	int64_t count = 0;
+	if (restarts && num_parse_i64(restarts, 0, INT64_MAX, &count)) {
+		t->restart.count = count;
+		t->restart.attempts = count;
+	}
+	if (t->w.hash && hash && !streq(hash, t->w.hash)) {
+		log_warn("agent", "task %s runs from another specification; it is started anew",
+			 t->w.id);
+		return -ESTALE; /* begins anew and deletes this one */
+	}
+	t->image = image_local(t->core->images, t->w.spec.image, NULL);
+	if (!t->stop_signal && t->image)
+		t->stop_signal = xstrdup(t->image->stop_signal);
+	switch (st->state) {
+	case RT_CREATED:
+		t->sandbox = !streq(t->w.spec.network_mode, "host");
+		task_mend(t);
+		task_move(t, TASK_STARTING, NULL);
+		break;
+	case RT_RUNNING:
+		task_mend(t);
+		task_running(t, st);
+		break;
+	case RT_ENDED:
+		t->state = TASK_RUNNING; /* it ended while no agent looked */
+		t->sandbox = !streq(t->w.spec.network_mode, "host");
+		task_event(t, st);
+		break;
+	}
+	if (t->w.stop)
+		task_stop(t);
+	return 0;
+}

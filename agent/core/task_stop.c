@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The way down: signals, patience, and leaving nothing behind. */
+#include "agent/core/network.h"
+#include "agent/core/results.h"
+#include "agent/core/task_parts.h"
+#include "agent/core/taskset.h"
+#include "agent/core/volume.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include <errno.h>
+
+void task_release(struct task *t)
+{
+	struct err err = {0};
+	if (t->sandbox) {
+		int r = overlay_sandbox_del(t->core->overlay, t->w.id, &err);
+		if (r < 0 && r != -ENOENT) {
+			log_warn("agent", "the sandbox of task %s stays for now: %s", t->w.id,
+				 err_text(&err));
+			return;
+		}
+		t->sandbox = false;
+	}
+	if (t->holds_networks) {
+		network_drop(t->core->network, &t->w);
+		t->holds_networks = false;
+	}
+	strlist_done(&t->ports);
+	core_sync_soon(t->core);
+}
+
+static bool delete_container(struct task *t)
+{
+	struct err err = {0};
+	if (!t->container)
+		return true;
+	int r = runtime_delete(t->core->runtime, t->w.id, true, &err);
+	if (r < 0 && r != -ENOENT) {
+		log_warn("agent", "the container of task %s stays for now: %s", t->w.id,
+			 err_text(&err));
+		return false;
+	}
+	t->container = false;
+	return true;
+}
+
+static void release_volumes(struct task *t)
+{
+	for (size_t i = 0; i < t->w.n_volumes; i++) {
+		const char *name = t->w.volumes[i].name;
+		if (name && !taskset_volume_used(t->core->tasks, name))
+			volume_release(t->core->data_dir, name);
+	}
+}
+
+void task_end(struct task *t, enum task_state state, const char *reason)
+{
+	timer_stop(t->timer);
+	health_free(take_ptr(t->check));
+	t->pid = 0;
+	t->health = HEALTH_NONE;
+	if (state == TASK_STOPPED)
+		delete_container(t); /* a failure is tried again by task_poke */
+	task_release(t);
+	task_move(t, state, reason);
+	if (t->core->tasks)
+		release_volumes(t);
+	if (t->removing)
+		task_forget(t);
+}
+
+void task_ended_stopping(struct task *t)
+{
+	task_end(t, TASK_STOPPED, NULL);
+}
+
+void task_forget(struct task *t)
+{
+	if (!delete_container(t))
+		return;
+	if (t->sandbox || t->holds_networks)
+		task_release(t);
+	if (t->sandbox)
+		return;
+	volume_remove_anonymous(t->core->data_dir, t->w.id);
+	results_del(t->core->results, t->w.id);
+	t->gone = true;
+	core_sync_soon(t->core);
+}
+
+void task_signal(struct task *t, const char *signal)
+{
+	struct err err = {0};
+	const char *name = signal ? signal : "SIGTERM";
+	int r = runtime_kill(t->core->runtime, t->w.id, name, &err);
+	if (r < 0 && r != -ESRCH && r != -ENOENT)
+		log_warn("agent", "task %s did not get %s: %s", t->w.id, name, err_text(&err));
+}
+
+/* True: the runtime has no live container of ours. */
+static bool already_ended(struct task *t)
+{
+	struct rt_status st;
+	if (!t->container || runtime_status(t->core->runtime, t->w.id, &st) == -ENOENT) {
+		t->container = false;
+		return true;
+	}
+	if (st.state == RT_ENDED && t->exit_code < 0 && !st.error)
+		t->exit_code = st.exit_code;
+	return st.state == RT_ENDED;
+}
+
+void task_stop(struct task *t)
+{
+	if (task_state_ended(t->state) || t->state == TASK_STOPPING)
+		return;
+	if (t->pull)
+		image_cancel(take_ptr(t->pull));
+	timer_stop(t->timer);
+	health_free(take_ptr(t->check));
+	if (already_ended(t)) {
+		task_end(t, TASK_STOPPED, NULL);
+		return;
+	}
+	t->killed = false;
+	task_move(t, TASK_STOPPING, NULL);
+	task_signal(t, t->stop_signal);
+	timer_set(t->timer, (uint64_t)t->grace_ms);
+}
+
+void task_harder(struct task *t)
+{
+	if (!t->killed) {
+		t->killed = true;
+		timer_set(t->timer, TASK_KILL_WAIT_MS);
+		task_signal(t, "SIGKILL");
+		return;
+	}
+	/* Not even SIGKILL ended it in time: by force, and again until it is so. */
+	timer_set(t->timer, TASK_KILL_WAIT_MS);
+	if (!delete_container(t))
+		return;
+	if (t->state == TASK_STOPPING)
+		task_ended_stopping(t);
+	else
+		task_try_failed(t, t->reason ? t->reason : "did not end and was removed by force");
+}

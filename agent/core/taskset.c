@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The difference between assigned and observed tasks. How one task lives is task.c's matter. */
+#include "agent/core/taskset.h"
+#include "agent/core/assign.h"
+#include "agent/core/task_parts.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include <errno.h>
+
+struct taskset {
+	struct core *core;
+	struct map tasks; /* id -> struct task */
+};
+
+static void free_task(void *p)
+{
+	task_free(p);
+}
+
+struct taskset *taskset_new(struct core *c)
+{
+	struct taskset *s = xcalloc(1, sizeof(*s));
+	s->core = c;
+	s->tasks.free_val = free_task;
+	return s;
+}
+
+void taskset_free(struct taskset *s)
+{
+	if (!s)
+		return;
+	map_clear(&s->tasks);
+	free(s);
+}
+
+static void drop_gone(struct taskset *s)
+{
+	map_each(&s->tasks, e)
+	{
+		if (task_gone(e->val))
+			map_del(&s->tasks, e->key);
+	}
+}
+
+static void match_assigned(struct taskset *s)
+{
+	map_each(assign_tasks(s->core->assign), e)
+	{
+		struct task *t = map_get(&s->tasks, e->key);
+		if (t)
+			task_update(t, e->val);
+		else
+			map_set(&s->tasks, e->key, task_new(s->core, e->val));
+	}
+}
+
+static void remove_surplus(struct taskset *s)
+{
+	map_each(&s->tasks, e)
+	{
+		if (!map_has(assign_tasks(s->core->assign), e->key))
+			task_remove(e->val);
+	}
+}
+
+/* Containers of ours that no task stands for: an assignment ended while no agent looked. */
+static void take_strays(struct taskset *s)
+{
+	auto_strlist ids = {0};
+	runtime_list(s->core->runtime, &ids);
+	for (size_t i = 0; i < ids.n; i++) {
+		const struct kvlist *labels = runtime_labels(s->core->runtime, ids.v[i]);
+		if (!labels || !kvlist_get(labels, LABEL_TASK) || map_has(&s->tasks, ids.v[i]))
+			continue;
+		log_info("agent", "container %s is not assigned here any more; stopping it",
+			 ids.v[i]);
+		map_set(&s->tasks, ids.v[i], task_new_stray(s->core, ids.v[i]));
+	}
+}
+
+void taskset_sync(struct taskset *s)
+{
+	drop_gone(s);
+	remove_surplus(s);
+	match_assigned(s);
+	take_strays(s);
+	map_each(&s->tasks, e) task_poke(e->val);
+	drop_gone(s);
+}
+
+void taskset_sweep_sandboxes(struct taskset *s)
+{
+	auto_strlist ids = {0};
+	struct err err = {0};
+	int r = overlay_sandbox_list(s->core->overlay, &ids, &err);
+	for (size_t i = 0; r == 0 && i < ids.n; i++) {
+		if (!map_has(&s->tasks, ids.v[i]))
+			r = overlay_sandbox_del(s->core->overlay, ids.v[i], &err);
+	}
+	if (r < 0)
+		log_warn("agent", "old sandboxes were not all removed: %s", err_text(&err));
+}
+
+void taskset_event(struct taskset *s, const char *id, const struct rt_status *st)
+{
+	struct task *t = map_get(&s->tasks, id);
+	if (t)
+		task_event(t, st);
+}
+
+void taskset_report_all(struct taskset *s)
+{
+	map_each(&s->tasks, e) task_report(e->val);
+}
+
+size_t taskset_count(const struct taskset *s)
+{
+	return s->tasks.n;
+}
+
+struct task *taskset_find(const struct taskset *s, const char *id)
+{
+	return map_get(&s->tasks, id);
+}
+
+bool taskset_volume_used(const struct taskset *s, const char *name)
+{
+	map_each(&s->tasks, e)
+	{
+		if (task_uses_volume(e->val, name))
+			return true;
+	}
+	return false;
+}
