@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Root file systems; see rootfs.h.
+ *
+ * mount(2) takes a page of options at most, and names of layers are long. Each layer is therefore
+ * opened and named /proc/self/fd/N: short, without characters to escape, on every kernel. */
+#include "agent/runtime/rootfs.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#define OPTIONS_MAX 4000
+
+struct opened {
+	int fds[ROOTFS_LAYERS_MAX + 2];
+	size_t n;
+};
+
+static void opened_done(struct opened *o)
+{
+	for (size_t i = 0; i < o->n; i++)
+		close(o->fds[i]);
+	o->n = 0;
+}
+
+static int open_into(struct opened *o, const char *dir, struct str *options, struct err *err)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, -errno, "cannot open the image layer '%s'", dir);
+	o->fds[o->n++] = fd;
+	str_addf(options, "/proc/self/fd/%d", fd);
+	return 0;
+}
+
+static int make_and_open(struct opened *o, const char *data, const char *name, const char *option,
+			 struct str *options, struct err *err)
+{
+	auto_free char *dir = xasprintf("%s/%s", data, name);
+	int r = dir_make(dir, 0755, err);
+	if (r < 0)
+		return r;
+	str_addf(options, ",%s=", option);
+	return open_into(o, dir, options, err);
+}
+
+static int open_layers(const struct strlist *layers, const char *data, struct opened *o,
+		       struct str *options, struct err *err)
+{
+	str_add(options, "lowerdir=");
+	int r = 0;
+	for (size_t i = layers->n; i > 0 && r == 0; i--) {
+		if (i < layers->n)
+			str_addc(options, ':');
+		r = open_into(o, layers->v[i - 1], options, err);
+	}
+	if (layers->n == 0) {
+		auto_free char *empty = xasprintf("%s/empty", data);
+		r = dir_make(empty, 0755, err);
+		if (r == 0)
+			r = open_into(o, empty, options, err);
+	}
+	if (r == 0)
+		r = make_and_open(o, data, "upper", "upperdir", options, err);
+	if (r == 0)
+		r = make_and_open(o, data, "work", "workdir", options, err);
+	return r;
+}
+
+int rootfs_mount(const struct strlist *layers, const char *data, const char *target,
+		 struct err *err)
+{
+	if (layers->n >= ROOTFS_LAYERS_MAX)
+		return err_set(err, -E2BIG,
+			       "the image has %zu layers: at most %d can be stacked, merge some",
+			       layers->n, ROOTFS_LAYERS_MAX - 1);
+	struct opened o = {.n = 0};
+	auto_str options = {0};
+	int r = open_layers(layers, data, &o, &options, err);
+	if (r == 0 && options.len > OPTIONS_MAX)
+		r = err_set(err, -E2BIG, "the image has too many layers (%zu): merge some",
+			    layers->n);
+	if (r == 0 && mount("overlay", target, "overlay", 0, options.data) < 0) {
+		r = -errno;
+		r = r == -EINVAL
+			    ? err_set(err, r,
+				      "cannot mount the root file system: '%s' must be on a "
+				      "file system that overlayfs can write to (ext4, xfs, "
+				      "btrfs, tmpfs), not on an overlay",
+				      data)
+			    : err_sys(err, r, "cannot mount the root file system at '%s'", target);
+	}
+	opened_done(&o);
+	return r;
+}
+
+void rootfs_unmount(const char *target)
+{
+	/* More than one: an earlier agent may have died between mount and record. */
+	for (int i = 0; i < 8 && umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) == 0; i++)
+		;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The root file system of a container: image layers below, a folder of its own on top. */
+#pragma once
+#include "base/err.h"
+#include "base/str.h"
+
+#define ROOTFS_LAYERS_MAX 200
+
+/* Mounts overlayfs at target. layers: lowest first; none is an empty image. data: the container's
+ * folder, in which upper, work and (without layers) empty are made. */
+int rootfs_mount(const struct strlist *layers, const char *data, const char *target,
+		 struct err *err);
+/* Detaches whatever is mounted at target; nothing there is fine. */
+void rootfs_unmount(const char *target);
