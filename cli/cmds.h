@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The verbs of this folder, for the table in main.c. */
+#pragma once
+#include "cli/cmd.h"
+
+extern const struct cmd cmd_apply, cmd_events, cmd_exec, cmd_inspect, cmd_logs, cmd_ls, cmd_nodes,
+	cmd_ps, cmd_rm, cmd_scale, cmd_token;
