@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Bridges of networks; see bridge.h. */
+#include "overlay/bridge.h"
+#include "overlay/netns.h"
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct nlreq *new_bridge(const struct bridge_spec *b)
+{
+	struct ifinfomsg ifi = {.ifi_family = AF_UNSPEC};
+	struct nlreq *r = nlreq_new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi, sizeof(ifi));
+	nlreq_str(r, IFLA_IFNAME, b->name);
+	nlreq_u32(r, IFLA_MTU, (uint32_t)b->mtu);
+	nlreq_u32(r, IFLA_GROUP, b->group);
+	nlreq_put(r, IFLA_ADDRESS, b->mac, sizeof(b->mac));
+	void *info = nlreq_nest(r, IFLA_LINKINFO);
+	nlreq_str(r, IFLA_INFO_KIND, "bridge");
+	void *data = nlreq_nest(r, IFLA_INFO_DATA);
+	nlreq_u32(r, IFLA_BR_FORWARD_DELAY, 0);
+	nlreq_u32(r, IFLA_BR_STP_STATE, 0);
+	nlreq_u8(r, IFLA_BR_MCAST_SNOOPING, 0);
+	nlreq_nest_end(r, data);
+	nlreq_nest_end(r, info);
+	return r;
+}
+
+/* No IPv6 on it (networks are IPv4), and no packet from it with a source of elsewhere. */
+static void settle(const char *name)
+{
+	char key[96];
+	snprintf(key, sizeof(key), "net.ipv6.conf.%s.disable_ipv6", name);
+	(void)netns_sysctl(key, "1", NULL); /* absent in kernels without IPv6 */
+	snprintf(key, sizeof(key), "net.ipv4.conf.%s.rp_filter", name);
+	(void)netns_sysctl(key, "1", NULL); /* the address filter is the bridge table's too */
+}
+
+int bridge_ensure(struct nlsock *s, const struct bridge_spec *b, int *ret_index, struct err *err)
+{
+	struct link_info li = {0};
+	struct err why = {0};
+	int r = link_find(s, b->name, &li, err);
+	if (r < 0 && r != -ENODEV)
+		return r;
+	if (r == 0 && (strcmp(li.kind, "bridge") != 0 || li.group != b->group)) {
+		r = link_del(s, li.index, err);
+		if (r < 0)
+			return r;
+		r = -ENODEV;
+	}
+	if (r == -ENODEV) {
+		r = nlsock_call(s, new_bridge(b), &why);
+		if (r < 0)
+			return err_set(err, r, "cannot create bridge \"%s\": %s", b->name,
+				       err_text(&why));
+		r = link_find(s, b->name, &li, err);
+		if (r < 0)
+			return r;
+		settle(b->name);
+	}
+	struct link_change c = {.mtu = b->mtu, .mac = b->mac, .up = true};
+	r = link_set(s, li.index, &c, &why);
+	if (r == 0)
+		r = link_add_addr(s, li.index, b->gateway, b->prefix_len, &why);
+	if (r == 0)
+		r = link_keep_addr(s, li.index, b->gateway, b->prefix_len, &why);
+	if (r < 0)
+		return err_set(err, r, "cannot set up bridge \"%s\": %s", b->name, err_text(&why));
+	*ret_index = li.index;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The three kinds of links carrack makes: a network's bridge and VXLAN link, and the veth pairs of
+ * endpoints. Each call adopts a link that is right and replaces one that is wrong.
+ */
+#pragma once
+#include "overlay/link.h"
+
+/* Every link of carrack is in a group of this base plus the network's VNI. */
+#define BRIDGE_GROUP_BASE 0x63000000u
+#define BRIDGE_VNI_MAX    0xffffffu
+
+struct bridge_spec {
+	const char *name;
+	uint8_t mac[6];
+	int mtu;
+	uint32_t group;
+	struct in_addr gateway;
+	unsigned prefix_len;
+};
+int bridge_ensure(struct nlsock *s, const struct bridge_spec *b, int *ret_index, struct err *err);
+
+struct vxlan_spec {
+	const char *name;
+	uint32_t vni, group;
+	int mtu, underlay, bridge;
+	struct in_addr local;
+	uint16_t port;
+};
+/* *fresh: it was made now, so it has no entries. */
+int vxlan_ensure(struct nlsock *s, const struct vxlan_spec *v, int *ret_index, bool *fresh,
+		 struct err *err);
+
+struct veth_spec {
+	const char *name;      /* in the host */
+	const char *peer_name; /* in the sandbox */
+	int peer_ns;           /* descriptor */
+	uint8_t peer_mac[6];
+	int mtu, bridge;
+	uint32_t group;
+};
+int veth_create(struct nlsock *s, const struct veth_spec *v, int *ret_index, struct err *err);
+/* Puts the host's end on its bridge with learning off (the entries are written by us). */
+int veth_attach(struct nlsock *s, int index, int bridge, struct err *err);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The timer that compares what the kernel has with what should be, mends the difference and counts
+ * it: links, forwarding and neighbour entries, the packet filter. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "overlay/bridge.h"
+#include "overlay/host.h"
+#include <string.h>
+
+static const struct link_info *at(const struct link_list *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->v[i].name, name) == 0)
+			return &l->v[i];
+	return NULL;
+}
+
+static bool links_right(const struct overlay *o, const struct network *n, const struct link_list *l)
+{
+	const struct link_info *b = at(l, n->bridge), *v = at(l, n->vxlan);
+	int mtu = n->spec.mtu ? n->spec.mtu : o->mtu;
+	return b && v && b->index == n->bridge_index && v->index == n->vxlan_index && b->up &&
+	       v->up && v->master == b->index && b->mtu == mtu && v->mtu == mtu;
+}
+
+static void reattach(struct overlay *o, const struct network *n)
+{
+	map_each(&o->sandboxes, e)
+	{
+		struct sandbox *s = e->val;
+		for (size_t i = 0; i < s->n_endpoints; i++) {
+			struct endpoint *p = &s->endpoints[i];
+			struct err err = {0};
+			if (streq(p->network_id, n->id) && p->veth_index &&
+			    veth_attach(o->nl, p->veth_index, n->bridge_index, &err) < 0)
+				log_warn("overlay", "sandbox \"%s\": %s", s->id, err_text(&err));
+		}
+	}
+}
+
+static void mend_links(struct overlay *o, const struct link_list *links)
+{
+	map_each(&o->networks, e)
+	{
+		struct network *n = e->val;
+		struct err err = {0};
+		if (links_right(o, n, links))
+			continue;
+		o->mended++;
+		if (network_build(o, n, &err) < 0)
+			log_warn("overlay", "%s", err_text(&err));
+		else
+			reattach(o, n);
+	}
+}
+
+static const struct network *network_at(const struct overlay *o, int index)
+{
+	map_each(&o->networks, e)
+	{
+		const struct network *n = e->val;
+		if (n->bridge_index == index || n->vxlan_index == index)
+			return n;
+	}
+	return NULL;
+}
+
+struct owner { /* which links a check covers, found by index */
+	int *v;
+	size_t n;
+};
+
+static int by_index(const void *a, const void *b)
+{
+	return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
+}
+
+static bool is_owned(int index, void *arg)
+{
+	const struct owner *w = arg;
+	return bsearch(&index, w->v, w->n, sizeof(*w->v), by_index) != NULL;
+}
+
+/* Leaves the deletions that may be made now: not those of networks that are still settling. */
+static void keep_ripe(const struct overlay *o, struct fdb_list *del)
+{
+	size_t kept = 0;
+	uint64_t now = clock_ms();
+	for (size_t i = 0; i < del->n; i++) {
+		const struct network *n = network_at(o, del->v[i].dev);
+		if (n && now >= n->strays_after_ms)
+			del->v[kept++] = del->v[i];
+	}
+	del->n = kept;
+}
+
+static int mend_entries(struct overlay *o, struct err *err)
+{
+	auto_fdb want = {0}, have = {0}, set = {0}, del = {0};
+	struct owner owner = {.v = xcalloc(o->networks.n * 2 + 1, sizeof(int))};
+	map_each(&o->networks, e)
+	{
+		const struct network *n = e->val;
+		owner.v[owner.n++] = n->bridge_index;
+		owner.v[owner.n++] = n->vxlan_index;
+		map_each(&n->peers, p) peers_entries(n, p->val, &want);
+		sandbox_entries(o, n, &want);
+	}
+	qsort(owner.v, owner.n, sizeof(int), by_index);
+	int r = fdb_read(o->nl, is_owned, &owner, &have, err);
+	free(owner.v);
+	if (r < 0)
+		return r;
+	fdb_diff(&want, &have, &set, &del);
+	keep_ripe(o, &del);
+	o->mended += set.n + del.n;
+	if (set.n + del.n)
+		log_info("overlay", "mended forwarding entries: %zu written, %zu removed", set.n,
+			 del.n);
+	r = fdb_write(o->nl, &del, true, err);
+	return r < 0 ? r : fdb_write(o->nl, &set, false, err);
+}
+
+/* Networks of an earlier life that nobody asked for again. */
+static void settle(struct overlay *o)
+{
+	struct err err = {0};
+	auto_strlist old = {0};
+	map_each(&o->networks, e)
+	{
+		const struct network *n = e->val;
+		if (!n->asked)
+			strlist_add(&old, n->id);
+	}
+	o->settled = true;
+	for (size_t i = 0; i < old.n; i++)
+		if (overlay_network_del(o, old.v[i], &err) < 0)
+			log_debug("overlay", "%s", err_text(&err)); /* a container still uses it */
+	if (firewall_rewrite(o, true, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
+}
+
+void check_run(void *overlay)
+{
+	struct overlay *o = overlay;
+	struct err err = {0};
+	auto_link_list links = {0};
+	peers_flush(o);
+	if (link_list(o->nl, &links, &err) < 0) {
+		log_warn("overlay", "%s", err_text(&err));
+	} else {
+		mend_links(o, &links);
+		if (mend_entries(o, &err) < 0)
+			log_warn("overlay", "%s", err_text(&err));
+	}
+	if (!o->settled && clock_ms() - o->opened_ms >= HOST_SETTLE_MS) {
+		settle(o);
+	} else if (!firewall_intact(o)) {
+		o->mended++;
+		/* If members were lost too, they are written from the peers that are known. */
+		if (firewall_rewrite(o, o->settled, &err) < 0)
+			log_warn("overlay", "%s", err_text(&err));
+	}
+	timer_set(o->check, o->check_ms);
+}

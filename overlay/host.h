@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The overlay of one host from the inside: what should be, in memory, and the handles to write it.
+ * Shared by the files that implement overlay.h; nobody else includes it.
+ */
+#pragma once
+#include "base/map.h"
+#include "overlay/fdb.h"
+#include "overlay/names.h"
+#include "overlay/nft.h"
+#include "overlay/overlay.h"
+#include "overlay/underlay.h"
+#include "overlay/upstream.h"
+#include <net/if.h>
+
+#define HOST_ID_MAX    128
+#define HOST_SETTLE_MS 60000 /* after a start: what nobody asked for until then is left over */
+
+struct network {
+	char *id;
+	struct ov_network spec; /* spec.id is id */
+	char bridge[IFNAMSIZ], vxlan[IFNAMSIZ];
+	int bridge_index, vxlan_index;
+	struct map peers; /* address text -> struct ov_peer */
+	struct map
+		dirty; /* address text -> struct ov_peer as the kernel has it; mac 0: not at all */
+	struct names names;
+	uint64_t strays_after_ms; /* entries found in the kernel before this are left alone */
+	bool asked;               /* overlay_network_set was called for it in this life */
+};
+
+struct endpoint {
+	char *network_id;
+	struct in_addr ip;
+	uint8_t mac[6];
+	char veth[IFNAMSIZ];
+	int veth_index; /* 0: not there */
+};
+
+struct published {
+	struct ov_publish spec; /* host_port is the real one */
+	int fd;                 /* holds the port; -1: not held (adopted, or no such protocol) */
+};
+
+struct sandbox {
+	struct overlay *host;
+	char *id, *path;
+	struct endpoint *endpoints;
+	size_t n_endpoints;
+	struct published *ports;
+	size_t n_ports;
+	struct dns *dns; /* NULL: found after a restart and not yet asked for */
+};
+
+struct overlay {
+	struct loop *loop;
+	char *netns_dir, *state_dir;
+	int home; /* the host's namespace */
+	struct nlsock *nl;
+	struct nft *nft;
+	struct underlay underlay;
+	uint16_t vxlan_port;
+	int mtu;
+	unsigned check_ms;
+	struct map networks;  /* id -> struct network */
+	struct map sandboxes; /* id -> struct sandbox */
+	struct map members;   /* VTEP text -> number of its peers, as a pointer */
+	struct str members_script;
+	struct upstream *upstream;
+	struct timer *check, *flush;
+	uint64_t opened_ms, mended;
+	bool settled;
+	char *tables; /* the tables without their elements, as they should list */
+};
+
+bool host_id_ok(const char *id);
+
+/* network.c */
+struct network *network_new(const struct ov_network *spec);
+struct network *network_get(struct overlay *o, const char *id);
+int network_build(struct overlay *o, struct network *n, struct err *err); /* links, addresses */
+void network_free(void *network);
+
+/* peers.c */
+void peers_entries(const struct network *n, const struct ov_peer *p, struct fdb_list *out);
+void peers_forget(struct overlay *o, struct network *n); /* before the network goes */
+void peers_flush(void *overlay);
+
+/* sandbox.c */
+void sandbox_free(void *sandbox);
+void sandbox_entries(const struct overlay *o, const struct network *n, struct fdb_list *out);
+int sandbox_rules(struct overlay *o, const struct sandbox *s, bool add, struct str *script);
+
+/* endpoint.c */
+int endpoint_ensure(struct overlay *o, struct endpoint *e, int ns, size_t number, struct err *err);
+int endpoint_configure(struct overlay *o, const struct sandbox *s, struct err *err);
+void endpoint_entries(const struct network *n, const struct endpoint *e, struct fdb_list *out);
+void endpoint_remove(struct overlay *o, const struct endpoint *e);
+void endpoint_name(const char *sandbox_id, size_t number, char out[IFNAMSIZ]);
+
+/* publish.c */
+int publish_open(struct overlay *o, struct published *p, const char *sandbox_id, struct err *err);
+void publish_close(struct published *p);
+
+/* firewall.c */
+int firewall_open(struct overlay *o, struct err *err);
+int firewall_apply(struct overlay *o, const char *script, struct err *err);
+int firewall_rewrite(struct overlay *o, bool members, struct err *err);
+bool firewall_intact(struct overlay *o);
+
+/* record.c */
+int record_put_network(const struct overlay *o, const struct network *n, struct err *err);
+int record_put_sandbox(const struct overlay *o, const struct sandbox *s, struct err *err);
+void record_drop(const struct overlay *o, const char *kind, const char *id);
+void record_load(struct overlay *o);
+void record_wipe(const struct overlay *o);
+
+/* check.c */
+void check_run(void *overlay);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Links of any kind: finding, listing, changing and deleting them, and their addresses and routes.
+ */
+#pragma once
+#include "base/err.h"
+#include "overlay/nl.h"
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+struct link_info {
+	int index, master, mtu;
+	char name[IFNAMSIZ];
+	char kind[16]; /* "vxlan", "bridge", "veth", "" for a plain device */
+	uint8_t mac[6];
+	uint32_t group;
+	bool up;
+	struct { /* of kind "vxlan" */
+		uint32_t vni;
+		struct in_addr local;
+		int underlay;
+		uint16_t port;
+		bool learning;
+	} vxlan;
+};
+
+/* -ENODEV, with no text, when there is none of that name. */
+int link_find(struct nlsock *s, const char *name, struct link_info *ret, struct err *err);
+struct link_list {
+	struct link_info *v;
+	size_t n, cap;
+};
+int link_list(struct nlsock *s, struct link_list *ret, struct err *err); /* all of the namespace */
+static inline void cleanup_link_list(struct link_list *l)
+{
+	free(l->v);
+}
+#define auto_link_list __attribute__((cleanup(cleanup_link_list))) struct link_list
+
+struct link_change { /* what link_set sets; 0 or NULL: left alone */
+	int master, mtu;
+	const uint8_t *mac;
+	bool up;
+};
+int link_set(struct nlsock *s, int index, const struct link_change *c, struct err *err);
+int link_del(struct nlsock *s, int index, struct err *err); /* absent is fine */
+/* Deletes all links of a group at once: one wait for the kernel instead of one for each link. */
+int link_del_group(struct nlsock *s, uint32_t group, struct err *err);
+
+int link_add_addr(struct nlsock *s, int index, struct in_addr a, unsigned prefix_len,
+		  struct err *err);
+/* Removes the IPv4 addresses of a link other than keep. */
+int link_keep_addr(struct nlsock *s, int index, struct in_addr keep, unsigned prefix_len,
+		   struct err *err);
+int link_default_route(struct nlsock *s, int index, struct in_addr gateway, struct err *err);
+
+struct link_addr {
+	struct in_addr ip;
+	int index;
+	unsigned prefix_len;
+	bool global;
+};
+struct link_addrs {
+	struct link_addr *v;
+	size_t n, cap;
+};
+int link_addrs(struct nlsock *s, struct link_addrs *ret, struct err *err);
+static inline void cleanup_link_addrs(struct link_addrs *l)
+{
+	free(l->v);
+}
+#define auto_link_addrs __attribute__((cleanup(cleanup_link_addrs))) struct link_addrs
+/* The default route's link and MTU metric (0: none); -ENETUNREACH, no text, without such a route. */
+int link_default(struct nlsock *s, int *ret_index, int *ret_mtu, struct err *err);

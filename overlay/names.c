@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The names of one network; see names.h. */
+#include "overlay/names.h"
+#include "base/mem.h"
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+struct name {
+	size_t n, next;
+	struct in_addr v[];
+};
+
+void names_init(struct names *n)
+{
+	*n = (struct names){.by_name = {.free_val = free}};
+}
+
+void names_done(struct names *n)
+{
+	map_clear(&n->by_name);
+}
+
+static bool lower(const char *name, char out[NAMES_LABEL_MAX + 1])
+{
+	size_t len = strlen(name);
+	if (len && name[len - 1] == '.')
+		len--;
+	if (len == 0 || len > NAMES_LABEL_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		out[i] = (char)tolower((unsigned char)name[i]);
+	out[len] = '\0';
+	return true;
+}
+
+int names_set(struct names *n, const char *name, const struct in_addr *addrs, size_t count,
+	      bool keep)
+{
+	char key[NAMES_LABEL_MAX + 1];
+	if (!lower(name, key) || count > NAMES_ADDR_MAX)
+		return -EINVAL;
+	if (count == 0 && !keep) {
+		map_del(&n->by_name, key);
+		return 0;
+	}
+	struct name *v = xcalloc(1, sizeof(*v) + count * sizeof(v->v[0]));
+	const struct name *old = map_get(&n->by_name, key);
+	v->n = count;
+	v->next = old && count ? old->next % count : 0;
+	if (count)
+		memcpy(v->v, addrs, count * sizeof(v->v[0]));
+	map_set(&n->by_name, key, v);
+	return 0;
+}
+
+bool names_find(struct names *n, const char *name, struct names_found *ret)
+{
+	char key[NAMES_LABEL_MAX + 1];
+	struct name *v = lower(name, key) ? map_get(&n->by_name, key) : NULL;
+	if (!v)
+		return false;
+	*ret = (struct names_found){.v = v->v, .n = v->n, .first = v->next};
+	if (v->n)
+		v->next = (v->next + 1) % v->n;
+	return true;
+}
+
+const char *names_of(const struct names *n, struct in_addr ip)
+{
+	map_each(&n->by_name, e)
+	{
+		const struct name *v = e->val;
+		for (size_t i = 0; i < v->n; i++)
+			if (v->v[i].s_addr == ip.s_addr)
+				return e->key;
+	}
+	return NULL;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The names of one network: name to addresses, which rotate with each question. Pure. */
+#pragma once
+#include "base/map.h"
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NAMES_LABEL_MAX 253
+#define NAMES_ADDR_MAX  100000 /* of one name */
+
+struct names {
+	struct map by_name; /* lower case */
+};
+void names_init(struct names *n);
+void names_done(struct names *n);
+/* Replaces; n 0 removes unless keep. -EINVAL for an impossible name or too many addresses. */
+int names_set(struct names *n, const char *name, const struct in_addr *addrs, size_t count,
+	      bool keep);
+/* The addresses of name (any case), the next one first in *first; NULL when it is not known.
+ * Borrowed. A known name may have none. */
+struct names_found {
+	const struct in_addr *v;
+	size_t n, first;
+};
+bool names_find(struct names *n, const char *name, struct names_found *ret);
+/* A name that has this address; NULL: none. Borrowed. */
+const char *names_of(const struct names *n, struct in_addr ip);

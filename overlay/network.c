@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Networks on this host: a bridge and a VXLAN link each. See overlay.h. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "overlay/bridge.h"
+#include "overlay/host.h"
+#include "overlay/rules.h"
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SHORT_ID 8 /* digits of the id in a link's name */
+
+struct network *network_get(struct overlay *o, const char *id)
+{
+	return id ? map_get(&o->networks, id) : NULL;
+}
+
+void network_free(void *network)
+{
+	struct network *n = network;
+	map_clear(&n->peers);
+	map_clear(&n->dirty);
+	names_done(&n->names);
+	free(n->id);
+	free(n);
+}
+
+static int check_spec(const struct overlay *o, const struct ov_network *n, struct err *err)
+{
+	if (!host_id_ok(n->id) || strlen(n->id) < SHORT_ID)
+		return err_set(err, -EINVAL, "network id \"%s\" must have at least %d digits",
+			       n->id ? n->id : "", SHORT_ID);
+	for (const char *p = n->id; *p; p++)
+		if (!isxdigit((unsigned char)*p))
+			return err_set(err, -EINVAL, "network id \"%s\" must be hexadecimal",
+				       n->id);
+	if (n->vni == 0 || n->vni > BRIDGE_VNI_MAX)
+		return err_set(err, -EINVAL, "network \"%s\" has VNI %u; it must be 1 to %u", n->id,
+			       n->vni, BRIDGE_VNI_MAX);
+	if (n->prefix_len < 8 || n->prefix_len > 30 || n->gateway.s_addr == 0 ||
+	    (ntohl(n->gateway.s_addr ^ n->subnet.s_addr) >> (32 - n->prefix_len)) != 0)
+		return err_set(err, -EINVAL,
+			       "network \"%s\" needs a /8 to /30 subnet with its gateway inside",
+			       n->id);
+	if (n->mtu < 0 || n->mtu > 65535 || (n->mtu > 0 && n->mtu < 576))
+		return err_set(err, -EINVAL, "network \"%s\" has MTU %d; it must be 576 to 65535",
+			       n->id, n->mtu);
+	map_each(&o->networks, e)
+	{
+		const struct network *other = e->val;
+		if (streq(other->id, n->id))
+			continue;
+		if (strncmp(other->id, n->id, SHORT_ID) == 0 || other->spec.vni == n->vni)
+			return err_set(
+				err, -EEXIST,
+				"network \"%s\" has the VNI or the first %d digits of network "
+				"\"%s\"; give it others",
+				n->id, SHORT_ID, other->id);
+	}
+	return 0;
+}
+
+static bool same_spec(const struct ov_network *a, const struct ov_network *b)
+{
+	return a->vni == b->vni && a->subnet.s_addr == b->subnet.s_addr &&
+	       a->prefix_len == b->prefix_len && a->gateway.s_addr == b->gateway.s_addr &&
+	       a->mtu == b->mtu && a->internal == b->internal;
+}
+
+int network_build(struct overlay *o, struct network *n, struct err *err)
+{
+	uint32_t vni = n->spec.vni;
+	int mtu = n->spec.mtu ? n->spec.mtu : o->mtu;
+	struct bridge_spec b = {.name = n->bridge,
+				/* One gateway MAC on every host: "ck" and the VNI. */
+				.mac = {0x02, 0x63, 0x6b, (uint8_t)(vni >> 16), (uint8_t)(vni >> 8),
+					(uint8_t)vni},
+				.mtu = mtu,
+				.group = BRIDGE_GROUP_BASE + vni,
+				.gateway = n->spec.gateway,
+				.prefix_len = n->spec.prefix_len};
+	int r = bridge_ensure(o->nl, &b, &n->bridge_index, err);
+	if (r < 0)
+		return r;
+	struct vxlan_spec v = {.name = n->vxlan,
+			       .vni = vni,
+			       .group = b.group,
+			       .mtu = mtu,
+			       .underlay = o->underlay.index,
+			       .bridge = n->bridge_index,
+			       .local = o->underlay.ip,
+			       .port = o->vxlan_port};
+	bool fresh = false;
+	r = vxlan_ensure(o->nl, &v, &n->vxlan_index, &fresh, err);
+	if (r == 0 && fresh)
+		n->strays_after_ms = 0;
+	return r;
+}
+
+struct network *network_new(const struct ov_network *spec)
+{
+	struct network *n = xcalloc(1, sizeof(*n));
+	n->id = xstrdup(spec->id);
+	n->spec = *spec;
+	n->spec.id = n->id;
+	snprintf(n->bridge, sizeof(n->bridge), "ckb-%.*s", SHORT_ID, spec->id);
+	snprintf(n->vxlan, sizeof(n->vxlan), "ckx-%.*s", SHORT_ID, spec->id);
+	n->peers.free_val = n->dirty.free_val = free;
+	names_init(&n->names);
+	n->strays_after_ms = clock_ms() + HOST_SETTLE_MS;
+	return n;
+}
+
+static int publish_change(struct overlay *o, const struct network *n, bool was_internal,
+			  struct err *err)
+{
+	auto_str script = {0};
+	if (was_internal && !n->spec.internal)
+		rules_network(&script, false, n->bridge, true);
+	rules_network(&script, true, n->bridge, n->spec.internal);
+	int r = firewall_apply(o, script.data, err);
+	return r < 0 ? r : record_put_network(o, n, err);
+}
+
+int overlay_network_set(struct overlay *o, const struct ov_network *spec, struct err *err)
+{
+	int r = check_spec(o, spec, err);
+	if (r < 0)
+		return r;
+	struct network *n = network_get(o, spec->id);
+	if (n && n->asked && same_spec(&n->spec, spec))
+		return 0;
+	bool made = !n;
+	if (made) {
+		n = network_new(spec);
+		map_set(&o->networks, n->id, n);
+	}
+	bool was_internal = n->spec.internal;
+	n->spec = *spec;
+	n->spec.id = n->id;
+	r = network_build(o, n, err);
+	if (r == 0)
+		r = publish_change(o, n, was_internal, err);
+	if (r == 0) {
+		n->asked = true;
+		return 0;
+	}
+	if (made) /* the sentence is of the failure, not of the clearing up */
+		(void)overlay_network_del(o, spec->id, NULL);
+	return err_wrap(err, r, "network \"%s\"", spec->id);
+}
+
+static const struct sandbox *user_of(const struct overlay *o, const char *network_id)
+{
+	map_each(&o->sandboxes, e)
+	{
+		const struct sandbox *s = e->val;
+		for (size_t i = 0; i < s->n_endpoints; i++)
+			if (streq(s->endpoints[i].network_id, network_id))
+				return s;
+	}
+	return NULL;
+}
+
+int overlay_network_del(struct overlay *o, const char *network_id, struct err *err)
+{
+	struct network *n = network_get(o, network_id);
+	if (!n)
+		return 0;
+	const struct sandbox *user = user_of(o, network_id);
+	if (user)
+		return err_set(err, -EBUSY,
+			       "network \"%s\" is used by sandbox \"%s\"; remove that first",
+			       network_id, user->id);
+	peers_forget(o, n);
+	auto_str script = {0};
+	rules_network(&script, false, n->bridge, true);
+	int r = link_del_group(o->nl, BRIDGE_GROUP_BASE + n->spec.vni, err);
+	if (r == 0)
+		r = firewall_apply(o, script.data, err);
+	if (r < 0)
+		return err_wrap(err, r, "network \"%s\"", network_id);
+	record_drop(o, "networks", network_id);
+	auto_free char *id = xstrdup(network_id); /* may be the network's own */
+	map_del(&o->networks, id);
+	return 0;
+}
+
+int overlay_name_set(struct overlay *o, const char *network_id, const char *name,
+		     const struct in_addr *addrs, size_t n, bool keep)
+{
+	struct network *net = network_get(o, network_id);
+	if (!net)
+		return -ENOENT;
+	return names_set(&net->names, name, addrs, n, keep);
+}

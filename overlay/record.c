@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What this host's overlay holds, as small files in the run directory, so that a new life of the
+ * agent knows ports, addresses and rules of what still runs. Lost with the machine's power, as all
+ * they describe. */
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "overlay/host.h"
+#include "overlay/netns.h"
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+
+#define RECORD_LIST_MAX 100000
+
+static int put(const struct overlay *o, const char *kind, const char *id, const json_t *j,
+	       struct err *err)
+{
+	auto_free char *dir = xasprintf("%s/%s", o->state_dir, kind);
+	auto_free char *path = xasprintf("%s/%s", dir, id);
+	auto_free char *text = json_text(j);
+	int r = dir_make(dir, 0700, err);
+	return r < 0 ? r : file_replace(path, text, strlen(text), 0600, err);
+}
+
+void record_drop(const struct overlay *o, const char *kind, const char *id)
+{
+	auto_free char *path = xasprintf("%s/%s/%s", o->state_dir, kind, id);
+	if (unlink(path) < 0 && errno != ENOENT)
+		log_warn("overlay", "cannot remove \"%s\": %m", path);
+}
+
+void record_wipe(const struct overlay *o)
+{
+	struct err err = {0};
+	if (dir_remove(o->state_dir, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
+}
+
+static void put_ip(json_t *j, const char *key, struct in_addr ip)
+{
+	char text[INET_ADDRSTRLEN];
+	json_put_str(j, key, inet_ntop(AF_INET, &ip, text, sizeof(text)));
+}
+
+static bool get_ip(const json_t *j, const char *key, struct in_addr *ret)
+{
+	const char *text = json_str(j, key);
+	return text && inet_pton(AF_INET, text, ret) == 1;
+}
+
+int record_put_network(const struct overlay *o, const struct network *n, struct err *err)
+{
+	auto_json *j = json_object();
+	json_put_int(j, "vni", n->spec.vni);
+	put_ip(j, "subnet", n->spec.subnet);
+	json_put_int(j, "prefix_len", n->spec.prefix_len);
+	put_ip(j, "gateway", n->spec.gateway);
+	json_put_int(j, "mtu", n->spec.mtu);
+	json_put_bool(j, "internal", n->spec.internal);
+	return put(o, "networks", n->id, j, err);
+}
+
+int record_put_sandbox(const struct overlay *o, const struct sandbox *s, struct err *err)
+{
+	auto_json *j = json_object();
+	json_t *ends = json_array(), *ports = json_array();
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		const struct endpoint *e = &s->endpoints[i];
+		char mac[13];
+		json_t *v = json_object();
+		hex_encode(e->mac, sizeof(e->mac), mac);
+		json_put_str(v, "network", e->network_id);
+		json_put_str(v, "mac", mac);
+		put_ip(v, "ip", e->ip);
+		json_array_append_new(ends, v);
+	}
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const struct ov_publish *p = &s->ports[i].spec;
+		json_t *v = json_object();
+		put_ip(v, "host_ip", p->host_ip);
+		json_put_int(v, "host_port", p->host_port);
+		json_put_int(v, "target", p->target);
+		json_put_int(v, "proto", p->proto);
+		json_array_append_new(ports, v);
+	}
+	json_put_new(j, "endpoints", ends);
+	json_put_new(j, "ports", ports);
+	return put(o, "sandboxes", s->id, j, err);
+}
+
+static void load_network(struct overlay *o, const char *id, const json_t *j)
+{
+	struct ov_network spec = {.id = id,
+				  .vni = (uint32_t)json_int(j, "vni", 0),
+				  .prefix_len = (unsigned)json_int(j, "prefix_len", 0),
+				  .mtu = (int)json_int(j, "mtu", 0),
+				  .internal = json_bool(j, "internal", false)};
+	if (!get_ip(j, "subnet", &spec.subnet) || !get_ip(j, "gateway", &spec.gateway))
+		return;
+	struct network *n = network_new(&spec);
+	struct err err = {0};
+	if (network_build(o, n, &err) < 0)
+		log_warn("overlay", "network \"%s\" of an earlier life: %s", id, err_text(&err));
+	map_set(&o->networks, n->id, n);
+}
+
+static void load_endpoints(struct overlay *o, struct sandbox *s, const json_t *list)
+{
+	size_t n = json_array_size(list), i;
+	json_t *v;
+	if (n == 0 || n > RECORD_LIST_MAX)
+		return;
+	s->endpoints = xcalloc(n, sizeof(*s->endpoints));
+	json_array_foreach(list, i, v)
+	{
+		struct endpoint e = {0};
+		struct link_info li;
+		const char *network = json_str(v, "network"), *mac = json_str(v, "mac");
+		if (!network || !mac || !hex_decode(mac, e.mac, sizeof(e.mac)) ||
+		    !get_ip(v, "ip", &e.ip))
+			continue;
+		e.network_id = xstrdup(network);
+		endpoint_name(s->id, s->n_endpoints, e.veth);
+		if (link_find(o->nl, e.veth, &li, NULL) == 0)
+			e.veth_index = li.index;
+		s->endpoints[s->n_endpoints++] = e;
+	}
+}
+
+static void load_ports(struct sandbox *s, const json_t *list)
+{
+	size_t n = json_array_size(list), i;
+	json_t *v;
+	if (n == 0 || n > RECORD_LIST_MAX)
+		return;
+	s->ports = xcalloc(n, sizeof(*s->ports));
+	json_array_foreach(list, i, v)
+	{
+		struct published p = {.fd = -1};
+		if (!get_ip(v, "host_ip", &p.spec.host_ip))
+			continue;
+		p.spec.host_port = (uint16_t)json_int(v, "host_port", 0);
+		p.spec.target = (uint16_t)json_int(v, "target", 0);
+		p.spec.proto = (uint8_t)json_int(v, "proto", 0);
+		if (p.spec.host_port && p.spec.target && p.spec.proto)
+			s->ports[s->n_ports++] = p;
+	}
+}
+
+static void load_sandbox(struct overlay *o, const char *id, const json_t *j)
+{
+	auto_free char *path = xasprintf("%s/%s", o->netns_dir, id);
+	auto_close int ns = netns_open(path, NULL);
+	if (ns < 0) { /* the machine was restarted, or it was being made */
+		record_drop(o, "sandboxes", id);
+		return;
+	}
+	struct sandbox *s = xcalloc(1, sizeof(*s));
+	s->host = o;
+	s->id = xstrdup(id);
+	s->path = take_ptr(path);
+	load_endpoints(o, s, json_object_get(j, "endpoints"));
+	load_ports(s, json_object_get(j, "ports"));
+	map_set(&o->sandboxes, s->id, s);
+}
+
+static void load_kind(struct overlay *o, const char *kind,
+		      void (*load)(struct overlay *, const char *, const json_t *))
+{
+	auto_free char *dir = xasprintf("%s/%s", o->state_dir, kind);
+	DIR *d = opendir(dir);
+	if (!d)
+		return;
+	for (struct dirent *e; (e = readdir(d));) {
+		if (!host_id_ok(e->d_name))
+			continue;
+		auto_free char *path = xasprintf("%s/%s", dir, e->d_name);
+		struct err err = {0};
+		auto_json *j = json_parse_file(path, &err);
+		if (j)
+			load(o, e->d_name, j);
+		else
+			log_warn("overlay", "%s", err_text(&err));
+	}
+	closedir(d);
+}
+
+void record_load(struct overlay *o)
+{
+	load_kind(o, "networks", load_network);
+	load_kind(o, "sandboxes", load_sandbox);
+}

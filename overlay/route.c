@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Addresses and routes of links; see link.h. */
+#include "base/mem.h"
+#include "overlay/link.h"
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <string.h>
+
+int link_add_addr(struct nlsock *s, int index, struct in_addr a, unsigned prefix_len,
+		  struct err *err)
+{
+	struct ifaddrmsg ifa = {.ifa_family = AF_INET,
+				.ifa_prefixlen = (uint8_t)prefix_len,
+				.ifa_scope = RT_SCOPE_UNIVERSE,
+				.ifa_index = (unsigned)index};
+	struct nlreq *r = nlreq_new(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &ifa, sizeof(ifa));
+	nlreq_put(r, IFA_LOCAL, &a, sizeof(a));
+	nlreq_put(r, IFA_ADDRESS, &a, sizeof(a));
+	struct in_addr brd = a;
+	brd.s_addr |= prefix_len >= 32 ? 0 : htonl(0xffffffffu >> prefix_len);
+	if (prefix_len < 31)
+		nlreq_put(r, IFA_BROADCAST, &brd, sizeof(brd));
+	return nlsock_call(s, r, err);
+}
+
+static void take_addr(const struct nlmsghdr *h, void *arg)
+{
+	struct link_addrs *l = arg;
+	if (h->nlmsg_type != RTM_NEWADDR || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifaddrmsg)))
+		return;
+	const struct ifaddrmsg *ifa = NLMSG_DATA(h);
+	const struct rtattr *tb[IFA_MAX + 1];
+	nl_attrs(h, sizeof(*ifa), tb, IFA_MAX);
+	const struct rtattr *ip = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
+	struct link_addr a = {.index = (int)ifa->ifa_index,
+			      .prefix_len = ifa->ifa_prefixlen,
+			      .global = ifa->ifa_scope == RT_SCOPE_UNIVERSE};
+	if (ifa->ifa_family != AF_INET || !nl_get_bytes(ip, &a.ip, sizeof(a.ip)))
+		return;
+	l->v = vec_grow(l->v, l->n, &l->cap, sizeof(*l->v));
+	l->v[l->n++] = a;
+}
+
+int link_addrs(struct nlsock *s, struct link_addrs *ret, struct err *err)
+{
+	struct ifaddrmsg ifa = {.ifa_family = AF_INET};
+	struct nlreq *r = nlreq_new(RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
+	int code = nlsock_dump(s, r, take_addr, ret, err);
+	return code < 0 ? err_wrap(err, code, "cannot list the addresses of this host") : 0;
+}
+
+int link_keep_addr(struct nlsock *s, int index, struct in_addr keep, unsigned prefix_len,
+		   struct err *err)
+{
+	auto_link_addrs have = {0};
+	int code = link_addrs(s, &have, err);
+	for (size_t i = 0; i < have.n && code == 0; i++) {
+		const struct link_addr *a = &have.v[i];
+		if (a->index != index ||
+		    (a->ip.s_addr == keep.s_addr && a->prefix_len == prefix_len))
+			continue;
+		struct ifaddrmsg ifa = {.ifa_family = AF_INET,
+					.ifa_prefixlen = (uint8_t)a->prefix_len,
+					.ifa_index = (unsigned)index};
+		struct nlreq *r = nlreq_new(RTM_DELADDR, 0, &ifa, sizeof(ifa));
+		nlreq_put(r, IFA_LOCAL, &a->ip, sizeof(a->ip));
+		code = nlsock_call(s, r, err);
+	}
+	return code;
+}
+
+int link_default_route(struct nlsock *s, int index, struct in_addr gateway, struct err *err)
+{
+	struct rtmsg rt = {.rtm_family = AF_INET,
+			   .rtm_table = RT_TABLE_MAIN,
+			   .rtm_protocol = RTPROT_STATIC,
+			   .rtm_scope = RT_SCOPE_UNIVERSE,
+			   .rtm_type = RTN_UNICAST};
+	struct nlreq *r = nlreq_new(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &rt, sizeof(rt));
+	nlreq_put(r, RTA_GATEWAY, &gateway, sizeof(gateway));
+	nlreq_u32(r, RTA_OIF, (uint32_t)index);
+	return nlsock_call(s, r, err);
+}
+
+struct best_route {
+	uint32_t metric;
+	int index, mtu;
+};
+
+static void take_default(const struct nlmsghdr *h, void *arg)
+{
+	struct best_route *best = arg;
+	if (h->nlmsg_type != RTM_NEWROUTE || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct rtmsg)))
+		return;
+	const struct rtmsg *rt = NLMSG_DATA(h);
+	if (rt->rtm_family != AF_INET || rt->rtm_dst_len != 0 || rt->rtm_type != RTN_UNICAST ||
+	    rt->rtm_table != RT_TABLE_MAIN)
+		return;
+	const struct rtattr *tb[RTA_MAX + 1], *metrics[RTAX_MAX + 1];
+	nl_attrs(h, sizeof(*rt), tb, RTA_MAX);
+	uint32_t metric = nl_get_u32(tb[RTA_PRIORITY], 0);
+	int index = (int)nl_get_u32(tb[RTA_OIF], 0);
+	if (index == 0 || (best->index && best->metric <= metric))
+		return;
+	*best = (struct best_route){.metric = metric, .index = index};
+	if (!tb[RTA_METRICS])
+		return;
+	nl_nested(tb[RTA_METRICS], metrics, RTAX_MAX);
+	best->mtu = (int)nl_get_u32(metrics[RTAX_MTU], 0);
+}
+
+int link_default(struct nlsock *s, int *ret_index, int *ret_mtu, struct err *err)
+{
+	struct rtmsg rt = {.rtm_family = AF_INET};
+	struct best_route best = {0};
+	int code = nlsock_dump(s, nlreq_new(RTM_GETROUTE, NLM_F_DUMP, &rt, sizeof(rt)),
+			       take_default, &best, err);
+	if (code < 0)
+		return err_wrap(err, code, "cannot list the routes of this host");
+	if (best.index == 0)
+		return -ENETUNREACH;
+	*ret_index = best.index;
+	*ret_mtu = best.mtu;
+	return 0;
+}

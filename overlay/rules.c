@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Texts of nftables scripts; see rules.h. */
+#include "overlay/rules.h"
+#include "overlay/dns.h"
+#include <arpa/inet.h>
+#include <stddef.h>
+
+static const char tables[] =
+	"add table inet ck_overlay\n"
+	"add table bridge ck_overlay\n"
+	"add set inet ck_overlay bridges { type ifname; }\n"
+	"add set inet ck_overlay internal { type ifname; }\n"
+	"add set inet ck_overlay members { type ipv4_addr; }\n"
+	"add map inet ck_overlay ports_any { type inet_proto . inet_service : ipv4_addr . "
+	"inet_service; }\n"
+	"add map inet ck_overlay ports_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr "
+	". inet_service; }\n"
+	"add set bridge ck_overlay source { type ifname . ether_addr . ipv4_addr; }\n"
+	"add chain inet ck_overlay dnat_in { type nat hook prerouting priority dstnat; }\n"
+	"add chain inet ck_overlay dnat_out { type nat hook output priority dstnat; }\n"
+	"add chain inet ck_overlay dnat\n"
+	"add chain inet ck_overlay masquerade { type nat hook postrouting priority srcnat; }\n"
+	"add chain inet ck_overlay input { type filter hook input priority -10; }\n"
+	"add chain inet ck_overlay forward { type filter hook forward priority -10; }\n"
+	"add chain bridge ck_overlay ports { type filter hook prerouting priority -300; }\n"
+	"add chain bridge ck_overlay veth\n"
+	"flush table inet ck_overlay\n"
+	"flush table bridge ck_overlay\n";
+
+/* Published ports. Loopback stays out: it would need route_localnet, which opens 127.0.0.0/8. */
+static const char nat_rules[] =
+	"add rule inet ck_overlay dnat_in jump dnat\n"
+	"add rule inet ck_overlay dnat_out jump dnat\n"
+	"add rule inet ck_overlay dnat ip daddr 127.0.0.0/8 return\n"
+	"add rule inet ck_overlay dnat meta l4proto { tcp, udp, sctp } "
+	"dnat ip to ip daddr . meta l4proto . th dport map @ports_at\n"
+	"add rule inet ck_overlay dnat meta l4proto { tcp, udp, sctp } fib daddr type local "
+	"dnat ip to meta l4proto . th dport map @ports_any\n"
+	"add rule inet ck_overlay masquerade iifname @bridges oifname != @bridges masquerade\n"
+	/* A container that calls its host's published port gets the answer through the host. */
+	"add rule inet ck_overlay masquerade iifname @bridges oifname @bridges ct status dnat "
+	"masquerade\n";
+
+static const char filter_rules[] =
+	"add rule inet ck_overlay input iifname @bridges ip daddr 127.0.0.0/8 drop\n"
+	"add rule inet ck_overlay forward ct state established,related accept\n"
+	"add rule inet ck_overlay forward ct status dnat accept\n"
+	"add rule inet ck_overlay forward oifname @bridges drop\n"
+	"add rule inet ck_overlay forward iifname @internal drop\n"
+	"add rule bridge ck_overlay ports iifname \"ckv*\" jump veth\n"
+	"add rule bridge ck_overlay veth ether type ip iifname . ether saddr . ip saddr @source "
+	"accept\n"
+	"add rule bridge ck_overlay veth ether type arp iifname . arp saddr ether . arp saddr ip "
+	"@source iifname . ether saddr . arp saddr ip @source accept\n"
+	"add rule bridge ck_overlay veth drop\n";
+
+void rules_base(struct str *s, uint16_t vxlan_port)
+{
+	str_add(s, tables);
+	str_add(s, nat_rules);
+	/* VXLAN has no authentication: only members may send it, containers never, neither to this
+	 * host nor, behind its masquerade, to another. */
+	str_addf(s, "add rule inet ck_overlay input iifname @bridges udp dport %u drop\n",
+		 vxlan_port);
+	str_addf(s, "add rule inet ck_overlay input udp dport %u ip saddr != @members drop\n",
+		 vxlan_port);
+	str_addf(s, "add rule inet ck_overlay input meta nfproto ipv6 udp dport %u drop\n",
+		 vxlan_port);
+	str_addf(s, "add rule inet ck_overlay forward iifname @bridges udp dport %u drop\n",
+		 vxlan_port);
+	str_add(s, filter_rules);
+}
+
+void rules_flush(struct str *s, bool members)
+{
+	static const char *const sets[] = {"set inet ck_overlay bridges",
+					   "set inet ck_overlay internal",
+					   "map inet ck_overlay ports_any",
+					   "map inet ck_overlay ports_at",
+					   "set bridge ck_overlay source"};
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		str_addf(s, "flush %s\n", sets[i]);
+	if (members)
+		str_add(s, "flush set inet ck_overlay members\n");
+}
+
+void rules_drop(struct str *s)
+{
+	str_add(s, "add table inet ck_overlay\ndelete table inet ck_overlay\n"
+		   "add table bridge ck_overlay\ndelete table bridge ck_overlay\n");
+}
+
+/* Adding what is there is no error, deleting what is not there is one: so a deletion adds first. */
+static void element(struct str *s, bool add, const char *set, const char *key)
+{
+	str_addf(s, "add element %s { %s }\n", set, key);
+	if (!add)
+		str_addf(s, "delete element %s { %s }\n", set, key);
+}
+
+void rules_network(struct str *s, bool add, const char *bridge, bool internal)
+{
+	auto_str key = {0};
+	str_addf(&key, "\"%s\"", bridge);
+	element(s, add, "inet ck_overlay bridges", key.data);
+	element(s, add && internal, "inet ck_overlay internal", key.data);
+}
+
+void rules_source(struct str *s, bool add, const char *veth, const uint8_t mac[6],
+		  struct in_addr ip)
+{
+	char text[INET_ADDRSTRLEN];
+	auto_str key = {0};
+	str_addf(&key, "\"%s\" . %02x:%02x:%02x:%02x:%02x:%02x . %s", veth, mac[0], mac[1], mac[2],
+		 mac[3], mac[4], mac[5], inet_ntop(AF_INET, &ip, text, sizeof(text)));
+	element(s, add, "bridge ck_overlay source", key.data);
+}
+
+void rules_member(struct str *s, bool add, struct in_addr vtep)
+{
+	char text[INET_ADDRSTRLEN];
+	element(s, add, "inet ck_overlay members", inet_ntop(AF_INET, &vtep, text, sizeof(text)));
+}
+
+void rules_port(struct str *s, bool add, const struct rules_port *p)
+{
+	char host[INET_ADDRSTRLEN], ip[INET_ADDRSTRLEN];
+	inet_ntop(AF_INET, &p->host_ip, host, sizeof(host));
+	inet_ntop(AF_INET, &p->ip, ip, sizeof(ip));
+	bool any = p->host_ip.s_addr == htonl(INADDR_ANY);
+	auto_str key = {0};
+	if (!any)
+		str_addf(&key, "%s . ", host);
+	str_addf(&key, "%u . %u : %s . %u", p->proto, p->host_port, ip, p->target);
+	element(s, add, any ? "inet ck_overlay ports_any" : "inet ck_overlay ports_at", key.data);
+}
+
+void rules_resolver(struct str *s, uint16_t udp_port, uint16_t tcp_port)
+{
+	str_add(s, "add table ip ck_resolver\ndelete table ip ck_resolver\n"
+		   "add table ip ck_resolver\n"
+		   "add chain ip ck_resolver out { type nat hook output priority dstnat; }\n");
+	str_addf(s, "add rule ip ck_resolver out ip daddr %s udp dport 53 dnat to %s:%u\n",
+		 DNS_ADDRESS, DNS_ADDRESS, udp_port);
+	str_addf(s, "add rule ip ck_resolver out ip daddr %s tcp dport 53 dnat to %s:%u\n",
+		 DNS_ADDRESS, DNS_ADDRESS, tcp_port);
+}

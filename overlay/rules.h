@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The text of carrack's nftables rules: two tables with sets and maps, so that a packet costs the
+ * same with one container and with thousands. Pure: appends to a script, runs nothing.
+ *
+ * inet ck_overlay    forwarding between networks, masquerade, published ports, who may send VXLAN
+ * bridge ck_overlay  each veth may send only with its own MAC and IP, in IPv4 and ARP alike
+ */
+#pragma once
+#include "base/str.h"
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Tables, sets, chains and rules; elements that are there stay. */
+void rules_base(struct str *s, uint16_t vxlan_port);
+/* Empties the sets; members (the hosts that may send VXLAN) only when asked. */
+void rules_flush(struct str *s, bool members);
+void rules_drop(struct str *s); /* removes both tables */
+
+void rules_network(struct str *s, bool add, const char *bridge, bool internal);
+void rules_source(struct str *s, bool add, const char *veth, const uint8_t mac[6],
+		  struct in_addr ip);
+void rules_member(struct str *s, bool add, struct in_addr vtep);
+struct rules_port {
+	struct in_addr host_ip; /* INADDR_ANY: all */
+	uint16_t host_port;
+	uint8_t proto;
+	struct in_addr ip; /* of the container */
+	uint16_t target;
+};
+void rules_port(struct str *s, bool add, const struct rules_port *p);
+/* Inside a sandbox: the resolver's address leads to where the agent listens, so that the container
+ * may have port 53 for itself. */
+void rules_resolver(struct str *s, uint16_t udp_port, uint16_t tcp_port);

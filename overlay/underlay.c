@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Finding the underlay; see underlay.h. */
+#include "overlay/underlay.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+struct search {
+	struct link_list links;
+	struct link_addrs addrs;
+};
+
+static void search_done(struct search *s)
+{
+	free(s->links.v);
+	free(s->addrs.v);
+}
+
+static const struct link_info *link_at(const struct search *s, int index)
+{
+	for (size_t i = 0; i < s->links.n; i++)
+		if (s->links.v[i].index == index)
+			return &s->links.v[i];
+	return NULL;
+}
+
+static const struct link_addr *first_of(const struct search *s, int index)
+{
+	for (size_t i = 0; i < s->addrs.n; i++)
+		if (s->addrs.v[i].index == index && s->addrs.v[i].global)
+			return &s->addrs.v[i];
+	return NULL;
+}
+
+static int by_want(const struct search *s, const char *want, const struct link_addr **ret,
+		   struct err *err)
+{
+	struct in_addr ip;
+	if (inet_pton(AF_INET, want, &ip) == 1) {
+		for (size_t i = 0; i < s->addrs.n; i++)
+			if (s->addrs.v[i].ip.s_addr == ip.s_addr) {
+				*ret = &s->addrs.v[i];
+				return 0;
+			}
+		return err_set(err, -EADDRNOTAVAIL,
+			       "underlay \"%s\" is no address of this host; name one that is",
+			       want);
+	}
+	for (size_t i = 0; i < s->links.n; i++) {
+		if (strcmp(s->links.v[i].name, want) != 0)
+			continue;
+		*ret = first_of(s, s->links.v[i].index);
+		return *ret ? 0
+			    : err_set(err, -EADDRNOTAVAIL,
+				      "underlay \"%s\" has no IPv4 address; give it one", want);
+	}
+	return err_set(err, -ENODEV,
+		       "underlay \"%s\" is neither an interface nor an address of this host", want);
+}
+
+static int only_one(const struct search *s, const struct link_addr **ret, struct err *err)
+{
+	*ret = NULL;
+	for (size_t i = 0; i < s->addrs.n; i++) {
+		const struct link_addr *a = &s->addrs.v[i];
+		const struct link_info *li = link_at(s, a->index);
+		if (!a->global || !li || strncmp(li->name, "ck", 2) == 0 ||
+		    strcmp(li->name, "lo") == 0)
+			continue;
+		if (*ret && (*ret)->index != a->index)
+			return err_set(err, -EINVAL,
+				       "this host has several addresses and no default route; "
+				       "set the underlay to one of them");
+		if (!*ret)
+			*ret = a;
+	}
+	return *ret ? 0
+		    : err_set(err, -EADDRNOTAVAIL,
+			      "this host has no IPv4 address for the overlay; set the underlay");
+}
+
+static int choose(struct nlsock *nl, const struct search *s, const char *want, struct underlay *ret,
+		  struct err *err)
+{
+	const struct link_addr *a = NULL;
+	int index = 0, route_mtu = 0;
+	int r = link_default(nl, &index, &route_mtu, err);
+	if (r < 0 && r != -ENETUNREACH)
+		return r;
+	if (!want && r == 0)
+		a = first_of(s, index);
+	if (want)
+		r = by_want(s, want, &a, err);
+	else
+		r = a ? 0 : only_one(s, &a, err);
+	if (r < 0)
+		return r;
+	const struct link_info *li = link_at(s, a->index);
+	if (!li)
+		return err_set(err, -ENODEV, "the underlay's interface went away; try again");
+	*ret = (struct underlay){.ip = a->ip, .index = li->index, .mtu = li->mtu};
+	if (li->index == index && route_mtu > 0 && route_mtu < li->mtu)
+		ret->mtu = route_mtu;
+	memcpy(ret->name, li->name, sizeof(ret->name));
+	return 0;
+}
+
+int underlay_find(struct nlsock *s, const char *want, struct underlay *ret, struct err *err)
+{
+	struct search all = {0};
+	int r = link_list(s, &all.links, err);
+	if (r == 0)
+		r = link_addrs(s, &all.addrs, err);
+	if (r == 0)
+		r = choose(s, &all, want, ret, err);
+	search_done(&all);
+	return r;
+}

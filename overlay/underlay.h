@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The host's own interface on which the hosts reach each other: finding it, its address and MTU. */
+#pragma once
+#include "overlay/link.h"
+
+#define UNDERLAY_OVERHEAD 50 /* outer Ethernet, IPv4, UDP and VXLAN headers */
+
+struct underlay {
+	struct in_addr ip;
+	int index, mtu; /* mtu: of the route, before the overhead */
+	char name[IFNAMSIZ];
+};
+/* want: an interface's name or address; NULL: that of the default route, or the only one. */
+int underlay_find(struct nlsock *s, const char *want, struct underlay *ret, struct err *err);
