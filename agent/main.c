@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The agent's process: makes the parts, connects them, and leaves containers alone when it ends. */
+#include "agent/main.h"
+#include "agent/agent_options.h"
+#include "agent/core/assign.h"
+#include "agent/core/core.h"
+#include "agent/core/identity.h"
+#include "agent/core/renew.h"
+#include "agent/core/report.h"
+#include "agent/core/session.h"
+#include "agent/core/taskset.h"
+#include "agent/core/uplink.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/tls.h"
+#include "manifests/wire.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+struct agent {
+	struct agent_options opt;
+	struct identity id;
+	char *identity_path, *name;
+	int lock;
+	struct core core;
+	struct sessions *sessions;
+	struct renew *renew;
+	struct tls *tls;
+	struct watch *sigterm, *sigint;
+};
+
+static const char *arch_name(const char *machine)
+{
+	static const struct {
+		const char *machine, *arch;
+	} known[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"},   {"armv7l", "arm"},
+		     {"i686", "386"},     {"ppc64le", "ppc64le"}, {"s390x", "s390x"}};
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (streq(known[i].machine, machine))
+			return known[i].arch;
+	}
+	return machine;
+}
+
+static json_t *on_hello(void *arg)
+{
+	struct agent *a = arg;
+	struct utsname u;
+	struct sysinfo si;
+	char address[INET_ADDRSTRLEN];
+	uname(&u);
+	sysinfo(&si);
+	struct in_addr vtep = overlay_address(a->core.overlay);
+	inet_ntop(AF_INET, &vtep, address, sizeof(address));
+	struct wire_node n = {
+		.id = a->id.node_id,
+		.name = a->name,
+		.address = address,
+		.os = (char *)"linux",
+		.arch = (char *)arch_name(u.machine),
+		.kernel = u.release,
+		.version = (char *)CARRACK_VERSION,
+		.cpus = (double)sysconf(_SC_NPROCESSORS_ONLN),
+		.memory = (int64_t)si.totalram * si.mem_unit,
+		.labels = a->opt.conf.labels,
+	};
+	json_t *msg = json_object();
+	json_object_set_new(msg, "wire", json_integer(WIRE_VERSION));
+	json_object_set_new(msg, "node", wire_node_json(&n));
+	json_object_set_new(msg, "version", json_integer(assign_version(a->core.assign)));
+	return msg;
+}
+
+static void send_report(json_t *msg_taken, void *arg)
+{
+	struct agent *a = arg;
+	uplink_send(a->core.uplink, WIRE_REPORT, msg_taken);
+}
+
+static int on_welcome(const json_t *msg, void *arg, struct err *err)
+{
+	struct agent *a = arg;
+	int r = assign_epoch(a->core.assign, json_int(msg, "epoch", 0), err);
+	if (r < 0)
+		return r;
+	report_listen(a->core.report, send_report, a);
+	taskset_report_all(a->core.tasks);
+	return 0;
+}
+
+static void on_assign(const json_t *msg, void *arg)
+{
+	struct agent *a = arg;
+	struct err err = {0};
+	if (assign_apply(a->core.assign, msg, &err) < 0) {
+		log_info("agent", "asking for all assignments anew: %s", err_text(&err));
+		uplink_send(a->core.uplink, WIRE_RESYNC, json_object());
+		return;
+	}
+	core_sync_soon(&a->core);
+}
+
+static void on_session(const json_t *msg, void *arg)
+{
+	struct agent *a = arg;
+	sessions_begin(a->sessions, msg);
+}
+
+static void on_down(void *arg)
+{
+	struct agent *a = arg;
+	report_listen(a->core.report, NULL, NULL);
+}
+
+static void on_stop_signal(int signo, void *arg)
+{
+	struct agent *a = arg;
+	log_info("agent", "ending on signal %d; containers go on", signo);
+	loop_stop(a->core.loop);
+}
+
+static void on_renewed(void *arg)
+{
+	struct agent *a = arg;
+	struct err err = {0};
+	struct tls *fresh = tls_client(a->id.key, a->id.cert, a->id.ca, &err);
+	if (!fresh) {
+		log_error("agent", "the renewed certificate cannot be used: %s", err_text(&err));
+		return;
+	}
+	uplink_set_tls(a->core.uplink, fresh);
+	tls_free(a->tls); /* connections that are open hold it themselves */
+	a->tls = fresh;
+}
+
+/* One agent a data directory: two would fight over its containers. */
+static int take_lock(struct agent *a, struct err *err)
+{
+	auto_free char *path = xasprintf("%s/agent.lock", a->opt.conf.data_dir);
+	a->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (a->lock < 0)
+		return err_sys(err, -errno, "\"%s\" cannot be opened", path);
+	if (flock(a->lock, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -EBUSY,
+			       "another agent uses \"%s\"; stop it, or give this one its own "
+			       "--data-dir and --run-dir",
+			       a->opt.conf.data_dir);
+	return 0;
+}
+
+static int get_identity(struct agent *a, struct err *err)
+{
+	char host[65] = "";
+	gethostname(host, sizeof(host) - 1);
+	a->name = xstrdup(a->opt.conf.node_name ? a->opt.conf.node_name : host);
+	a->identity_path = xasprintf("%s/identity.json", a->opt.conf.data_dir);
+	int r = identity_load(a->identity_path, &a->id, err);
+	if (r == 0) {
+		if (a->opt.token)
+			log_info("agent", "joined already, as node %s; the token is not used",
+				 a->id.node_id);
+		if (!a->opt.conf.node_name && a->id.name) {
+			free(a->name);
+			a->name = xstrdup(a->id.name);
+		}
+		return 0;
+	}
+	if (r != -ENOENT)
+		return r;
+	if (!a->opt.token)
+		return err_set(err, -ENOENT,
+			       "this node has not joined a cluster; run `carrack token create` on "
+			       "the controller and start the agent with --join TOKEN");
+	r = identity_join(a->identity_path, a->opt.token, a->name, &a->id, err);
+	if (r == 0)
+		log_info("agent", "joined as node %s \"%s\"", a->id.node_id, a->name);
+	return r;
+}
+
+static int open_images(struct agent *a, struct err *err)
+{
+	auto_free char *dir = xasprintf("%s/images", a->opt.conf.data_dir);
+	struct registry_config rc = {.insecure = a->opt.conf.insecure_registries,
+				     .mirrors = a->opt.conf.mirrors,
+				     .auth = a->opt.conf.auth};
+	return image_store_open(a->core.loop, dir, &rc, &a->core.images, err);
+}
+
+static int open_overlay(struct agent *a, struct err *err)
+{
+	struct overlay_config oc = {.run_dir = a->opt.conf.run_dir,
+				    .underlay = a->opt.conf.underlay,
+				    .vxlan_port = (uint16_t)a->opt.conf.vxlan_port};
+	return overlay_open(a->core.loop, &oc, &a->core.overlay, err);
+}
+
+static int open_runtime(struct agent *a, struct err *err)
+{
+	struct runtime_config rc = {.run_dir = a->opt.conf.run_dir,
+				    .data_dir = a->opt.conf.data_dir,
+				    .crun = a->opt.conf.runtime,
+				    .cgroup_parent = a->opt.conf.cgroup_parent};
+	return runtime_open(a->core.loop, &rc, core_runtime_event, &a->core, &a->core.runtime, err);
+}
+
+static void load_assignments(struct agent *a)
+{
+	auto_free char *path = xasprintf("%s/assignments.json", a->opt.conf.data_dir);
+	struct err err = {0};
+	a->core.assign = assign_new(a->core.loop, path);
+	int r = assign_load(a->core.assign, &err);
+	if (r < 0 && r != -ENOENT)
+		log_error("agent",
+			  "the kept assignments cannot be used; waiting for the "
+			  "controller: %s",
+			  err_text(&err));
+}
+
+static int agent_open(struct agent *a, struct err *err)
+{
+	static const struct uplink_ops ops = {.hello = on_hello,
+					      .welcome = on_welcome,
+					      .assign = on_assign,
+					      .session = on_session,
+					      .down = on_down};
+	struct core *c = &a->core;
+	c->loop = loop_new();
+	c->data_dir = a->opt.conf.data_dir;
+	c->node_id = a->id.node_id;
+	c->node_name = a->name;
+	a->tls = tls_client(a->id.key, a->id.cert, a->id.ca, err);
+	if (!a->tls)
+		return err->code ? err->code : -EINVAL;
+	int r = open_overlay(a, err);
+	if (r == 0)
+		r = open_images(a, err);
+	if (r == 0)
+		r = open_runtime(a, err);
+	if (r < 0)
+		return r;
+	load_assignments(a);
+	core_open(c);
+	a->sessions = sessions_new(c);
+	c->uplink = uplink_new(c->loop, &a->id.controllers, a->tls, &ops, a);
+	a->renew = renew_new(c->loop, a->identity_path, &a->id, on_renewed, a);
+	a->sigterm = watch_signal(c->loop, SIGTERM, on_stop_signal, a);
+	a->sigint = watch_signal(c->loop, SIGINT, on_stop_signal, a);
+	return 0;
+}
+
+static void agent_close(struct agent *a)
+{
+	struct core *c = &a->core;
+	watch_free(a->sigterm);
+	watch_free(a->sigint);
+	renew_free(a->renew);
+	sessions_free(a->sessions);
+	uplink_free(take_ptr(c->uplink));
+	if (c->tasks)
+		core_close(c);
+	assign_free(c->assign);
+	if (c->runtime)
+		runtime_close(c->runtime);
+	if (c->images)
+		image_store_close(c->images);
+	if (c->overlay)
+		overlay_close(c->overlay);
+	tls_free(a->tls);
+	loop_free(c->loop);
+}
+
+static int run(struct agent *a, struct err *err)
+{
+	int r = dir_make(a->opt.conf.data_dir, 0711, err);
+	if (r == 0)
+		r = dir_make(a->opt.conf.run_dir, 0711, err);
+	if (r == 0)
+		r = take_lock(a, err);
+	if (r == 0)
+		r = get_identity(a, err);
+	if (r < 0)
+		return r;
+	r = agent_open(a, err);
+	if (r == 0) {
+		log_info("agent", "node \"%s\" (%s) is up", a->name, a->id.node_id);
+		malloc_trim(0);
+		loop_run(a->core.loop);
+	}
+	agent_close(a);
+	return r;
+}
+
+int agent_main(int argc, char **argv)
+{
+	struct agent a = {.lock = -1};
+	struct err err = {0};
+	if (agent_options_parse(argc, argv, &a.opt, &err) < 0) {
+		fprintf(stderr, "carrack agent: %s; see `carrack agent --help`\n", err_text(&err));
+		return 2;
+	}
+	if (a.opt.help) {
+		fputs(agent_options_usage, stdout);
+		agent_options_done(&a.opt);
+		return 0;
+	}
+	if (a.opt.verbose)
+		log_set_level(LOG_DEBUG);
+	signal(SIGPIPE, SIG_IGN);
+	mallopt(M_ARENA_MAX, 2);
+	int status = 0;
+	if (geteuid() != 0) {
+		log_error("agent", "the agent needs root, for namespaces and mounts; start it so");
+		status = 1;
+	} else if (run(&a, &err) < 0) {
+		log_error("agent", "%s", err_text(&err));
+		status = 1;
+	}
+	if (a.lock >= 0)
+		close(a.lock);
+	identity_done(&a.id);
+	free(a.identity_path);
+	free(a.name);
+	agent_options_done(&a.opt);
+	return status;
+}
