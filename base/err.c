@@ -11,7 +11,8 @@ static void mark_cut(char *text, int need)
 		memcpy(text + ERR_TEXT_MAX - 4, "...", 4);
 }
 
-static int vset(struct err *err, int code, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static int vset(struct err *err, int code, const char *fmt,
+						      va_list ap)
 {
 	if (!err)
 		return code;

@@ -36,7 +36,7 @@ void str_addc(struct str *s, char c)
 	str_addn(s, &c, 1);
 }
 
-static void vaddf(struct str *s, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void vaddf(struct str *s, const char *fmt, va_list ap)
 {
 	va_list again;
 	va_copy(again, ap);
