@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * `carrack apply`: a stack file to the controller, and the wait until it runs or why it does not. */
+#include "base/fd.h"
+#include "base/http.h"
+#include "base/loop.h"
+#include "cli/client.h"
+#include "cli/cmds.h"
+#include "cli/judge.h"
+#include "cli/logs.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/progress.h"
+#include "manifests/canon.h"
+#include "manifests/stackfile.h"
+#include <errno.h>
+#include <libgen.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TIMEOUT_DEFAULT_MS (5 * 60 * 1000)
+#define POLL_FAST_MS       50 /* at first: most stacks are up within seconds */
+#define POLL_SLOW_MS       250
+#define POLL_FAST_FOR_MS   5000
+#define LOG_LINES          10
+
+extern char **environ;
+
+static int read_named(const char *path, char **ret, size_t *ret_len, void *arg)
+{
+	(void)arg;
+	return file_read(path, STACKFILE_BYTES_MAX, ret, ret_len, NULL);
+}
+
+static void diags_print(const struct diag *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		auto_free char *text = diag_text(&d->v[i], true);
+
+		fprintf(stderr, "%s\n", text);
+	}
+}
+
+/* The folder of the file, absolute; of standard input, where we are. */
+static char *project_dir(const char *file)
+{
+	auto_free char *copy = xstrdup(streq(file, "-") ? "./x" : file);
+
+	return realpath(dirname(copy), NULL);
+}
+
+/* .env beside the file, below what the shell has. */
+static int environment(const char *dir, struct kvlist *env, struct diag *d)
+{
+	auto_free char *path = xasprintf("%s/.env", dir);
+	auto_free char *text = NULL;
+	struct kvlist shell = {0};
+	size_t len = 0;
+	int r;
+
+	for (char **e = environ; *e; e++) {
+		const char *eq = strchr(*e, '=');
+		auto_free char *key = eq ? xstrndup(*e, (size_t)(eq - *e)) : NULL;
+
+		if (key && *key)
+			kvlist_set(&shell, key, eq + 1);
+	}
+	r = file_read(path, STACKFILE_BYTES_MAX, &text, &len, NULL);
+	if (r == 0)
+		r = dotenv_parse(path, text, len, &shell, env, d);
+	else if (r == -ENOENT || r == -ENOTDIR)
+		r = 0;
+	else
+		out_error("file '%s' cannot be read: %s", path, strerror(-r));
+	kvlist_copy(env, &shell);
+	kvlist_done(&shell);
+	return r;
+}
+
+/* The stack of the file, with all findings printed; NULL when there was an error. */
+static struct spec_stack *load(const char *file, const char *name)
+{
+	auto_free char *dir = project_dir(file), *text = NULL;
+	struct kvlist env = {0};
+	struct diag d = {0};
+	struct err err = {0};
+	struct spec_stack *stack = NULL;
+	size_t len = 0;
+	int r;
+
+	if (streq(file, "-"))
+		r = fd_read_all(STDIN_FILENO, STACKFILE_BYTES_MAX, &text, &len, &err);
+	else
+		r = file_read(file, STACKFILE_BYTES_MAX, &text, &len, &err);
+	if (r) {
+		out_error("%s", err_text(&err));
+		return NULL;
+	}
+	if (dir && environment(dir, &env, &d) == 0) {
+		struct stackfile_input in = {
+			.file = streq(file, "-") ? "<stdin>" : file,
+			.text = text,
+			.len = len,
+			.project_dir = dir,
+			.name = name,
+			.env = &env,
+			.read = read_named,
+		};
+
+		stack = stackfile_parse(&in, &d);
+	}
+	diags_print(&d);
+	diag_done(&d);
+	kvlist_done(&env);
+	return stack;
+}
+
+static void summary_part(struct str *s, const json_t *answer, const char *key)
+{
+	const json_t *list = json_object_get(answer, key), *it;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	str_addf(s, "%s%s", s->len ? "; " : "", key);
+	json_array_foreach(list, i, it) str_addf(s, "%s%s", i ? ", " : " ", json_string_value(it));
+}
+
+static void print_summary(const char *name, const json_t *answer)
+{
+	auto_str s = {0};
+
+	summary_part(&s, answer, "created");
+	summary_part(&s, answer, "updated");
+	summary_part(&s, answer, "removed");
+	if (s.len)
+		printf("stack '%s': %s\n", name, s.data);
+	fflush(stdout);
+}
+
+/* Why, where, and what the container said last. */
+static void explain(struct client *c, const struct judgement *g)
+{
+	struct logs_opts lo = {.tail = LOG_LINES, .out = stderr, .indent = "    ", .quiet = true};
+	auto_free char *clean = out_clean(g->why, strlen(g->why));
+	auto_json *one = NULL;
+	const char *node;
+
+	if (!g->task) {
+		out_error("%s", clean);
+		return;
+	}
+	node = json_str(g->task, "node");
+	out_error("task '%s'%s%s%s: %s", json_str_or(g->task, "name", "?"), node ? " on '" : "",
+		  node ? node : "", node ? "'" : "", clean);
+	/* What never had a process wrote nothing. */
+	if (!node || json_int(g->task, "exit_code", -1) < 0)
+		return;
+	fputs("  its last log lines:\n", stderr);
+	one = json_array();
+	json_array_append(one, (json_t *)g->task);
+	logs_print(c, one, &lo);
+}
+
+static size_t count_wanted(const json_t *tasks)
+{
+	const json_t *t;
+	size_t i, n = 0;
+
+	json_array_foreach(tasks, i, t) n += judge_task_wanted(t);
+	return n;
+}
+
+struct wait {
+	struct client *c;
+	const char *name;
+	bool changed;
+	uint64_t start, timeout_ms;
+	struct judge judge;
+	struct progress progress;
+};
+
+static void tell_up(const struct wait *w, const json_t *services, const json_t *tasks, bool first)
+{
+	double seconds = (double)(clock_ms() - w->start) / 1000;
+
+	if (!w->changed && first)
+		printf("stack '%s': nothing to change\n", w->name);
+	else
+		printf("stack '%s' is up: %zu services, %zu tasks (%.1f s)\n", w->name,
+		       json_array_size(services), count_wanted(tasks), seconds);
+}
+
+/* One look; -1: go on, otherwise the exit status. */
+static int look(struct wait *w, const char *escaped, bool first)
+{
+	auto_json *services = NULL, *tasks = NULL;
+	struct judgement g = {0};
+	struct err err = {0};
+	int status = -1;
+	int r = client_get(w->c, &services, &err, "/v1/services?stack=%s", escaped);
+
+	if (!r)
+		r = client_get(w->c, &tasks, &err, "/v1/tasks?stack=%s", escaped);
+	if (r) {
+		progress_end(&w->progress);
+		out_error("%s", err_text(&err));
+		return 1;
+	}
+	judge_stack(&w->judge, services, tasks, clock_ms(), &g);
+	if (g.verdict != VERDICT_READY || w->changed || !first)
+		progress_show(&w->progress, services, tasks);
+	if (g.verdict == VERDICT_WAIT && clock_ms() - w->start >= w->timeout_ms) {
+		g.verdict = VERDICT_FAILED;
+		g.why = xasprintf("stack '%s' is not up after %llu s; it goes on trying, see "
+				  "`carrack ps %s`",
+				  w->name, (unsigned long long)w->timeout_ms / 1000, w->name);
+	}
+	if (g.verdict != VERDICT_WAIT)
+		progress_end(&w->progress);
+	if (g.verdict == VERDICT_READY) {
+		tell_up(w, services, tasks, first);
+		status = 0;
+	} else if (g.verdict == VERDICT_FAILED) {
+		explain(w->c, &g);
+		status = 1;
+	}
+	judgement_done(&g);
+	return status;
+}
+
+static int wait_up(struct client *c, const char *name, bool changed, int64_t timeout_ms)
+{
+	struct wait w = {.c = c,
+			 .name = name,
+			 .changed = changed,
+			 .start = clock_ms(),
+			 .timeout_ms = (uint64_t)timeout_ms};
+	auto_free char *escaped = http_escape(name);
+	int status;
+
+	judge_init(&w.judge);
+	progress_init(&w.progress);
+	for (bool first = true; (status = look(&w, escaped, first)) < 0; first = false) {
+		bool fast = clock_ms() - w.start < POLL_FAST_FOR_MS;
+
+		usleep(1000 * (fast ? POLL_FAST_MS : POLL_SLOW_MS));
+	}
+	progress_done(&w.progress);
+	judge_done(&w.judge);
+	return status;
+}
+
+static int apply(const char *file, const char *name, bool no_wait, int64_t timeout_ms)
+{
+	auto_(client_free) struct client *c = NULL;
+	__attribute__((cleanup(cleanup_spec_stack_free))) struct spec_stack *stack =
+		load(file, name);
+	auto_json *body = NULL, *answer = NULL;
+	auto_free char *escaped = NULL, *path = NULL;
+	struct err err = {0};
+	bool changed;
+	int r;
+
+	if (!stack)
+		return 1;
+	body = canon_stack(stack);
+	escaped = http_escape(stack->name);
+	path = xasprintf("/v1/stacks/%s", escaped);
+	r = client_open(&c, &err);
+	if (!r)
+		r = client_do(c, "PUT", path, body, &answer, &err);
+	if (r) {
+		out_error("%s", err_text(&err));
+		return 1;
+	}
+	changed = json_bool(answer, "changed", true);
+	print_summary(stack->name, answer);
+	if (!no_wait)
+		return wait_up(c, stack->name, changed, timeout_ms);
+	if (!changed)
+		printf("stack '%s': nothing to change\n", stack->name);
+	return 0;
+}
+
+static int run(int argc, char **argv)
+{
+	auto_strlist args = {0};
+	const char *file = NULL, *name = NULL;
+	bool no_wait = false;
+	int64_t timeout_ms = TIMEOUT_DEFAULT_MS;
+	const struct opt v[] = {
+		{'f', "file", OPT_TEXT, &file},
+		{'n', "name", OPT_TEXT, &name},
+		{0, "no-wait", OPT_FLAG, &no_wait},
+		{0, "timeout", OPT_DURATION, &timeout_ms},
+	};
+	const struct opts o = {.cmd = &cmd_apply, .v = v, .n = ARRAY_LEN(v)};
+	int r = opts_parse(&o, argc, argv, &args);
+
+	if (r >= 0)
+		return r;
+	if (!file)
+		return opts_misuse(&cmd_apply, "name the stack file with -f FILE");
+	if (name && !spec_name_valid(name))
+		return opts_misuse(
+			&cmd_apply,
+			"'%s' is no name for a stack: use lower-case letters, digits, '-', "
+			"'_' and '.'",
+			name);
+	return apply(file, name, no_wait, timeout_ms);
+}
+
+const struct cmd cmd_apply = {
+	.name = "apply",
+	.args = "-f FILE [-n NAME] [--no-wait] [--timeout 5m]",
+	.summary = "Make the cluster run a stack file, and wait until it does.",
+	.help = "  -f, --file FILE    the stack, in the Compose format; - is standard input\n"
+		"  -n, --name NAME    the stack's name, instead of the file's or the folder's\n"
+		"  --no-wait          do not wait until all services are up\n"
+		"  --timeout TIME     how long to wait (5m)\n"
+		"\n"
+		"${VARIABLES} come from the shell and from the file .env beside the stack file. "
+		"Applying\n"
+		"the same file again changes nothing; a changed file changes only what differs.\n"
+		"The exit status is 0 when all services are up, 1 when not, and then it says "
+		"why.\n",
+	.run = run,
+};

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Whether a stack has come up. */
+#include "cli/judge.h"
+#include "manifests/task.h"
+
+void judge_init(struct judge *j)
+{
+	*j = (struct judge){.trouble = {.free_val = free}};
+}
+
+void judge_done(struct judge *j)
+{
+	map_clear(&j->trouble);
+}
+
+void judgement_done(struct judgement *g)
+{
+	free_and_null(&g->why);
+}
+
+bool judge_task_wanted(const json_t *task)
+{
+	const char *desired = json_str_or(task, "desired", "running");
+
+	return streq(desired, "running");
+}
+
+static bool same_service(const json_t *task, const json_t *service)
+{
+	return streq(json_str(task, "service"), json_str(service, "name")) &&
+	       streq(json_str(task, "stack"), json_str(service, "stack"));
+}
+
+int64_t judge_service_up(const json_t *service, const json_t *tasks)
+{
+	int64_t up = json_int(service, "running", 0);
+	const json_t *t;
+	size_t i;
+
+	json_array_foreach(tasks, i, t) if (same_service(t, service) && judge_task_wanted(t) &&
+					    task_state_parse(json_str(t, "state")) == TASK_COMPLETE)
+		up++;
+	return up;
+}
+
+/* How long the task has been in trouble, now included; forgets it when it no longer is. */
+static uint64_t trouble_ms(struct judge *j, const char *id, bool in_trouble, uint64_t now_ms)
+{
+	uint64_t *first = map_get(&j->trouble, id);
+
+	if (!in_trouble) {
+		map_del(&j->trouble, id);
+		return 0;
+	}
+	if (!first) {
+		first = xmemdup(&now_ms, sizeof(now_ms));
+		map_set(&j->trouble, id, first);
+	}
+	return now_ms - *first;
+}
+
+/* The sentence why this task will not come up; NULL while it may. */
+static char *task_failed(struct judge *j, const json_t *task, uint64_t now_ms)
+{
+	enum task_state state = task_state_parse(json_str(task, "state"));
+	int64_t code = json_int(task, "exit_code", -1), restarts = json_int(task, "restarts", 0);
+	const char *reason = json_str(task, "reason");
+	bool never_ran = state == TASK_BACKOFF && code < 0;
+	/* Waiting without a reason is the controller still thinking. */
+	bool stuck = never_ran || (state == TASK_PENDING && reason);
+	uint64_t ms = trouble_ms(j, json_str_or(task, "id", ""), stuck, now_ms);
+	auto_str why = {0};
+
+	if (state != TASK_FAILED && !(state == TASK_BACKOFF && restarts >= JUDGE_RESTARTS) &&
+	    !(never_ran && ms >= JUDGE_BACKOFF_MS) &&
+	    !(state == TASK_PENDING && stuck && ms >= JUDGE_PENDING_MS))
+		return NULL;
+	str_add(&why, reason ? reason : "it ended");
+	if (code >= 0 && !reason)
+		str_addf(&why, " with exit status %lld", (long long)code);
+	else if (code >= 0)
+		str_addf(&why, " (exit status %lld)", (long long)code);
+	if (restarts > 0)
+		str_addf(&why, ", restarted %lld times", (long long)restarts);
+	return str_take(&why);
+}
+
+/* Services: all up, still on the way, or an update that gave up. */
+static enum verdict services_judge(const json_t *services, const json_t *tasks, char **ret_why)
+{
+	enum verdict v = VERDICT_READY;
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(services, i, s)
+	{
+		const json_t *update = json_object_get(s, "update");
+		const char *state = json_str_or(update, "state", "");
+
+		if (streq(state, "paused") || streq(state, "rolled_back") ||
+		    streq(state, "rolling_back")) {
+			*ret_why = xasprintf("the update of service '%s' is %s: %s",
+					     json_str_or(s, "name", "?"),
+					     streq(state, "paused") ? "paused" : "rolled back",
+					     json_str_or(update, "why", "a new task failed"));
+			return VERDICT_FAILED;
+		}
+		if (streq(state, "updating") ||
+		    judge_service_up(s, tasks) < json_int(s, "replicas", 0))
+			v = VERDICT_WAIT;
+	}
+	return v;
+}
+
+void judge_stack(struct judge *j, const json_t *services, const json_t *tasks, uint64_t now_ms,
+		 struct judgement *out)
+{
+	const json_t *t;
+	size_t i;
+
+	*out = (struct judgement){.verdict = VERDICT_WAIT};
+	json_array_foreach(tasks, i, t)
+	{
+		char *why = judge_task_wanted(t) ? task_failed(j, t, now_ms) : NULL;
+
+		if (why && !out->why) {
+			out->verdict = VERDICT_FAILED;
+			out->task = t;
+			out->why = take_ptr(why);
+		}
+		free(why);
+	}
+	if (out->verdict == VERDICT_WAIT)
+		out->verdict = services_judge(services, tasks, &out->why);
+}

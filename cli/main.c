@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one binary: a table of verbs, help, and the way into each. The only file that sees all rooms. */
+#include "agent/main.h"
+#include "agent/doctor.h"
+#include "agent/image/image.h"
+#include "base/str.h"
+#include "cli/cmds.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "controller/main.h"
+#include "lab/lab.h"
+#include <stdio.h>
+#include <string.h>
+
+static int run_image_worker(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return image_worker_main();
+}
+
+static int run_version(int argc, char **argv);
+static int run_help(int argc, char **argv);
+
+static const struct cmd cmd_controller = {.name = "controller",
+					  .summary = "Run the controller of a cluster.",
+					  .run = controller_main};
+static const struct cmd cmd_agent = {.name = "agent",
+				     .summary = "Run the agent of a host.",
+				     .run = agent_main};
+static const struct cmd cmd_lab = {.name = "lab",
+				   .summary = "A whole cluster of virtual hosts on this machine.",
+				   .run = lab_main};
+static const struct cmd cmd_doctor = {.name = "doctor",
+				      .summary = "Tell what this host has and lacks.",
+				      .run = agent_doctor};
+static const struct cmd cmd_image_worker = {.name = "image-worker",
+					    .run = run_image_worker,
+					    .hidden = true};
+static const struct cmd cmd_version = {.name = "version",
+				       .summary = "Print the version.",
+				       .run = run_version};
+static const struct cmd cmd_help = {.name = "help",
+				    .args = "[VERB]",
+				    .summary = "Explain a verb.",
+				    .run = run_help};
+
+static int run_version(int argc, char **argv)
+{
+	const struct opts o = {.cmd = &cmd_version};
+	auto_strlist args = {0};
+	int r = opts_parse(&o, argc, argv, &args);
+
+	if (r < 0)
+		puts("carrack " CARRACK_VERSION);
+	return r < 0 ? 0 : r;
+}
+
+static const struct cmd *const verbs[] = {
+	&cmd_apply,   &cmd_rm,     &cmd_ls,         &cmd_ps,      &cmd_logs,  &cmd_exec,
+	&cmd_inspect, &cmd_events, &cmd_scale,      &cmd_nodes,   &cmd_token, &cmd_doctor,
+	&cmd_lab,     &cmd_agent,  &cmd_controller, &cmd_version, &cmd_help,  &cmd_image_worker,
+};
+
+static const struct cmd *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (streq(verbs[i]->name, name))
+			return verbs[i];
+	return NULL;
+}
+
+static void help_all(FILE *f)
+{
+	fputs("usage: carrack VERB [ARGUMENTS]\n\n"
+	      "Runs containers on several hosts from one stack file.\n\n",
+	      f);
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (!verbs[i]->hidden)
+			fprintf(f, "  %-11s %s\n", verbs[i]->name, verbs[i]->summary);
+	fputs("\n`carrack VERB --help` explains a verb. Every verb that asks the controller takes\n"
+	      "--context FILE, the operator.json of the cluster.\n",
+	      f);
+}
+
+#define WORD_MAX 32
+
+/* How many single letters differ (Levenshtein); words longer than WORD_MAX are far from all. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[WORD_MAX + 1], n = strlen(b);
+
+	if (n > WORD_MAX || strlen(a) > WORD_MAX)
+		return WORD_MAX;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			size_t change = diagonal + (a[i - 1] != b[j - 1]);
+			size_t least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+
+			diagonal = row[j];
+			row[j] = change < least ? change : least;
+		}
+	}
+	return row[n];
+}
+
+static int unknown(const char *name)
+{
+	const struct cmd *best = NULL;
+	size_t least = 3;
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		size_t d = distance(name, verbs[i]->name);
+
+		if (!verbs[i]->hidden && d < least) {
+			best = verbs[i];
+			least = d;
+		}
+	}
+	if (best)
+		out_error("there is no verb '%s'; did you mean '%s'?", name, best->name);
+	else
+		out_error("there is no verb '%s'; `carrack help` lists them", name);
+	return 2;
+}
+
+static int run_help(int argc, char **argv)
+{
+	const struct cmd *c;
+
+	if (argc < 2 || argv[1][0] == '-') {
+		help_all(stdout);
+		return 0;
+	}
+	c = find(argv[1]);
+	if (!c)
+		return unknown(argv[1]);
+	/* A verb without a help text of its own in the table explains itself. */
+	if (!c->help && c->run != run_help && c->run != run_version && !c->hidden) {
+		char help[] = "--help";
+		char *args[] = {argv[1], help, NULL};
+
+		return c->run(2, args);
+	}
+	opts_help(c);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct cmd *c;
+
+	if (argc < 2) {
+		help_all(stderr);
+		return 2;
+	}
+	if (streq(argv[1], "--help") || streq(argv[1], "-h")) {
+		help_all(stdout);
+		return 0;
+	}
+	if (streq(argv[1], "--version"))
+		return run_version(1, argv);
+	c = find(argv[1]);
+	return c ? c->run(argc - 1, argv + 1) : unknown(argv[1]);
+}
