@@ -23,8 +23,6 @@
 #define POLL_FAST_FOR_MS   5000
 #define LOG_LINES          10
 
-extern char **environ;
-
 static int read_named(const char *path, char **ret, size_t *ret_len, void *arg)
 {
 	(void)arg;
