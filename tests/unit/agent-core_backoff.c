@@ -55,10 +55,12 @@ static void test_on_failure(void **state)
 static void test_policy_wins(void **state)
 {
 	(void)state;
-	struct spec_service s = {
-		.restart = RESTART_ALWAYS,
-		.restart_policy = {.set = true, .condition = RESTART_ON_FAILURE, .delay = -1,
-				   .window = 1000000000, .max_attempts = 2}};
+	struct spec_service s = {.restart = RESTART_ALWAYS,
+				 .restart_policy = {.set = true,
+						    .condition = RESTART_ON_FAILURE,
+						    .delay = -1,
+						    .window = 1000000000,
+						    .max_attempts = 2}};
 	struct restart r = {0};
 	uint64_t d = 0;
 	assert_false(next(&r, &s, false, 0, 0, &d));

@@ -95,7 +95,8 @@ static void fake_signals(void)
 {
 	for (;;) {
 		const char *id = NULL;
-		map_each(&fake.containers, e) {
+		map_each(&fake.containers, e)
+		{
 			struct fake_container *c = e->val;
 			if (c->ending && !id)
 				id = e->key;
@@ -152,8 +153,8 @@ void image_free(struct image *i)
 {
 	if (!i)
 		return;
-	struct strlist *lists[] = {&i->layers, &i->entrypoint, &i->cmd,	      &i->env,
-				   &i->volumes, &i->exposed,   &i->health_test};
+	struct strlist *lists[] = {&i->layers,  &i->entrypoint, &i->cmd,        &i->env,
+				   &i->volumes, &i->exposed,    &i->health_test};
 	for (size_t k = 0; k < ARRAY_LEN(lists); k++)
 		strlist_done(lists[k]);
 	kvlist_done(&i->labels);
@@ -182,7 +183,9 @@ struct image_request *image_get(struct image_store *s, const char *ref, const ch
 		return NULL;
 	}
 	struct image_request *r = xcalloc(1, sizeof(*r));
-	*r = (struct image_request){.next = fake.requests, .ref = xstrdup(ref), .ops = *ops,
+	*r = (struct image_request){.next = fake.requests,
+				    .ref = xstrdup(ref),
+				    .ops = *ops,
 				    .arg = arg};
 	fake.requests = r;
 	return r;
@@ -233,15 +236,15 @@ static void fake_container_run(const char *id)
 {
 	struct fake_container *c = fake_container(id);
 	assert_non_null(c);
-	c->st = (struct rt_status){.state = RT_RUNNING, .pid = 4242,
-				   .started_ms = clock_wall_ms()};
+	c->st = (struct rt_status){.state = RT_RUNNING, .pid = 4242, .started_ms = clock_wall_ms()};
 	core_runtime_event(id, &c->st, fake.core);
 }
 static void fake_container_end(const char *id, int code)
 {
 	struct fake_container *c = fake_container(id);
 	assert_non_null(c);
-	c->st = (struct rt_status){.state = RT_ENDED, .exit_code = code,
+	c->st = (struct rt_status){.state = RT_ENDED,
+				   .exit_code = code,
 				   .ended_ms = clock_wall_ms()};
 	struct rt_status st = c->st;
 	core_runtime_event(id, &st, fake.core);

@@ -32,7 +32,9 @@ static void begin(struct fixture *f)
 
 static int make(struct fixture *f)
 {
-	struct plan_input in = {.task = &f->t, .image = &f->i, .data_dir = "/d",
+	struct plan_input in = {.task = &f->t,
+				.image = &f->i,
+				.data_dir = "/d",
 				.gateway = "10.1.0.1"};
 	plan_done(&f->p);
 	return plan_make(&in, &f->p, &f->err);
@@ -42,9 +44,10 @@ static void end(struct fixture *f)
 {
 	struct spec_service *s = &f->t.spec;
 	plan_done(&f->p);
-	struct strlist *lists[] = {&f->i.entrypoint, &f->i.cmd,	     &f->i.env,	  &f->i.volumes,
-				   &f->i.health_test, &s->command,   &s->entrypoint, &s->tmpfs,
-				   &s->security_opt, &s->extra_hosts, &s->health.test};
+	struct strlist *lists[] = {&f->i.entrypoint, &f->i.cmd,         &f->i.env,
+				   &f->i.volumes,    &f->i.health_test, &s->command,
+				   &s->entrypoint,   &s->tmpfs,         &s->security_opt,
+				   &s->extra_hosts,  &s->health.test};
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		strlist_done(lists[i]);
 	kvlist_done(&s->environment);
@@ -125,9 +128,14 @@ static void test_mounts(void **state)
 	struct spec_volume vols[] = {{.key = (char *)"data", .name = (char *)"s_data"}};
 	struct spec_mount m[] = {
 		{.type = MOUNT_VOLUME, .source = (char *)"data", .target = (char *)"/var/lib/x/"},
-		{.type = MOUNT_BIND, .source = (char *)"/etc/x", .target = (char *)"/conf",
+		{.type = MOUNT_BIND,
+		 .source = (char *)"/etc/x",
+		 .target = (char *)"/conf",
 		 .read_only = true},
-		{.type = MOUNT_TMPFS, .target = (char *)"/t", .tmpfs_size = 4096, .tmpfs_mode = 0700},
+		{.type = MOUNT_TMPFS,
+		 .target = (char *)"/t",
+		 .tmpfs_size = 4096,
+		 .tmpfs_mode = 0700},
 		{.type = MOUNT_VOLUME, .target = (char *)"/anon"},
 	};
 	f.t.volumes = vols;
@@ -171,11 +179,12 @@ static void test_network(void **state)
 	(void)state;
 	struct fixture f;
 	begin(&f);
-	struct wire_attach at = {.network_id = (char *)"n1", .ip = (char *)"10.1.0.5",
+	struct wire_attach at = {.network_id = (char *)"n1",
+				 .ip = (char *)"10.1.0.5",
 				 .mac = (char *)"02:42:0a:01:00:05"};
-	struct spec_port ports[] = {
-		{.target = 80, .published = 8080, .protocol = PROTO_TCP, .mode = PORT_HOST},
-		{.target = 81, .published = 8081, .protocol = PROTO_UDP, .mode = PORT_INGRESS}};
+	struct spec_port ports[] =
+		{{.target = 80, .published = 8080, .protocol = PROTO_TCP, .mode = PORT_HOST},
+		 {.target = 81, .published = 8081, .protocol = PROTO_UDP, .mode = PORT_INGRESS}};
 	f.t.attach = &at;
 	f.t.n_attach = 1;
 	f.t.spec.ports = ports;
@@ -249,8 +258,11 @@ static void test_health(void **state)
 	assert_int_equal(h.timeout_ms, 30000);
 	assert_int_equal(h.retries, 3);
 	plan_health_done(&h);
-	f.t.spec.health = (struct spec_health){.set = true, .interval = -1, .timeout = 1000000,
-					       .start_period = -1, .start_interval = -1,
+	f.t.spec.health = (struct spec_health){.set = true,
+					       .interval = -1,
+					       .timeout = 1000000,
+					       .start_period = -1,
+					       .start_interval = -1,
 					       .retries = 7};
 	strlist_add(&f.t.spec.health.test, "CMD");
 	strlist_add(&f.t.spec.health.test, "true");
@@ -270,8 +282,8 @@ static void test_health(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_args),	 cmocka_unit_test(test_env_user_names),
-		cmocka_unit_test(test_mounts),	 cmocka_unit_test(test_network),
+		cmocka_unit_test(test_args),     cmocka_unit_test(test_env_user_names),
+		cmocka_unit_test(test_mounts),   cmocka_unit_test(test_network),
 		cmocka_unit_test(test_security), cmocka_unit_test(test_health),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
