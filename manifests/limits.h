@@ -5,9 +5,13 @@
 #define LIMIT_YAML_DEPTH       100
 #define LIMIT_YAML_NODES       2000000 /* after alias expansion */
 #define LIMIT_YAML_ALIASES     10000
+/* nodes that aliases may add: so many, and so many for each node that is written */
+#define LIMIT_YAML_ALIAS_NODES 100000
+#define LIMIT_YAML_ALIAS_RATIO 20
 #define LIMIT_STACK_SERVICES   20000
 #define LIMIT_STACK_NETWORKS   1000
 #define LIMIT_STACK_VOLUMES    10000
+#define LIMIT_STACK_PORTS      200000 /* after ranges are expanded */
 #define LIMIT_SERVICE_REPLICAS 100000
 #define LIMIT_SERVICE_PORTS    10000
 #define LIMIT_SERVICE_MOUNTS   500

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The configuration file; see conf.h. Read by the same decoder as stacks, with its own table. */
+#include "manifests/conf.h"
+#include "base/fd.h"
+#include "manifests/decode.h"
+#include "manifests/yaml.h"
+
+#include <errno.h>
+
+#define CONF_BYTES_MAX (1u << 20)
+
+struct conf_file { /* numbers have the table's width; the rest goes to conf as it is */
+	struct conf conf;
+	int64_t heartbeat_ms, heartbeat_misses, vxlan_port;
+};
+
+#define AT(m) .offset = offsetof(struct conf_file, m)
+#define KEY(key, kind, place, text, ...)                                                           \
+	{                                                                                          \
+		.name = key, .type = FIELD_##kind, place, .doc = text, ##__VA_ARGS__               \
+	}
+
+static const struct field registry_fields[] = {
+	KEY("insecure", LIST, AT(conf.insecure_registries), "registries without TLS"),
+	KEY("mirrors", PAIRS, AT(conf.mirrors), "where to ask first"),
+	KEY("auth", PAIRS, AT(conf.auth), "user:password"),
+};
+static const struct record record_registries = {
+	.what = "'registries'",
+	.fields = registry_fields,
+	.n = ARRAY_LEN(registry_fields),
+};
+
+static const struct field conf_fields[] = {
+	KEY("data_dir", STRING, AT(conf.data_dir), "state that is kept"),
+	KEY("run_dir", STRING, AT(conf.run_dir), "state until the next boot"),
+	KEY("listen", STRING, AT(conf.listen), "address and port of the controller"),
+	KEY("advertise", STRING_LIST, AT(conf.advertise), "addresses put into tokens"),
+	KEY("underlay", STRING, AT(conf.underlay), "interface or address of the overlay"),
+	KEY("node_name", STRING, AT(conf.node_name), "name of this node"),
+	KEY("labels", PAIRS, AT(conf.labels), "labels of this node"),
+	KEY("registries", SECTION, .offset = 0, "how images are pulled",
+	    .record = &record_registries),
+	KEY("runtime", STRING, AT(conf.runtime), "OCI runtime"),
+	KEY("cgroup_parent", STRING, AT(conf.cgroup_parent), "parent of all containers' cgroups"),
+	KEY("heartbeat_ms", INT, AT(heartbeat_ms), "time between heartbeats", .min = 50,
+	    .max = 600000),
+	KEY("heartbeat_misses", INT, AT(heartbeat_misses), "missed ones until a node is down",
+	    .min = 1, .max = 1000),
+	KEY("vxlan_port", INT, AT(vxlan_port), "UDP port of the overlay", .min = 1, .max = 65535),
+};
+
+static void conf_file_init(void *obj)
+{
+	struct conf_file *f = obj;
+	f->heartbeat_ms = 1000;
+	f->heartbeat_misses = 3;
+	f->vxlan_port = 4789;
+}
+static const struct record record_conf = {
+	.what = "the configuration",
+	.fields = conf_fields,
+	.n = ARRAY_LEN(conf_fields),
+	.size = sizeof(struct conf_file),
+	.init = conf_file_init,
+};
+
+static void need_absolute(struct decode *c, const struct node *root, const char *key,
+			  const char *value)
+{
+	const struct node_pair *p = root->kind == NODE_MAP ? node_find(root, key) : NULL;
+	if (value && value[0] != '/')
+		decode_error(c, p ? p->value : root, "'%s' must be an absolute path, not '%.200s'",
+			     key, value);
+}
+
+static void default_string(char **s, const char *value)
+{
+	if (!*s)
+		*s = xstrdup(value);
+}
+
+static void read_into(const char *path, const char *text, size_t len, struct conf_file *f,
+		      struct diag *d)
+{
+	struct stackfile_input in = {.file = path};
+	struct decode c = {.d = d, .in = &in, .key = "the configuration"};
+	struct tree t = {0};
+	struct node *root = yaml_read(path, text, len, &t, d);
+	if (root) {
+		decode_record(&c, root, &record_conf, f);
+		need_absolute(&c, root, "data_dir", f->conf.data_dir);
+		need_absolute(&c, root, "run_dir", f->conf.run_dir);
+		need_absolute(&c, root, "cgroup_parent", f->conf.cgroup_parent);
+	}
+	str_done(&c.path);
+	tree_done(&t);
+	diag_finish(d, path, text, len);
+}
+
+int conf_load(const char *path, bool required, struct conf *out, struct diag *d)
+{
+	size_t errors = d->n_errors, len = 0;
+	auto_free char *text = NULL;
+	struct err err = {0};
+	struct conf_file f;
+	record_init(&record_conf, &f);
+	int rc = file_read(path, CONF_BYTES_MAX, &text, &len, &err);
+	if (rc == 0)
+		read_into(path, text, len, &f, d);
+	else if (rc != -ENOENT || required)
+		diag_error(d, (struct diag_place){0}, "%s", err_text(&err));
+	if (d->n_errors > errors) {
+		conf_done(&f.conf);
+		return -EINVAL;
+	}
+	default_string(&f.conf.data_dir, "/var/lib/carrack");
+	default_string(&f.conf.run_dir, "/run/carrack");
+	if (!f.conf.listen)
+		f.conf.listen = xasprintf("0.0.0.0:%d", CONF_DEFAULT_PORT);
+	f.conf.heartbeat_ms = (int)f.heartbeat_ms;
+	f.conf.heartbeat_misses = (int)f.heartbeat_misses;
+	f.conf.vxlan_port = (int)f.vxlan_port;
+	*out = f.conf;
+	return 0;
+}
+
+void conf_done(struct conf *c)
+{
+	free(c->data_dir);
+	free(c->run_dir);
+	free(c->listen);
+	strlist_done(&c->advertise);
+	free(c->underlay);
+	free(c->node_name);
+	kvlist_done(&c->labels);
+	strlist_done(&c->insecure_registries);
+	kvlist_done(&c->mirrors);
+	kvlist_done(&c->auth);
+	free(c->runtime);
+	free(c->cgroup_parent);
+	*c = (struct conf){0};
+}

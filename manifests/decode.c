@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The decoder that the table drives; see decode.h. */
+#include "manifests/decode.h"
+#include "base/num.h"
+#include "manifests/limits.h"
+#include "manifests/units.h"
+#include "manifests/words.h"
+
+#include <string.h>
+
+#define CPUS_MAX 100000
+
+void record_init(const struct record *r, void *obj)
+{
+	memset(obj, 0, r->size);
+	if (r->init)
+		r->init(obj);
+}
+
+static void *at(void *obj, size_t offset)
+{
+	return (char *)obj + offset;
+}
+
+static void put_string(char **to, const char *text)
+{
+	free(*to);
+	*to = xstrdup(text);
+}
+
+static void decode_choice(struct decode *c, const struct field *f, const struct node *n, void *obj)
+{
+	const char *text;
+	if (!decode_string(c, n, &text))
+		return;
+	int i = 0;
+	auto_str list = {0};
+	for (; f->names[i] && !streq(f->names[i], text); i++)
+		str_addf(&list, "%s%s", i ? ", " : "", f->names[i]);
+	if (!f->names[i]) {
+		decode_error(c, n, "'%s' cannot be '%.100s'; write one of: %s", c->key, text,
+			     list.data);
+		return;
+	}
+	if (f->type == FIELD_STRING)
+		put_string(at(obj, f->offset), text);
+	else if (f->type == FIELD_EITHER)
+		*(bool *)at(obj, f->offset) = i == 1;
+	else
+		*(int *)at(obj, f->offset) = i;
+}
+
+static void decode_cpus(struct decode *c, const struct node *n, double *ret)
+{
+	const char *text;
+	double value;
+	if (!decode_scalar(c, n, &text))
+		return;
+	if (!num_parse_double(text, &value) || value < 0 || value > CPUS_MAX) {
+		decode_error(c, n, "'%s' must be a number of CPUs such as 0.5, not '%.100s'",
+			     c->key, text);
+		return;
+	}
+	*ret = value;
+}
+
+static void decode_unit(struct decode *c, const struct field *f, const struct node *n, void *obj)
+{
+	const char *text;
+	int64_t value;
+	if (!decode_scalar(c, n, &text))
+		return;
+	bool size = f->type == FIELD_SIZE;
+	if (size ? units_size(text, &value) : units_duration(text, &value))
+		*(int64_t *)at(obj, f->offset) = value;
+	else if (size)
+		decode_error(c, n, "'%s' must be a size such as 64m or 1g, not '%.100s'", c->key,
+			     text);
+	else
+		decode_error(c, n, "'%s' must be a duration such as 10s or 1m30s, not '%.100s'",
+			     c->key, text);
+}
+
+static void decode_words(struct decode *c, const struct field *f, const struct node *n, void *obj)
+{
+	struct strlist words = {0};
+	const char *text;
+	bool ok = n->kind == NODE_SEQ ? decode_strings(c, n, false, &words)
+				      : decode_string(c, n, &text);
+	if (ok && n->kind != NODE_SEQ && !words_split(text, &words)) {
+		decode_error(c, n, "a quotation in '%s' has no end", c->key);
+		ok = false;
+	}
+	if (!ok) {
+		strlist_done(&words);
+		return;
+	}
+	struct strlist *to = at(obj, f->offset);
+	strlist_done(to);
+	*to = words;
+}
+
+static void decode_text_list(struct decode *c, const struct field *f, const struct node *n,
+			     void *obj)
+{
+	struct strlist list = {0};
+	const char *text;
+	bool one = f->type == FIELD_STRING_LIST && n->kind != NODE_SEQ;
+	if (one ? !decode_string(c, n, &text)
+		: !decode_strings(c, n, f->flags & FIELD_NUMBERS, &list)) {
+		strlist_done(&list);
+		return;
+	}
+	if (one)
+		strlist_add(&list, text);
+	struct strlist *to = at(obj, f->offset);
+	strlist_done(to);
+	*to = list;
+}
+
+/* The value that the environment has for a key without one; NULL: none, or no text. */
+static const char *from_environment(struct decode *c, const char *k)
+{
+	const char *v = c->in && c->in->env ? kvlist_get(c->in->env, k) : NULL;
+	return v && utf8_valid(v) ? v : NULL;
+}
+
+/* fresh: k cannot be there yet, so that long mappings are not searched for each key. */
+static void pair_add(struct decode *c, const struct field *f, struct kv pair, bool fresh,
+		     struct kvlist *to)
+{
+	const char *k = pair.k, *v = pair.v;
+	if (!v && (f->flags & FIELD_NULLS))
+		v = from_environment(c, k);
+	if (!v && !(f->flags & FIELD_NULLS))
+		v = "";
+	if (!fresh) {
+		kvlist_set(to, k, v);
+		return;
+	}
+	to->v = vec_grow(to->v, to->n, &to->cap, sizeof(*to->v));
+	to->v[to->n++] = (struct kv){xstrdup(k), xstrdup(v)};
+}
+
+static void decode_pair_list(struct decode *c, const struct field *f, const struct node *n,
+			     struct kvlist *to)
+{
+	for (size_t i = 0; i < n->n; i++) {
+		const char *text;
+		struct decode_mark mark = decode_enter_item(c, i);
+		if (decode_scalar(c, n->items[i], &text)) {
+			const char *equals = strchr(text, '=');
+			auto_free char *k =
+				equals ? xstrndup(text, (size_t)(equals - text)) : xstrdup(text);
+			if (*k)
+				pair_add(c, f, (struct kv){k, equals ? (char *)equals + 1 : NULL},
+					 false, to);
+			else
+				decode_error(c, n->items[i], "'%s' must be KEY=VALUE", c->key);
+		}
+		decode_leave(c, mark);
+	}
+}
+
+static void decode_pairs(struct decode *c, const struct field *f, const struct node *n, void *obj)
+{
+	struct kvlist *to = at(obj, f->offset);
+	if (n->kind == NODE_SEQ) {
+		if (decode_list(c, n, LIMIT_SERVICE_LIST))
+			decode_pair_list(c, f, n, to);
+		return;
+	}
+	if (!decode_map(c, n, LIMIT_SERVICE_LIST))
+		return;
+	bool fresh = to->n == 0;
+	for (size_t i = 0; i < n->n; i++) {
+		const char *text = NULL;
+		const struct node *value = n->pairs[i].value;
+		struct decode_mark mark = decode_enter(c, n->pairs[i].key);
+		if (value->kind == NODE_NULL || decode_scalar(c, value, &text))
+			pair_add(c, f, (struct kv){(char *)n->pairs[i].key, (char *)text}, fresh,
+				 to);
+		decode_leave(c, mark);
+	}
+}
+
+static void decode_plain(struct decode *c, const struct field *f, const struct node *n, void *obj)
+{
+	const char *text;
+	switch (f->type) {
+	case FIELD_NONE:
+		break;
+	case FIELD_STRING:
+		if (f->names)
+			decode_choice(c, f, n, obj);
+		else if (decode_string(c, n, &text))
+			put_string(at(obj, f->offset), text);
+		break;
+	case FIELD_CHOICE:
+	case FIELD_EITHER:
+		decode_choice(c, f, n, obj);
+		break;
+	case FIELD_BOOL:
+		decode_bool(c, n, at(obj, f->offset));
+		break;
+	case FIELD_INT:
+		decode_int(c, n, f, at(obj, f->offset));
+		break;
+	case FIELD_CPUS:
+		decode_cpus(c, n, at(obj, f->offset));
+		break;
+	case FIELD_SIZE:
+	case FIELD_DURATION:
+		decode_unit(c, f, n, obj);
+		break;
+	case FIELD_LIST:
+	case FIELD_STRING_LIST:
+		decode_text_list(c, f, n, obj);
+		break;
+	case FIELD_WORDS:
+		decode_words(c, f, n, obj);
+		break;
+	case FIELD_PAIRS:
+		decode_pairs(c, f, n, obj);
+		break;
+	case FIELD_SECTION:
+		decode_record(c, n, f->record, at(obj, f->offset));
+		break;
+	}
+}
+
+/* An older name decodes into its field; when that had a value already, both must be the same. */
+static void decode_legacy(struct decode *c, const struct field *f, const struct node *n, void *obj,
+			  const void *defaults)
+{
+	size_t size = f->type == FIELD_CPUS ? sizeof(double) : sizeof(int64_t);
+	void *to = at(obj, f->offset);
+	char before[sizeof(int64_t)];
+	memcpy(before, to, size);
+	decode_plain(c, f, n, obj);
+	bool had = memcmp(before, (const char *)defaults + f->offset, size) != 0;
+	if (had && memcmp(before, to, size) != 0) {
+		decode_error(c, n, "'%s' does not agree with %s; keep one of them", c->key, f->doc);
+		memcpy(to, before, size);
+	}
+}
+
+static void decode_field(struct decode *c, const struct field *f, const struct node *n, void *obj,
+			 const void *defaults)
+{
+	if (f->support == FIELD_REFUSED) {
+		decode_error(c, n, "'%s' is not supported yet; %s", c->key, f->doc);
+		return;
+	}
+	if (f->support == FIELD_UNUSED) {
+		decode_warn(c, n, "'%s' is not used: %s", c->key, f->doc);
+		return;
+	}
+	/* a section without anything in it is there; any other key without a value is not */
+	if (n->kind == NODE_NULL && f->type != FIELD_SECTION)
+		return;
+	if (f->support == FIELD_KEPT)
+		decode_warn(c, n, "'%s': %s", c->key, f->doc);
+	if (f->set)
+		*(bool *)at(obj, f->set) = true;
+	if (f->decode)
+		f->decode(c, f, n, obj);
+	else if (f->flags & FIELD_LEGACY)
+		decode_legacy(c, f, n, obj, defaults);
+	else
+		decode_plain(c, f, n, obj);
+}
+
+static void unknown_key(struct decode *c, const struct record *r, const struct node_pair *p)
+{
+	const char **names = xcalloc(r->n + 1, sizeof(*names));
+	for (size_t i = 0; i < r->n; i++)
+		names[i] = r->fields[i].name;
+	const char *near = nearest_word(p->key, names, r->n);
+	struct node key = {.line = p->line, .column = p->column};
+	decode_error(c, &key, "%s has no key '%.100s'%s%s%s", r->what, p->key,
+		     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	free(names);
+}
+
+static const struct field *find_field(const struct record *r, const char *name)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->fields[i].name, name) == 0)
+			return &r->fields[i];
+	return NULL;
+}
+
+/* In the order of the table, not of the file: some fields build on those above them. */
+void decode_record(struct decode *c, const struct node *n, const struct record *r, void *obj)
+{
+	if (n->kind == NODE_NULL)
+		return;
+	if (n->kind != NODE_MAP) {
+		decode_error(c, n, "'%s' must be a mapping, not %s", c->key,
+			     node_kind_text(n->kind));
+		return;
+	}
+	for (size_t i = 0; i < n->n && !diag_full(c->d); i++)
+		if (!str_starts(n->pairs[i].key, "x-") && !find_field(r, n->pairs[i].key))
+			unknown_key(c, r, &n->pairs[i]);
+	auto_free void *defaults = r->size ? xcalloc(1, r->size) : NULL;
+	if (defaults)
+		record_init(r, defaults);
+	for (size_t i = 0; i < r->n && !diag_full(c->d); i++) {
+		const struct node_pair *p = node_find(n, r->fields[i].name);
+		if (!p)
+			continue;
+		struct node named = *p->value;
+		if (r->fields[i].support != FIELD_HONOURED) {
+			/* the finding is about the key, not its value */
+			named.line = p->line;
+			named.column = p->column;
+		}
+		struct decode_mark mark = decode_enter(c, p->key);
+		decode_field(c, &r->fields[i], &named, obj, defaults);
+		decode_leave(c, mark);
+	}
+}

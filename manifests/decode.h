@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From nodes to structs by the table of fields.h. All errors of a run are collected; a decoder that
+ * fails leaves its object as it was, fit to be freed. Private to manifests/.
+ */
+#pragma once
+#include "base/map.h"
+#include "manifests/diag.h"
+#include "manifests/fields.h"
+
+struct decode {
+	struct diag *d;
+	const struct stackfile_input
+		*in;              /* NULL: canonical JSON, nothing is looked up or resolved */
+	struct spec_stack *stack; /* NULL: a service alone, names are not looked up */
+	struct map networks, volumes, services; /* keys of the stack */
+	struct str path;                        /* "services.web.ports[0]", for JSON's messages */
+	const char *key;                        /* the last of it */
+	size_t ports_left;
+};
+
+struct decode_mark {
+	size_t len;
+	const char *key;
+};
+struct decode_mark decode_enter(struct decode *c, const char *key);
+struct decode_mark decode_enter_item(struct decode *c, size_t i); /* key stays */
+void decode_leave(struct decode *c, struct decode_mark mark);
+
+void decode_error(struct decode *c, const struct node *n, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void decode_warn(struct decode *c, const struct node *n, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* obj has been initialised by record_init. */
+void decode_record(struct decode *c, const struct node *n, const struct record *r, void *obj);
+void record_init(const struct record *r, void *obj);
+
+/* These say what is wrong and answer false or NULL. */
+bool decode_string(struct decode *c, const struct node *n, const char **ret);
+bool decode_scalar(struct decode *c, const struct node *n, const char **ret); /* numbers too */
+bool decode_bool(struct decode *c, const struct node *n, bool *ret);
+bool decode_int(struct decode *c, const struct node *n, const struct field *f, int64_t *ret);
+bool decode_list(struct decode *c, const struct node *n, size_t max);
+bool decode_map(struct decode *c, const struct node *n, size_t max);
+bool decode_strings(struct decode *c, const struct node *n, bool numbers, struct strlist *out);
+/* An absolute, clean path out of one written in a stack file; NULL with an error. */
+char *decode_host_path(struct decode *c, const struct node *n, const char *text);
+char *decode_container_path(struct decode *c, const struct node *n, const char *text);
+
+/* To canonical JSON, without the fields that have any of the flags in skip. */
+json_t *encode_record(const struct record *r, const void *obj, unsigned skip);
+
+/* Decoders and encoders of single fields. */
+#define FIELD_DECODER(name)                                                                        \
+	void name(struct decode *c, const struct field *f, const struct node *n, void *obj)
+FIELD_DECODER(decode_ports);
+FIELD_DECODER(decode_published);
+FIELD_DECODER(decode_target_port);
+FIELD_DECODER(decode_mounts);
+FIELD_DECODER(decode_attachments);
+FIELD_DECODER(decode_ulimits);
+FIELD_DECODER(decode_extra_hosts);
+FIELD_DECODER(decode_devices);
+FIELD_DECODER(decode_depends_on);
+FIELD_DECODER(decode_links);
+FIELD_DECODER(decode_env_file);
+FIELD_DECODER(decode_restart);
+FIELD_DECODER(decode_health_test);
+FIELD_DECODER(decode_endpoint_mode);
+FIELD_DECODER(decode_external);
+FIELD_DECODER(decode_ipam);
+FIELD_DECODER(decode_top_name);
+FIELD_DECODER(decode_top_networks);
+FIELD_DECODER(decode_top_volumes);
+FIELD_DECODER(decode_top_services);
+json_t *encode_ports(const void *obj);
+json_t *encode_published(const void *obj);
+json_t *encode_target_port(const void *obj);
+json_t *encode_mounts(const void *obj);
+json_t *encode_attachments(const void *obj);
+json_t *encode_ulimits(const void *obj);
+json_t *encode_restart(const void *obj);
+json_t *encode_ipam(const void *obj);
+
+/* What can only be said of a whole service. */
+void service_check(struct decode *c, const struct node *n, struct spec_service *s);
+void volume_check(struct decode *c, const struct node *n, const struct spec_volume *v);
+/* The whole of a stack; false when there were errors. */
+bool decode_stack(struct decode *c, const struct node *root);

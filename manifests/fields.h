@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of the stack language (fields.c): every key of the Compose Specification, what it is,
+ * where it goes and whether carrack honours it. Decoding files, reading and writing canonical JSON
+ * and the task's hash are all driven by it. Private to manifests/.
+ */
+#pragma once
+#include "base/json.h"
+#include "manifests/node.h"
+#include "manifests/spec.h"
+
+struct decode;
+struct field;
+
+enum field_type {
+	FIELD_NONE,        /* goes nowhere by itself */
+	FIELD_STRING,      /* char *; one of names when they are given */
+	FIELD_BOOL,        /* bool */
+	FIELD_INT,         /* int64_t, from min to max */
+	FIELD_CPUS,        /* double */
+	FIELD_SIZE,        /* int64_t bytes */
+	FIELD_DURATION,    /* int64_t nanoseconds */
+	FIELD_LIST,        /* struct strlist, from a list */
+	FIELD_STRING_LIST, /* struct strlist, from a string or a list */
+	FIELD_WORDS,   /* struct strlist, from a list or a string split like a shell; bool set */
+	FIELD_PAIRS,   /* struct kvlist, from a mapping or a list of KEY=VALUE */
+	FIELD_CHOICE,  /* an enum: the index in names */
+	FIELD_EITHER,  /* bool: whether it is the second of two names */
+	FIELD_SECTION, /* a mapping with its own record, inside the same struct; bool set */
+};
+
+enum field_support {
+	FIELD_HONOURED,
+	FIELD_KEPT,    /* read and kept, not fully honoured: a warning with doc */
+	FIELD_UNUSED,  /* not used: a warning with doc */
+	FIELD_REFUSED, /* would change what the file means: an error with doc */
+};
+
+#define FIELD_LEGACY  1 /* an older name of a field above: never written, must not disagree */
+#define FIELD_RUNNING 2 /* may change while the container runs: not part of the task's hash */
+#define FIELD_NULLS                                                                                \
+	4                /* FIELD_PAIRS: a key without a value keeps NULL, or takes it from the
+			   environment; otherwise it is "" */
+#define FIELD_NUMBERS 8  /* lists: numbers are taken as they are written */
+#define FIELD_NONNEG  16 /* FIELD_INT: a negative number means "none", which is 0 */
+#define FIELD_OCTAL   32 /* FIELD_INT: a leading 0 means base 8, as for permissions */
+
+struct field {
+	const char *name;
+	enum field_type type;
+	enum field_support support;
+	unsigned flags;
+	size_t offset;
+	size_t set; /* offset of a bool that says the key is there; 0: none */
+	int64_t min, max;
+	const char *const *names; /* NULL-terminated */
+	const struct record *record;
+	/* instead of what the type does; obj is the record's struct */
+	void (*decode)(struct decode *c, const struct field *f, const struct node *n, void *obj);
+	json_t *(*encode)(const void *obj); /* NULL: leave the key out */
+	const char *doc; /* what it does; for unused and refused ones what to know instead */
+};
+
+struct record {
+	const char *what; /* "a service" */
+	const struct field *fields;
+	size_t n;
+	size_t size;             /* of the struct; 0 for sections */
+	void (*init)(void *obj); /* defaults, nothing owned; NULL: zeroes */
+};
+
+extern const struct record record_top, record_service, record_network, record_volume;
+extern const struct record record_port, record_mount, record_attach, record_ipam_config;
+extern const struct record record_depends, record_device, record_env_file;

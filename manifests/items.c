@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Decoders of a service's smaller keys that have several forms; see decode.h. */
+#include "base/num.h"
+#include "manifests/decode.h"
+#include "manifests/limits.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+static const char *const ulimit_names[] = {
+	"as",   "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",
+	"nice", "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack",
+};
+
+static bool ulimit_known(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ulimit_names); i++)
+		if (streq(ulimit_names[i], name))
+			return true;
+	return false;
+}
+
+static bool ulimit_value(struct decode *c, const struct node *n, struct spec_ulimit *out)
+{
+	static const struct field any = {.min = -1, .max = INT64_MAX};
+	if (n->kind != NODE_MAP) {
+		if (!decode_int(c, n, &any, &out->soft))
+			return false;
+		out->hard = out->soft;
+		return true;
+	}
+	for (size_t i = 0; i < n->n; i++) {
+		bool soft = streq(n->pairs[i].key, "soft"), hard = streq(n->pairs[i].key, "hard");
+		if (str_starts(n->pairs[i].key, "x-"))
+			continue;
+		if (!soft && !hard) {
+			decode_error(c, n->pairs[i].value,
+				     "a ulimit has 'soft' and 'hard', no '%.50s'", n->pairs[i].key);
+			return false;
+		}
+		if (!decode_int(c, n->pairs[i].value, &any, soft ? &out->soft : &out->hard))
+			return false;
+	}
+	const struct node_pair *soft = node_find(n, "soft"), *hard = node_find(n, "hard");
+	if (!soft || !hard) {
+		decode_error(c, n, "a ulimit needs 'soft' and 'hard'");
+		return false;
+	}
+	return true;
+}
+
+FIELD_DECODER(decode_ulimits)
+{
+	struct spec_service *s = obj;
+	(void)f;
+	if (!decode_map(c, n, ARRAY_LEN(ulimit_names)))
+		return;
+	s->ulimits = xcalloc(n->n + 1, sizeof(*s->ulimits));
+	for (size_t i = 0; i < n->n; i++) {
+		const char *name = n->pairs[i].key;
+		struct decode_mark mark = decode_enter(c, name);
+		struct spec_ulimit u = {0};
+		if (!ulimit_known(name)) {
+			decode_error(c, n->pairs[i].value, "there is no ulimit '%.50s'", name);
+		} else if (ulimit_value(c, n->pairs[i].value, &u)) {
+			/* -1 is above all other limits */
+			if ((uint64_t)u.soft > (uint64_t)u.hard)
+				decode_error(c, n->pairs[i].value,
+					     "the soft limit of '%s' is above the hard one", name);
+			u.name = xstrdup(name);
+			s->ulimits[s->n_ulimits++] = u;
+		}
+		decode_leave(c, mark);
+	}
+}
+
+json_t *encode_ulimits(const void *obj)
+{
+	const struct spec_service *s = obj;
+	json_t *j = json_object();
+	for (size_t i = 0; i < s->n_ulimits; i++) {
+		json_t *u = json_object();
+		json_put_int(u, "soft", s->ulimits[i].soft);
+		json_put_int(u, "hard", s->ulimits[i].hard);
+		json_object_set_new(j, s->ulimits[i].name, u);
+	}
+	return j;
+}
+
+static bool is_address(const char *text)
+{
+	struct in6_addr a;
+	return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
+}
+
+static void host_add(struct decode *c, const struct node *n, const char *name, const char *address,
+		     struct strlist *out)
+{
+	size_t len = strlen(address);
+	bool brackets = len > 1 && address[0] == '[' && address[len - 1] == ']';
+	auto_free char *plain = brackets ? xstrndup(address + 1, len - 2) : xstrdup(address);
+	if (!*name || strpbrk(name, " \t\n=#"))
+		decode_error(c, n, "'%.100s' is not a host name", name);
+	else if (!streq(plain, "host-gateway") && !is_address(plain))
+		decode_error(c, n, "'%.100s' is not an address of the host '%.100s'", address,
+			     name);
+	else
+		strlist_addf(out, "%s=%s", name, plain);
+}
+
+static void host_line(struct decode *c, const struct node *n, struct strlist *out)
+{
+	const char *text;
+	if (!decode_string(c, n, &text))
+		return;
+	size_t at = strcspn(text, "=");
+	if (!text[at])
+		at = strcspn(text, ":");
+	if (!text[at]) {
+		decode_error(c, n, "'%s' must be NAME=ADDRESS, not '%.100s'", c->key, text);
+		return;
+	}
+	auto_free char *name = xstrndup(text, at);
+	host_add(c, n, name, text + at + 1, out);
+}
+
+FIELD_DECODER(decode_extra_hosts)
+{
+	struct strlist *out = &((struct spec_service *)obj)->extra_hosts;
+	(void)f;
+	if (n->kind == NODE_SEQ && decode_list(c, n, LIMIT_SERVICE_LIST)) {
+		for (size_t i = 0; i < n->n; i++)
+			host_line(c, n->items[i], out);
+		return;
+	}
+	if (!decode_map(c, n, LIMIT_SERVICE_LIST))
+		return;
+	for (size_t i = 0; i < n->n; i++) {
+		const struct node *v = n->pairs[i].value;
+		size_t count = v->kind == NODE_SEQ ? v->n : 1;
+		for (size_t k = 0; k < count; k++) {
+			const struct node *item = v->kind == NODE_SEQ ? v->items[k] : v;
+			const char *address;
+			if (decode_string(c, item, &address))
+				host_add(c, item, n->pairs[i].key, address, out);
+		}
+	}
+}
+
+static void device_add(struct decode *c, const struct node *n, char *parts[3], struct strlist *out)
+{
+	const char *target = parts[1] ? parts[1] : parts[0];
+	const char *permissions = parts[2] ? parts[2] : "rwm";
+	bool paths = parts[0] && parts[0][0] == '/' && target[0] == '/';
+	if (!paths || !*permissions || strspn(permissions, "rwm") != strlen(permissions))
+		decode_error(c, n, "a device must be /dev/HOST[:/dev/CONTAINER[:rwm]]");
+	else
+		strlist_addf(out, "%s:%s:%s", parts[0], target, permissions);
+}
+
+static void device_text(struct decode *c, const struct node *n, const char *text,
+			struct strlist *out)
+{
+	auto_free char *copy = xstrdup(text);
+	char *rest = copy, *parts[3] = {NULL};
+	for (size_t i = 0; i < 3 && rest; i++)
+		parts[i] = strsep(&rest, ":");
+	if (rest)
+		decode_error(c, n, "a device must be /dev/HOST[:/dev/CONTAINER[:rwm]]");
+	else
+		device_add(c, n, parts, out);
+}
+
+FIELD_DECODER(decode_devices)
+{
+	struct strlist *out = &((struct spec_service *)obj)->devices;
+	static const char *const names[] = {"source", "target", "permissions"};
+	(void)f;
+	if (!decode_list(c, n, LIMIT_SERVICE_LIST))
+		return;
+	for (size_t i = 0; i < n->n; i++) {
+		const struct node *item = n->items[i];
+		const char *text = NULL;
+		char *parts[3] = {NULL};
+		if (item->kind != NODE_MAP) {
+			if (decode_string(c, item, &text))
+				device_text(c, item, text, out);
+			continue;
+		}
+		decode_record(c, item, &record_device, NULL);
+		for (size_t k = 0; k < 3; k++) {
+			const struct node_pair *p = node_find(item, names[k]);
+			if (p && decode_string(c, p->value, &text))
+				parts[k] = (char *)text;
+		}
+		device_add(c, item, parts, out);
+	}
+}
+
+static void depends_add(struct decode *c, const struct node *n, const char *name,
+			struct strlist *out)
+{
+	if (c->stack && !map_has(&c->services, name))
+		decode_error(c, n, "there is no service '%.100s' to depend on", name);
+	else if (!strlist_has(out, name))
+		strlist_add(out, name);
+}
+
+FIELD_DECODER(decode_depends_on)
+{
+	struct strlist *out = &((struct spec_service *)obj)->depends_on;
+	const char *name;
+	(void)f;
+	if (n->kind == NODE_SEQ) {
+		if (!decode_list(c, n, LIMIT_SERVICE_LIST))
+			return;
+		for (size_t i = 0; i < n->n; i++)
+			if (decode_string(c, n->items[i], &name))
+				depends_add(c, n->items[i], name, out);
+		return;
+	}
+	if (!decode_map(c, n, LIMIT_SERVICE_LIST))
+		return;
+	for (size_t i = 0; i < n->n; i++) {
+		decode_record(c, n->pairs[i].value, &record_depends, NULL);
+		const struct node_pair *required = node_find(n->pairs[i].value, "required");
+		bool needed = true;
+		if (required)
+			decode_bool(c, required->value, &needed);
+		if (needed || !c->stack || map_has(&c->services, n->pairs[i].key))
+			depends_add(c, n->pairs[i].value, n->pairs[i].key, out);
+	}
+}
+
+FIELD_DECODER(decode_links)
+{
+	struct spec_service *s = obj;
+	(void)f;
+	if (!decode_list(c, n, LIMIT_SERVICE_LIST))
+		return;
+	for (size_t i = 0; i < n->n; i++) {
+		const char *text;
+		if (!decode_string(c, n->items[i], &text))
+			continue;
+		const char *colon = strchr(text, ':');
+		auto_free char *name =
+			colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
+		if (colon && !streq(colon + 1, name))
+			decode_error(c, n->items[i],
+				     "an alias in 'links' is not supported; give '%.100s' the "
+				     "alias '%.100s' under 'networks'",
+				     name, colon + 1);
+		else
+			depends_add(c, n->items[i], name, &s->depends_on);
+	}
+}
+
+static void env_file_read(struct decode *c, const struct node *n, const char *name, bool required,
+			  struct kvlist *out)
+{
+	if (!c->in || !c->in->read) {
+		decode_error(c, n, "'env_file' cannot be read here");
+		return;
+	}
+	auto_free char *path = decode_host_path(c, n, name);
+	auto_free char *text = NULL;
+	size_t len = 0;
+	if (!path)
+		return;
+	int rc = c->in->read(path, &text, &len, c->in->read_arg);
+	if (rc == -ENOENT && !required)
+		return;
+	if (rc < 0) {
+		decode_error(c, n, "cannot read the env_file '%.200s': %s", path, strerror(-rc));
+		return;
+	}
+	dotenv_parse(name, text, len, c->in->env, out, c->d);
+}
+
+static void env_file_one(struct decode *c, const struct node *n, struct kvlist *out)
+{
+	const char *path = NULL;
+	bool required = true;
+	if (n->kind != NODE_MAP) {
+		if (decode_string(c, n, &path))
+			env_file_read(c, n, path, true, out);
+		return;
+	}
+	decode_record(c, n, &record_env_file, NULL);
+	const struct node_pair *p = node_find(n, "path"), *r = node_find(n, "required");
+	if (r)
+		decode_bool(c, r->value, &required);
+	if (!p)
+		decode_error(c, n, "an env_file needs 'path'");
+	else if (decode_string(c, p->value, &path))
+		env_file_read(c, p->value, path, required, out);
+}
+
+FIELD_DECODER(decode_env_file)
+{
+	struct kvlist *out = &((struct spec_service *)obj)->environment;
+	(void)f;
+	if (n->kind != NODE_SEQ) {
+		env_file_one(c, n, out);
+		return;
+	}
+	for (size_t i = 0; i < n->n && !diag_full(c->d); i++)
+		env_file_one(c, n->items[i], out);
+}
+
+FIELD_DECODER(decode_restart)
+{
+	static const char *const names[] = {
+		[RESTART_NO] = "no",
+		[RESTART_ON_FAILURE] = "on-failure",
+		[RESTART_ALWAYS] = "always",
+		[RESTART_UNLESS_STOPPED] = "unless-stopped",
+	};
+	struct spec_service *s = obj;
+	const char *text;
+	(void)f;
+	if (!decode_string(c, n, &text))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (streq(names[i], text)) {
+			s->restart = (enum spec_restart)i;
+			return;
+		}
+	if (str_starts(text, "on-failure:") &&
+	    num_parse_i64(text + strlen("on-failure:"), 0, INT32_MAX, &s->restart_max))
+		s->restart = RESTART_ON_FAILURE;
+	else
+		decode_error(c, n,
+			     "'restart' cannot be '%.100s'; write no, always, on-failure[:N] "
+			     "or unless-stopped",
+			     text);
+}
+
+json_t *encode_restart(const void *obj)
+{
+	const struct spec_service *s = obj;
+	switch (s->restart) {
+	case RESTART_NO:
+		return NULL;
+	case RESTART_ON_FAILURE:
+		return s->restart_max < 0
+			       ? json_string("on-failure")
+			       : json_sprintf("on-failure:%lld", (long long)s->restart_max);
+	case RESTART_ALWAYS:
+		return json_string("always");
+	case RESTART_UNLESS_STOPPED:
+		return json_string("unless-stopped");
+	}
+	return NULL;
+}
+
+FIELD_DECODER(decode_health_test)
+{
+	struct spec_health *h = &((struct spec_service *)obj)->health;
+	const char *text;
+	(void)f;
+	if (n->kind != NODE_SEQ) {
+		if (!decode_string(c, n, &text))
+			return;
+		strlist_add(&h->test, "CMD-SHELL");
+		strlist_add(&h->test, text);
+		return;
+	}
+	struct strlist test = {0};
+	bool ok = decode_strings(c, n, false, &test);
+	const char *first = test.n ? test.v[0] : "";
+	if (ok && test.n == 1 && streq(first, "NONE")) {
+		h->disabled = true;
+	} else if (ok && test.n >= 2 && (streq(first, "CMD") || streq(first, "CMD-SHELL"))) {
+		h->test = test;
+		return;
+	} else if (ok && test.n > 0) {
+		decode_error(c, n,
+			     "'test' must be a string, or a list that begins with CMD, "
+			     "CMD-SHELL or is just NONE");
+	}
+	strlist_done(&test);
+}
+
+FIELD_DECODER(decode_endpoint_mode)
+{
+	const char *text;
+	(void)f;
+	(void)obj;
+	if (!decode_string(c, n, &text))
+		return;
+	if (streq(text, "vip"))
+		decode_warn(c, n,
+			    "there is no virtual address for a service yet; its name resolves "
+			    "to the addresses of its tasks");
+	else if (!streq(text, "dnsrr"))
+		decode_error(c, n, "'endpoint_mode' must be vip or dnsrr, not '%.100s'", text);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The tree of nodes; see node.h. */
+#include "manifests/node.h"
+#include "base/str.h"
+
+#include <string.h>
+
+#define CHUNK_BYTES 16384
+
+struct tree_chunk {
+	struct tree_chunk *next;
+	size_t used, size;
+	_Alignas(max_align_t) char bytes[];
+};
+
+static void *take_bytes(struct tree *t, size_t n)
+{
+	n = (n + 15) & ~(size_t)15;
+	struct tree_chunk *c = t->chunks;
+	if (!c || c->size - c->used < n) {
+		size_t size = n > CHUNK_BYTES / 4 ? n : CHUNK_BYTES;
+		c = xmalloc(sizeof(*c) + size);
+		*c = (struct tree_chunk){.next = t->chunks, .size = size};
+		t->chunks = c;
+	}
+	void *p = c->bytes + c->used;
+	c->used += n;
+	return p;
+}
+
+struct node *tree_add(struct tree *t, enum node_kind kind, int line, int column)
+{
+	struct node *n = take_bytes(t, sizeof(*n));
+	*n = (struct node){.kind = kind, .line = line, .column = column, .text = "", .weight = 1};
+	t->nodes = vec_grow(t->nodes, t->n, &t->cap, sizeof(*t->nodes));
+	t->nodes[t->n++] = n;
+	return n;
+}
+
+char *tree_text(struct tree *t, const char *s, size_t n)
+{
+	char *copy = take_bytes(t, n + 1);
+	if (n)
+		memcpy(copy, s, n);
+	copy[n] = '\0';
+	return copy;
+}
+
+void tree_done(struct tree *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		free(t->nodes[i]->items);
+		free(t->nodes[i]->pairs);
+	}
+	free(t->nodes);
+	while (t->chunks) {
+		struct tree_chunk *next = t->chunks->next;
+		free(t->chunks);
+		t->chunks = next;
+	}
+	*t = (struct tree){0};
+}
+
+void node_push(struct node *seq, struct node *item)
+{
+	seq->items = vec_grow(seq->items, seq->n, &seq->cap, sizeof(*seq->items));
+	seq->items[seq->n++] = item;
+	seq->weight += item->weight;
+}
+
+void node_put(struct node *map, struct node_pair pair)
+{
+	map->pairs = vec_grow(map->pairs, map->n, &map->cap, sizeof(*map->pairs));
+	map->pairs[map->n++] = pair;
+	map->weight += 1 + pair.value->weight;
+}
+
+const struct node_pair *node_find(const struct node *map, const char *key)
+{
+	for (size_t i = 0; i < map->n; i++)
+		if (strcmp(map->pairs[i].key, key) == 0)
+			return &map->pairs[i];
+	return NULL;
+}
+
+bool node_is_scalar(const struct node *n)
+{
+	return n->kind != NODE_NULL && n->kind != NODE_SEQ && n->kind != NODE_MAP;
+}
+
+const char *node_kind_text(enum node_kind k)
+{
+	switch (k) {
+	case NODE_NULL:
+		return "nothing";
+	case NODE_BOOL:
+		return "true or false";
+	case NODE_INT:
+	case NODE_FLOAT:
+		return "a number";
+	case NODE_STR:
+		return "a string";
+	case NODE_SEQ:
+		return "a list";
+	case NODE_MAP:
+		return "a mapping";
+	}
+	return "nothing";
+}
+
+static bool one_of(const char *text, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(text, words[i]) == 0)
+			return true;
+	return false;
+}
+
+#define DIGITS "0123456789"
+
+static bool is_int(const char *s)
+{
+	if (str_starts(s, "0o"))
+		return s[2] && strspn(s + 2, "01234567") == strlen(s + 2);
+	if (str_starts(s, "0x"))
+		return s[2] && strspn(s + 2, DIGITS "abcdefABCDEF") == strlen(s + 2);
+	if (*s == '-' || *s == '+')
+		s++;
+	return *s && strspn(s, DIGITS) == strlen(s);
+}
+
+static bool is_float(const char *s)
+{
+	static const char *const special[] = {".inf",  ".Inf",  ".INF",  "+.inf", "+.Inf", "+.INF",
+					      "-.inf", "-.Inf", "-.INF", ".nan",  ".NaN",  ".NAN"};
+	if (one_of(s, special, ARRAY_LEN(special)))
+		return true;
+	if (*s == '-' || *s == '+')
+		s++;
+	size_t whole = strspn(s, DIGITS);
+	s += whole;
+	if (*s == '.') {
+		size_t part = strspn(s + 1, DIGITS);
+		if (whole == 0 && part == 0)
+			return false;
+		s += 1 + part;
+	} else if (whole == 0) {
+		return false;
+	}
+	if (*s == 'e' || *s == 'E') {
+		s++;
+		if (*s == '-' || *s == '+')
+			s++;
+		size_t digits = strspn(s, DIGITS);
+		if (digits == 0)
+			return false;
+		s += digits;
+	}
+	return *s == '\0';
+}
+
+enum node_kind node_core_kind(const char *text)
+{
+	static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
+	static const char *const bools[] = {"true", "True", "TRUE", "false", "False", "FALSE"};
+	if (one_of(text, nulls, ARRAY_LEN(nulls)))
+		return NODE_NULL;
+	if (one_of(text, bools, ARRAY_LEN(bools)))
+		return NODE_BOOL;
+	if (is_int(text))
+		return NODE_INT;
+	return is_float(text) ? NODE_FLOAT : NODE_STR;
+}

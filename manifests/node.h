@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A document as a tree of nodes with positions, whatever it was written in. Private to manifests/.
+ * The tree owns all nodes; aliases make one node a child of several, so it is a graph without
+ * cycles, and nodes are changed only by the passes that go over tree.nodes.
+ */
+#pragma once
+#include "base/mem.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+enum node_kind { NODE_NULL, NODE_BOOL, NODE_INT, NODE_FLOAT, NODE_STR, NODE_SEQ, NODE_MAP };
+
+struct node;
+struct node_pair {
+	const char *key; /* owned by the tree */
+	struct node *value;
+	int line, column; /* of the key */
+};
+struct node {
+	enum node_kind kind;
+	int line, column;        /* from 1; 0: unknown */
+	const char *text;        /* scalars: as written, after interpolation; owned by the tree */
+	struct node **items;     /* sequences */
+	struct node_pair *pairs; /* mappings, in order, keys unique */
+	size_t n, cap;
+	size_t weight; /* this node and all below, shared ones counted each time */
+};
+
+struct tree_chunk;
+struct tree {
+	struct tree_chunk *chunks;
+	struct node **nodes;
+	size_t n, cap;
+};
+
+struct node *tree_add(struct tree *t, enum node_kind kind, int line, int column);
+char *tree_text(struct tree *t, const char *s, size_t n); /* a copy, NUL-terminated */
+void tree_done(struct tree *t);
+
+void node_push(struct node *seq, struct node *item);
+void node_put(struct node *map, struct node_pair pair);
+const struct node_pair *node_find(const struct node *map, const char *key);
+bool node_is_scalar(const struct node *n);    /* not null, a sequence or a mapping */
+const char *node_kind_text(enum node_kind k); /* "a list" */
+/* The kind of a plain scalar by the core schema of YAML 1.2. */
+enum node_kind node_core_kind(const char *text);

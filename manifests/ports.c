@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Published ports, short and long, with ranges; see decode.h. */
+#include "base/num.h"
+#include "manifests/decode.h"
+#include "manifests/limits.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+struct range { /* 0 to 0: none */
+	uint16_t from, to;
+};
+
+static bool range_parse(const char *text, struct range *r)
+{
+	uint64_t from, to;
+	const char *dash = strchr(text, '-');
+	auto_free char *first = dash ? xstrndup(text, (size_t)(dash - text)) : xstrdup(text);
+	if (!num_parse_u64(first, UINT16_MAX, &from))
+		return false;
+	to = from;
+	if (dash && !num_parse_u64(dash + 1, UINT16_MAX, &to))
+		return false;
+	if (from > to || (from == 0 && to > 0))
+		return false;
+	*r = (struct range){(uint16_t)from, (uint16_t)to};
+	return true;
+}
+
+static void port_free(struct spec_port *p)
+{
+	free(p->name);
+	free(p->host_ip);
+	free(p->app_protocol);
+}
+
+static bool port_add(struct decode *c, const struct node *n, const struct spec_port *p,
+		     struct spec_service *s, size_t *cap)
+{
+	if (s->n_ports >= LIMIT_SERVICE_PORTS || c->ports_left == 0) {
+		decode_error(c, n, "too many ports: at most %d for a service and %d for a stack",
+			     LIMIT_SERVICE_PORTS, LIMIT_STACK_PORTS);
+		return false;
+	}
+	c->ports_left--;
+	s->ports = vec_grow(s->ports, s->n_ports, cap, sizeof(*s->ports));
+	struct spec_port *to = &s->ports[s->n_ports++];
+	*to = *p;
+	to->name = xstrdup(p->name);
+	to->host_ip = xstrdup(p->host_ip);
+	to->app_protocol = xstrdup(p->app_protocol);
+	return true;
+}
+
+/* Adds the ports of two ranges side by side. */
+static void ranges_add(struct decode *c, const struct node *n, struct spec_port *p,
+		       const struct range r[2], struct spec_service *s, size_t *cap)
+{
+	struct range target = r[0], published = r[1];
+	int width = target.to - target.from;
+	if (published.from && published.to - published.from != width) {
+		decode_error(c, n,
+			     width == 0 ? "a range of published ports for one port of the "
+					  "container is not supported; choose one"
+					: "the two ranges of ports differ in length");
+		return;
+	}
+	for (int i = 0; i <= width; i++) {
+		p->target = (uint16_t)(target.from + i);
+		p->published = published.from ? (uint16_t)(published.from + i) : 0;
+		if (!port_add(c, n, p, s, cap))
+			return;
+	}
+}
+
+/* Takes "[ADDRESS:]" off the front of text: what stands before the last colon but one. */
+static char *take_host_ip(char **text)
+{
+	char *last = strrchr(*text, ':');
+	if (!last)
+		return NULL;
+	char *cut = NULL;
+	for (char *p = *text; p < last; p++)
+		if (*p == ':')
+			cut = p;
+	if (!cut)
+		return NULL;
+	*cut = '\0';
+	char *ip = *text;
+	*text = cut + 1;
+	size_t len = strlen(ip);
+	if (len > 1 && ip[0] == '[' && ip[len - 1] == ']') {
+		ip[len - 1] = '\0';
+		ip++;
+	}
+	return ip;
+}
+
+static bool host_ip_valid(const char *ip)
+{
+	struct in6_addr a;
+	return inet_pton(AF_INET, ip, &a) == 1 || inet_pton(AF_INET6, ip, &a) == 1;
+}
+
+static void warn_ingress(struct decode *c, const struct node *n)
+{
+	decode_warn(c, n,
+		    "the port is published on the node that runs the task, not on all nodes; "
+		    "write 'mode: host' to say so");
+}
+
+static bool protocol_parse(const char *text, enum spec_proto *ret)
+{
+	for (int i = PROTO_TCP; i <= PROTO_SCTP; i++)
+		if (streq(text, spec_proto_name((enum spec_proto)i))) {
+			*ret = (enum spec_proto)i;
+			return true;
+		}
+	return false;
+}
+
+/* [[HOST_IP:]PUBLISHED:]TARGET[/PROTOCOL], each port a number or FROM-TO */
+static void port_short(struct decode *c, const struct node *n, const char *text,
+		       struct spec_service *s, size_t *cap)
+{
+	struct spec_port p = {0};
+	struct range r[2] = {{0, 0}, {0, 0}};
+	auto_free char *copy = xstrdup(text);
+	char *rest = copy, *slash = strchr(copy, '/');
+	if (slash)
+		*slash = '\0';
+	if (slash && !protocol_parse(slash + 1, &p.protocol)) {
+		decode_error(c, n, "'%.50s' is no protocol of a port; write tcp, udp or sctp",
+			     slash + 1);
+		return;
+	}
+	p.host_ip = take_host_ip(&rest);
+	char *colon = strchr(rest, ':');
+	const char *target = colon ? colon + 1 : rest;
+	if (colon)
+		*colon = '\0';
+	bool published = colon && rest[0];
+	if (!range_parse(target, &r[0]) || r[0].from == 0 ||
+	    (published && !range_parse(rest, &r[1])) || (p.host_ip && !host_ip_valid(p.host_ip))) {
+		decode_error(c, n, "'%.100s' is not a port; write [[ADDRESS:]NODE_PORT:]PORT[/udp]",
+			     text);
+		return;
+	}
+	warn_ingress(c, n);
+	ranges_add(c, n, &p, r, s, cap);
+}
+
+FIELD_DECODER(decode_target_port)
+{
+	static const struct field port = {.min = 1, .max = UINT16_MAX};
+	int64_t value;
+	(void)f;
+	if (decode_int(c, n, &port, &value))
+		((struct spec_port *)obj)->target = (uint16_t)value;
+}
+
+json_t *encode_target_port(const void *obj)
+{
+	return json_integer(((const struct spec_port *)obj)->target);
+}
+
+FIELD_DECODER(decode_published)
+{
+	struct range r;
+	const char *text;
+	(void)f;
+	if (!decode_scalar(c, n, &text) || !*text)
+		return;
+	if (!range_parse(text, &r))
+		decode_error(c, n, "'published' must be a port, not '%.100s'", text);
+	else if (r.from != r.to)
+		decode_error(c, n,
+			     "a range of published ports for one port of the container is "
+			     "not supported; choose one");
+	else
+		((struct spec_port *)obj)->published = r.from;
+}
+
+json_t *encode_published(const void *obj)
+{
+	const struct spec_port *p = obj;
+	return p->published ? json_sprintf("%u", p->published) : NULL;
+}
+
+static void port_long(struct decode *c, const struct node *n, struct spec_service *s, size_t *cap)
+{
+	struct spec_port p;
+	record_init(&record_port, &p);
+	size_t errors = c->d->n_errors;
+	decode_record(c, n, &record_port, &p);
+	if (c->d->n_errors > errors)
+		goto out;
+	if (p.target == 0)
+		decode_error(c, n, "a port needs 'target', the port in the container");
+	else if (p.host_ip && !host_ip_valid(p.host_ip))
+		decode_error(c, n, "'host_ip' must be an address, not '%.100s'", p.host_ip);
+	else if (port_add(c, n, &p, s, cap) && p.mode == PORT_INGRESS)
+		warn_ingress(c, n);
+out:
+	port_free(&p);
+}
+
+/* Two tasks on one node could never both have the port: say so before anything runs. */
+static void check_unique(struct decode *c, const struct node *n, const struct spec_service *s)
+{
+	struct map seen = {0};
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const struct spec_port *p = &s->ports[i];
+		if (!p->published)
+			continue;
+		char key[128];
+		snprintf(key, sizeof(key), "%s:%u/%s", p->host_ip ? p->host_ip : "", p->published,
+			 spec_proto_name(p->protocol));
+		if (map_has(&seen, key)) {
+			decode_error(c, n, "the port %s%u/%s is published twice",
+				     p->host_ip ? key : "", p->published,
+				     spec_proto_name(p->protocol));
+			break;
+		}
+		map_set(&seen, key, &seen);
+	}
+	map_clear(&seen);
+}
+
+FIELD_DECODER(decode_ports)
+{
+	struct spec_service *s = obj;
+	size_t cap = 0;
+	(void)f;
+	if (!decode_list(c, n, LIMIT_SERVICE_PORTS))
+		return;
+	for (size_t i = 0; i < n->n && !diag_full(c->d); i++) {
+		const struct node *item = n->items[i];
+		const char *text;
+		struct decode_mark mark = decode_enter_item(c, i);
+		if (item->kind == NODE_MAP)
+			port_long(c, item, s, &cap);
+		else if (decode_scalar(c, item, &text))
+			port_short(c, item, text, s, &cap);
+		decode_leave(c, mark);
+	}
+	check_unique(c, n, s);
+}
+
+json_t *encode_ports(const void *obj)
+{
+	const struct spec_service *s = obj;
+	json_t *j = json_array();
+	for (size_t i = 0; i < s->n_ports; i++)
+		json_array_append_new(j, encode_record(&record_port, &s->ports[i], 0));
+	return j;
+}

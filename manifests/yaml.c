@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * libyaml's events to nodes; see yaml.h. A stack of open collections, never recursion. */
+#include "manifests/yaml.h"
+#include "base/map.h"
+#include "manifests/limits.h"
+#include "manifests/merge.h"
+
+#include <string.h>
+#include <yaml.h>
+
+struct open_node { /* a sequence or mapping whose end has not come */
+	struct node *node;
+	struct node_pair key; /* a mapping's key that waits for its value */
+	bool has_key;
+	struct map seen; /* keys of a mapping, to find duplicates */
+};
+
+struct reader {
+	const char *file;
+	struct tree *t;
+	struct diag *d;
+	struct node *root;
+	struct open_node stack[LIMIT_YAML_DEPTH];
+	size_t depth;
+	struct map anchors; /* name -> node; an open one is in the stack still */
+	struct merge_budget budget;
+	size_t aliases, documents;
+	bool stop;
+};
+
+static struct diag_place place(const struct reader *r, yaml_mark_t m)
+{
+	return (struct diag_place){r->file, (int)m.line + 1, (int)m.column + 1};
+}
+
+#define fail(r, mark, ...)                                                                         \
+	do {                                                                                       \
+		diag_error((r)->d, place(r, mark), __VA_ARGS__);                                   \
+		(r)->stop = true;                                                                  \
+	} while (0)
+
+static void key_add(struct reader *r, struct open_node *top, const yaml_event_t *e)
+{
+	const char *text = (const char *)e->data.scalar.value;
+	size_t len = e->data.scalar.length;
+	struct diag_place at = place(r, e->start_mark);
+	top->key = (struct node_pair){tree_text(r->t, text, len), NULL, at.line, at.column};
+	top->has_key = true;
+	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	if (plain && strcmp(text, "<<") == 0) {
+		top->key.key = merge_key;
+		return;
+	}
+	if (len == 0) {
+		diag_error(r->d, at, "a key is empty; give it a name before the ':'");
+		return;
+	}
+	const struct node_pair *before = map_get(&top->seen, top->key.key);
+	if (before) {
+		diag_error(r->d, at, "the key '%.100s' is there twice, first in line %d; keep one",
+			   text, (int)(intptr_t)before);
+		return;
+	}
+	map_set(&top->seen, top->key.key, (void *)(intptr_t)at.line);
+}
+
+/* Puts a finished or just opened node where it belongs. */
+static void place_node(struct reader *r, struct node *n, yaml_mark_t mark)
+{
+	if (r->t->n > LIMIT_YAML_NODES) {
+		fail(r, mark, "the document has more than %d values", LIMIT_YAML_NODES);
+		return;
+	}
+	if (r->depth == 0) {
+		r->root = n;
+		return;
+	}
+	struct open_node *top = &r->stack[r->depth - 1];
+	if (top->node->kind == NODE_SEQ) {
+		node_push(top->node, n);
+		return;
+	}
+	if (!top->has_key) {
+		fail(r, mark, "a key must be a string, not %s", node_kind_text(n->kind));
+		return;
+	}
+	top->key.value = n;
+	top->has_key = false;
+	node_put(top->node, top->key);
+}
+
+static void anchor_add(struct reader *r, const yaml_char_t *name, struct node *n)
+{
+	if (name)
+		map_set(&r->anchors, (const char *)name, n);
+}
+
+/* The kind that a tag asks for; false: the tag means nothing here. */
+static bool tag_kind(const char *tag, const char *text, enum node_kind *kind)
+{
+	const char prefix[] = "tag:yaml.org,2002:";
+	enum node_kind core = node_core_kind(text);
+	if (strcmp(tag, "!") == 0) {
+		*kind = NODE_STR;
+		return true;
+	}
+	if (!str_starts(tag, prefix))
+		return false;
+	const char *name = tag + sizeof(prefix) - 1;
+	if (streq(name, "str"))
+		*kind = NODE_STR;
+	else if (streq(name, "null") && core == NODE_NULL)
+		*kind = NODE_NULL;
+	else if (streq(name, "bool") && core == NODE_BOOL)
+		*kind = NODE_BOOL;
+	else if (streq(name, "int") && core == NODE_INT)
+		*kind = NODE_INT;
+	else if (streq(name, "float") && (core == NODE_FLOAT || core == NODE_INT))
+		*kind = NODE_FLOAT;
+	else
+		return false;
+	return true;
+}
+
+static void scalar_add(struct reader *r, const yaml_event_t *e)
+{
+	const char *text = (const char *)e->data.scalar.value;
+	size_t len = e->data.scalar.length;
+	if (memchr(text, '\0', len)) {
+		fail(r, e->start_mark, "a NUL character cannot be part of a string here");
+		return;
+	}
+	struct open_node *top = r->depth ? &r->stack[r->depth - 1] : NULL;
+	if (top && top->node->kind == NODE_MAP && !top->has_key) {
+		if (e->data.scalar.anchor || e->data.scalar.tag) {
+			fail(r, e->start_mark, "a key cannot have an anchor or a tag here");
+			return;
+		}
+		key_add(r, top, e);
+		return;
+	}
+	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	enum node_kind kind = plain ? node_core_kind(text) : NODE_STR;
+	const char *tag = (const char *)e->data.scalar.tag;
+	if (tag && !tag_kind(tag, text, &kind)) {
+		fail(r, e->start_mark, "the tag '%.80s' is not supported here; leave it out", tag);
+		return;
+	}
+	struct diag_place at = place(r, e->start_mark);
+	struct node *n = tree_add(r->t, kind, at.line, at.column);
+	n->text = tree_text(r->t, text, len);
+	anchor_add(r, e->data.scalar.anchor, n);
+	place_node(r, n, e->start_mark);
+}
+
+static void collection_open(struct reader *r, const yaml_event_t *e, enum node_kind kind)
+{
+	bool map = kind == NODE_MAP;
+	const char *tag =
+		(const char *)(map ? e->data.mapping_start.tag : e->data.sequence_start.tag);
+	if (tag && !str_ends(tag, map ? ":map" : ":seq")) {
+		fail(r, e->start_mark, "the tag '%.80s' is not supported here; leave it out", tag);
+		return;
+	}
+	if (r->depth == LIMIT_YAML_DEPTH) {
+		fail(r, e->start_mark, "lists and mappings are nested deeper than %d",
+		     LIMIT_YAML_DEPTH);
+		return;
+	}
+	struct diag_place at = place(r, e->start_mark);
+	struct open_node *top = r->depth ? &r->stack[r->depth - 1] : NULL;
+	if (top && top->node->kind == NODE_MAP && !top->has_key) {
+		fail(r, e->start_mark, "a key must be a string, not %s", node_kind_text(kind));
+		return;
+	}
+	struct node *n = tree_add(r->t, kind, at.line, at.column);
+	anchor_add(r, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor, n);
+	r->stack[r->depth++] = (struct open_node){.node = n};
+}
+
+static void collection_close(struct reader *r, const yaml_event_t *e)
+{
+	struct open_node *top = &r->stack[--r->depth];
+	map_clear(&top->seen);
+	if (top->node->kind == NODE_MAP &&
+	    merge_keys(top->node, &r->budget, r->t->n, r->file, r->d) < 0)
+		r->stop = true;
+	place_node(r, top->node, e->start_mark);
+}
+
+static void alias_add(struct reader *r, const yaml_event_t *e)
+{
+	const char *name = (const char *)e->data.alias.anchor;
+	struct node *n = map_get(&r->anchors, name);
+	if (!n) {
+		fail(r, e->start_mark, "the alias '*%.80s' names no anchor before it", name);
+		return;
+	}
+	for (size_t i = 0; i < r->depth; i++)
+		if (r->stack[i].node == n) {
+			fail(r, e->start_mark, "the alias '*%.80s' is inside what it names", name);
+			return;
+		}
+	struct open_node *top = r->depth ? &r->stack[r->depth - 1] : NULL;
+	if (top && top->node->kind == NODE_MAP && !top->has_key) {
+		fail(r, e->start_mark, "a key cannot be an alias here; write the name");
+		return;
+	}
+	if (++r->aliases > LIMIT_YAML_ALIASES ||
+	    !merge_budget_take(&r->budget, n->weight, r->t->n)) {
+		fail(r, e->start_mark,
+		     "aliases make this document too large; write less of it by "
+		     "'*%.80s' and the like",
+		     name);
+		return;
+	}
+	place_node(r, n, e->start_mark);
+}
+
+static void event_take(struct reader *r, const yaml_event_t *e)
+{
+	switch (e->type) {
+	case YAML_SCALAR_EVENT:
+		scalar_add(r, e);
+		break;
+	case YAML_SEQUENCE_START_EVENT:
+		collection_open(r, e, NODE_SEQ);
+		break;
+	case YAML_MAPPING_START_EVENT:
+		collection_open(r, e, NODE_MAP);
+		break;
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		collection_close(r, e);
+		break;
+	case YAML_ALIAS_EVENT:
+		alias_add(r, e);
+		break;
+	case YAML_DOCUMENT_START_EVENT:
+		if (r->documents++ > 0)
+			fail(r, e->start_mark, "a second document begins here; a file holds one");
+		break;
+	case YAML_STREAM_END_EVENT:
+		r->stop = true;
+		break;
+	case YAML_NO_EVENT:
+	case YAML_STREAM_START_EVENT:
+	case YAML_DOCUMENT_END_EVENT:
+		break;
+	}
+}
+
+static void syntax_error(struct reader *r, const yaml_parser_t *p)
+{
+	r->stop = true;
+	if (p->error == YAML_READER_ERROR) {
+		diag_error(r->d, place(r, p->mark), "the file is not readable as UTF-8 text: %s",
+			   p->problem);
+		return;
+	}
+	yaml_mark_t at = p->problem ? p->problem_mark : p->mark;
+	diag_error(r->d, place(r, at), "not valid YAML: %s%s%s", p->problem ? p->problem : "error",
+		   p->context ? " " : "", p->context ? p->context : "");
+}
+
+struct node *yaml_read(const char *file, const char *text, size_t len, struct tree *t,
+		       struct diag *d)
+{
+	struct reader r = {.file = file, .t = t, .d = d};
+	size_t errors = d->n_errors;
+	yaml_parser_t p;
+	if (!yaml_parser_initialize(&p)) {
+		diag_error(d, (struct diag_place){file, 0, 0}, "no memory is left to read YAML");
+		return NULL;
+	}
+	/* a byte order mark would count as the first column */
+	size_t skip = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&p, (const unsigned char *)text + skip, len - skip);
+	while (!r.stop && !diag_full(d)) {
+		yaml_event_t e;
+		if (!yaml_parser_parse(&p, &e)) {
+			syntax_error(&r, &p);
+			break;
+		}
+		event_take(&r, &e);
+		yaml_event_delete(&e);
+	}
+	yaml_parser_delete(&p);
+	for (size_t i = 0; i < r.depth; i++)
+		map_clear(&r.stack[i].seen);
+	map_clear(&r.anchors);
+	if (d->n_errors > errors)
+		return NULL;
+	return r.root ? r.root : tree_add(t, NODE_NULL, 1, 1);
+}
