@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One line for each thing carrack needs of a host: ok, warn or fail, with the remedy. */
+#include "agent/doctor.h"
+#include "agent/probe.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "manifests/conf.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#define CRUN_MAJOR   1
+#define CRUN_MINOR   28 /* older ones have known ways out of a container */
+#define DISK_WARN_MB 2048
+#define DISK_FAIL_MB 256
+
+enum verdict { OK, WARN, FAIL };
+struct doctor {
+	const char *data_dir;
+	const char *runtime; /* as asked for; NULL: crun */
+	unsigned warned, failed;
+	bool colour;
+};
+
+static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static void say(struct doctor *d, enum verdict v, const char *what, const char *fmt, ...)
+{
+	static const char *const words[] = {"ok", "warn", "fail"};
+	static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
+	va_list ap;
+	d->warned += v == WARN;
+	d->failed += v == FAIL;
+	printf("%s%-4s%s  %-12s ", d->colour ? colours[v] : "", words[v],
+	       d->colour ? "\033[0m" : "", what);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static void check_kernel(struct doctor *d)
+{
+	struct utsname u;
+	int major = 0, minor = 0;
+	uname(&u);
+	if (sscanf(u.release, "%d.%d", &major, &minor) == 2 &&
+	    (major < 5 || (major == 5 && minor < 10)))
+		say(d, FAIL, "kernel", "Linux %s is too old; install 5.10 or later", u.release);
+	else
+		say(d, OK, "kernel", "Linux %s on %s", u.release, u.machine);
+}
+
+static void check_links(struct doctor *d)
+{
+	static const struct {
+		enum probe_kind kind;
+		const char *name, *module;
+	} links[] = {{PROBE_BRIDGE, "bridge", "bridge"},
+		     {PROBE_VETH, "veth", "veth"},
+		     {PROBE_VXLAN, "vxlan", "vxlan"},
+		     {PROBE_NFTABLES, "nftables", "nf_tables"}};
+	for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+		int r = probe_kernel(links[i].kind, NULL);
+		if (r == 0)
+			say(d, OK, links[i].name, "the kernel has it");
+		else
+			say(d, FAIL, links[i].name, "%s; load the module with `modprobe %s`",
+			    strerror(-r), links[i].module);
+	}
+}
+
+/* The data directory, or the nearest folder above that is there. */
+static char *existing_dir(const char *path)
+{
+	char *dir = xstrdup(path);
+	struct stat st;
+	while (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		char *slash = strrchr(dir, '/');
+		if (!slash || slash == dir) {
+			free(dir);
+			return xstrdup("/");
+		}
+		*slash = 0;
+	}
+	return dir;
+}
+
+static void check_overlayfs(struct doctor *d)
+{
+	auto_free char *base = existing_dir(d->data_dir);
+	auto_free char *dir = xasprintf("%s/.carrack-doctor-XXXXXX", base);
+	if (!mkdtemp(dir)) {
+		say(d, FAIL, "overlayfs", "\"%s\" cannot be written: %s", base, strerror(errno));
+		return;
+	}
+	int r = probe_kernel(PROBE_OVERLAYFS, dir);
+	dir_remove(dir, NULL);
+	if (r == 0)
+		say(d, OK, "overlayfs", "works below \"%s\"", base);
+	else
+		say(d, FAIL, "overlayfs",
+		    "does not work below \"%s\": %s; load the module with `modprobe overlay`, or "
+		    "choose "
+		    "a --data-dir on ext4 or xfs",
+		    base, strerror(-r));
+}
+
+static void check_disk(struct doctor *d)
+{
+	auto_free char *base = existing_dir(d->data_dir);
+	struct statvfs fs;
+	if (statvfs(base, &fs) < 0) {
+		say(d, FAIL, "disk", "\"%s\" cannot be looked at: %s", base, strerror(errno));
+		return;
+	}
+	unsigned long long mb = (unsigned long long)fs.f_bavail * fs.f_frsize >> 20;
+	say(d,
+	    mb < DISK_FAIL_MB   ? FAIL
+	    : mb < DISK_WARN_MB ? WARN
+				: OK,
+	    "disk", "%llu MB free below \"%s\"%s", mb, base,
+	    mb < DISK_WARN_MB ? "; images need room, make some" : "");
+}
+
+static void check_cgroups(struct doctor *d)
+{
+	if (path_exists("/sys/fs/cgroup/cgroup.controllers")) {
+		say(d, OK, "cgroup", "version 2; containers go below its root");
+		return;
+	}
+	static const char *const needed[] = {"cpu", "memory", "pids"};
+	auto_str missing = {0};
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		auto_free char *path = xasprintf("/sys/fs/cgroup/%s", needed[i]);
+		if (!path_exists(path))
+			str_addf(&missing, "%s%s", missing.len ? ", " : "", needed[i]);
+	}
+	if (missing.len) {
+		say(d, FAIL, "cgroup",
+		    "version 1 without %s; mount them, or boot with "
+		    "systemd.unified_cgroup_hierarchy=1",
+		    missing.data);
+		return;
+	}
+	if (path_exists("/sys/fs/cgroup/unified/cgroup.controllers"))
+		say(d, OK, "cgroup",
+		    "hybrid; version 1 is used, and the \"unified\" mount is hidden from the OCI "
+		    "runtime, which refuses it");
+	else
+		say(d, OK, "cgroup", "version 1");
+}
+
+static char *find_in_path(const char *name)
+{
+	auto_free char *path = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+	char *save = NULL;
+	if (strchr(name, '/'))
+		return access(name, X_OK) == 0 ? xstrdup(name) : NULL;
+	for (char *dir = strtok_r(path, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+		char *full = xasprintf("%s/%s", dir, name);
+		if (access(full, X_OK) == 0)
+			return full;
+		free(full);
+	}
+	return NULL;
+}
+
+/* The first 4 KiB that `program --version` prints. NULL when it does not run. */
+static char *version_of(const char *program)
+{
+	int p[2];
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return NULL;
+	auto_close int in = p[0];
+	posix_spawn_file_actions_t acts;
+	posix_spawn_file_actions_init(&acts);
+	posix_spawn_file_actions_adddup2(&acts, p[1], STDOUT_FILENO);
+	char *argv[] = {(char *)program, (char *)"--version", NULL};
+	char *envp[] = {(char *)"LC_ALL=C", NULL};
+	pid_t pid;
+	int r = posix_spawn(&pid, program, &acts, NULL, argv, envp);
+	posix_spawn_file_actions_destroy(&acts);
+	close(p[1]);
+	if (r != 0)
+		return NULL;
+	char *text = NULL;
+	size_t len;
+	fd_read_all(in, 4096, &text, &len, NULL);
+	waitpid(pid, NULL, 0);
+	return text;
+}
+
+static void check_runtime(struct doctor *d)
+{
+	auto_free char *text = NULL;
+	int major = 0, minor = 0;
+	auto_free char *path = find_in_path(d->runtime ? d->runtime : "crun");
+	if (!path) {
+		say(d, FAIL, "runtime", "\"%s\" is not in PATH; install it (apt-get install crun)",
+		    d->runtime ? d->runtime : "crun");
+		return;
+	}
+	text = version_of(path);
+	if (!text) {
+		say(d, FAIL, "runtime", "\"%s\" does not run; install it again", path);
+		return;
+	}
+	if (sscanf(text, "crun version %d.%d", &major, &minor) != 2) {
+		text[strcspn(text, "\n")] = 0;
+		say(d, OK, "runtime", "\"%s\": %s", path, text);
+		return;
+	}
+	if (major < CRUN_MAJOR || (major == CRUN_MAJOR && minor < CRUN_MINOR))
+		say(d, WARN, "runtime",
+		    "\"%s\" is crun %d.%d; hostile images can use its known faults, update to "
+		    "%d.%d or "
+		    "later",
+		    path, major, minor, CRUN_MAJOR, CRUN_MINOR);
+	else
+		say(d, OK, "runtime", "\"%s\" is crun %d.%d", path, major, minor);
+}
+
+/* Whether the port is free: bound and released, without a packet. */
+static void check_port(struct doctor *d, int type, unsigned port, const char *purpose)
+{
+	const char *proto = type == SOCK_STREAM ? "tcp" : "udp";
+	auto_free char *what = xasprintf("port %s", proto);
+	auto_close int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		say(d, OK, what, "%u is free (%s)", port, purpose);
+	else
+		say(d, WARN, what, "%u is taken (%s): fine if carrack runs here, else free it",
+		    port, purpose);
+}
+
+static void check_forward(struct doctor *d)
+{
+	auto_free char *text = NULL;
+	size_t len;
+	if (file_read("/proc/sys/net/ipv4/ip_forward", 16, &text, &len, NULL) == 0 &&
+	    text[0] == '1')
+		say(d, OK, "ip_forward", "is on");
+	else
+		say(d, WARN, "ip_forward",
+		    "is off; the agent switches it on (sysctl -w net.ipv4.ip_forward=1)");
+}
+
+static int parse_args(struct doctor *d, int argc, char **argv)
+{
+	static const struct option options[] = {{"data-dir", required_argument, NULL, 'd'},
+						{"runtime", required_argument, NULL, 'r'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int c;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'd')
+			d->data_dir = optarg;
+		else if (c == 'r')
+			d->runtime = optarg;
+		else
+			return c == 'h' ? 1 : -EINVAL;
+	}
+	return optind < argc ? -EINVAL : 0;
+}
+
+int agent_doctor(int argc, char **argv)
+{
+	struct doctor d = {.data_dir = "/var/lib/carrack", .colour = isatty(STDOUT_FILENO)};
+	int r = parse_args(&d, argc, argv);
+	if (r != 0) {
+		fputs("usage: carrack doctor [--data-dir DIR] [--runtime PATH]\n\n"
+		      "Says what this host has for running containers. Changes nothing.\n",
+		      r < 0 ? stderr : stdout);
+		return r < 0 ? 2 : 0;
+	}
+	check_kernel(&d);
+	if (geteuid() == 0) {
+		check_links(&d);
+		check_overlayfs(&d);
+	} else {
+		say(&d, FAIL, "user", "not root; run `sudo carrack doctor`");
+	}
+	check_cgroups(&d);
+	check_runtime(&d);
+	check_port(&d, SOCK_STREAM, CONF_DEFAULT_PORT, "controller");
+	check_port(&d, SOCK_DGRAM, 4789, "VXLAN");
+	check_forward(&d);
+	check_disk(&d);
+	printf("\n%u failed, %u warned\n", d.failed, d.warned);
+	return d.failed > 0;
+}

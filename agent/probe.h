@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Questions to the kernel, each answered in a child with namespaces of its own, so that nothing of
+ * the host changes and no packet is sent.
+ */
+#pragma once
+
+enum probe_kind { PROBE_VXLAN, PROBE_BRIDGE, PROBE_VETH, PROBE_NFTABLES, PROBE_OVERLAYFS };
+
+/* 0 when the kernel can do it, else a negative errno. dir: where PROBE_OVERLAYFS tries, a directory of
+ * the data directory's file system; NULL for the others. */
+int probe_kernel(enum probe_kind kind, const char *dir);
