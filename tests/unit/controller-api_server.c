@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The controller whole, in a child process on loopback: joining, roles, stacks that survive kill -9,
+ * events, and what is refused. */
+#include "base/fd.h"
+#include "base/http.h"
+#include "base/loop.h"
+#include "base/tls.h"
+#include "controller/api/server.h"
+#include "manifests/jointoken.h"
+#include "manifests/wire.h"
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+// clang-format on
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+struct fixture {
+	char dir[64];
+	pid_t pid;
+	uint16_t port;
+	char *ca, *cert, *key; /* the operator's */
+	struct http *http;
+};
+
+/* The child's life: a controller that tells its port through the pipe. */
+static void serve(const char *dir, uint16_t port, int fd)
+{
+	auto_free char *listen = xasprintf("127.0.0.1:%u", port);
+	struct server_config c = {.data_dir = dir, .listen = listen};
+	struct loop *l = loop_new();
+	struct server *s = NULL;
+	struct err err = {0};
+
+	signal(SIGPIPE, SIG_IGN);
+	if (server_new(l, &c, &s, &err)) {
+		fprintf(stderr, "%s\n", err_text(&err));
+		_exit(1);
+	}
+	port = server_port(s);
+	if (write(fd, &port, sizeof(port)) != sizeof(port))
+		_exit(1);
+	loop_run(l);
+	_exit(0);
+}
+
+static void start(struct fixture *f)
+{
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	f->pid = fork();
+	if (f->pid == 0) {
+		close(fds[0]);
+		serve(f->dir, f->port, fds[1]);
+	}
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &f->port, sizeof(f->port)), sizeof(f->port));
+	close(fds[0]);
+}
+
+static void stop(struct fixture *f)
+{
+	kill(f->pid, SIGKILL);
+	waitpid(f->pid, NULL, 0);
+}
+
+static struct http *client(const char *ca, const char *key, const char *cert)
+{
+	struct http *h = http_new();
+
+	assert_int_equal(http_trust(h, ca, TLS_CONTROLLER_NAME, NULL), 0);
+	if (key)
+		assert_int_equal(http_identity(h, key, cert, NULL), 0);
+	return h;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	auto_free char *path = NULL;
+	auto_json *j = NULL;
+
+	strcpy(f->dir, "/tmp/carrack-api.XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	start(f);
+	path = xasprintf("%s/operator.json", f->dir);
+	j = json_parse_file(path, NULL);
+	assert_non_null(j);
+	f->ca = xstrdup(json_str(j, "ca"));
+	f->cert = xstrdup(json_str(j, "cert"));
+	f->key = xstrdup(json_str(j, "key"));
+	f->http = client(f->ca, f->key, f->cert);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	stop(f);
+	http_free(f->http);
+	assert_int_equal(dir_remove(f->dir, NULL), 0);
+	free(f->ca);
+	free(f->cert);
+	free(f->key);
+	free(f);
+	return 0;
+}
+
+/* The status, with the answer in *ret (may be NULL). */
+static int ask(const struct fixture *f, struct http *h, const char *method, const char *path,
+	       const char *body, json_t **ret)
+{
+	auto_free char *url = xasprintf("https://127.0.0.1:%u%s", f->port, path);
+	struct http_req req = {.method = method,
+			       .url = url,
+			       .body = body,
+			       .body_len = body ? strlen(body) : 0,
+			       .timeout_ms = 10000};
+	struct http_res res = {0};
+	struct err err = {0};
+	int status;
+
+	if (http_do(h, &req, &res, &err))
+		fail_msg("%s %s: %s", method, path, err.text);
+	status = (int)res.status;
+	if (ret)
+		*ret = json_parse(res.body.data, res.body.len, NULL);
+	http_res_done(&res);
+	return status;
+}
+
+static void new_token(const struct fixture *f, const char *options, struct jointoken *ret)
+{
+	auto_json *answer = NULL;
+
+	assert_int_equal(ask(f, f->http, "POST", "/v1/tokens", options, &answer), 201);
+	assert_int_equal(jointoken_parse(json_str(answer, "token"), ret, NULL), 0);
+}
+
+/* Joins; the status, and on 200 a client with the agent's certificate. */
+static int join(const struct fixture *f, const struct jointoken *t, const char *name,
+		struct http **ret)
+{
+	struct http *anyone = client(f->ca, NULL, NULL);
+	auto_free char *key = NULL, *csr = NULL, *text = NULL;
+	auto_json *body = json_object(), *answer = NULL;
+	int status;
+
+	assert_int_equal(tls_key_and_csr("carrack:operator", "liar", &key, &csr, NULL), 0);
+	json_put_str(body, "id", t->id);
+	json_put_str(body, "secret", t->secret);
+	json_put_str(body, "csr", csr);
+	json_put_str(body, "name", name);
+	text = json_text(body);
+	status = ask(f, anyone, "POST", "/v1/join", text, &answer);
+	http_free(anyone);
+	if (status == 200 && ret)
+		*ret = client(json_str(answer, "ca"), key, json_str(answer, "cert"));
+	return status;
+}
+
+static void test_public(void **state)
+{
+	struct fixture *f = *state;
+	struct http *anyone = client(f->ca, NULL, NULL);
+	auto_json *version = NULL, *ca = NULL, *refused = NULL;
+
+	assert_int_equal(ask(f, anyone, "GET", "/v1/version", NULL, &version), 200);
+	assert_string_equal(json_str(version, "version"), CARRACK_VERSION);
+	assert_int_equal(ask(f, anyone, "GET", "/v1/ca", NULL, &ca), 200);
+	assert_string_equal(json_str(ca, "ca"), f->ca);
+	assert_int_equal(ask(f, anyone, "GET", "/v1/stacks", NULL, &refused), 401);
+	assert_non_null(json_str(refused, "error"));
+	assert_int_equal(ask(f, anyone, "POST", "/v1/tokens", "{}", NULL), 401);
+	http_free(anyone);
+}
+
+static void test_join(void **state)
+{
+	struct fixture *f = *state;
+	struct jointoken t = {0}, wrong;
+	struct http *agent = NULL;
+	auto_json *nodes = NULL;
+
+	new_token(f, "{}", &t);
+	assert_int_equal(join(f, &t, "Host1", &agent), 200);
+	assert_int_equal(ask(f, f->http, "GET", "/v1/nodes", NULL, &nodes), 200);
+	assert_int_equal(json_array_size(nodes), 1);
+	assert_string_equal(json_str(json_array_get(nodes, 0), "name"), "host1");
+	/* The certificate is an agent's, whatever the request said. */
+	assert_int_equal(ask(f, agent, "GET", "/v1/stacks", NULL, NULL), 403);
+	assert_int_equal(ask(f, agent, "POST", "/v1/agent/stream", NULL, NULL), 426);
+	assert_int_equal(ask(f, agent, "POST", "/v1/agent/renew", "{}", NULL), 400);
+	http_free(agent);
+	assert_int_equal(join(f, &t, "bad name!", NULL), 400);
+	wrong = t;
+	wrong.secret[0] = wrong.secret[0] == '0' ? '1' : '0';
+	assert_int_equal(join(f, &wrong, "host2", NULL), 403);
+	jointoken_done(&t);
+}
+
+static void test_renew(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *key = NULL, *csr = NULL, *text = NULL;
+	auto_json *body = json_object(), *answer = NULL;
+	struct jointoken t = {0};
+	struct http *agent = NULL, *renewed;
+
+	new_token(f, "{}", &t);
+	assert_int_equal(join(f, &t, "host1", &agent), 200);
+	assert_int_equal(tls_key_and_csr("x", "y", &key, &csr, NULL), 0);
+	json_put_str(body, "csr", csr);
+	text = json_text(body);
+	assert_int_equal(ask(f, agent, "POST", "/v1/agent/renew", text, &answer), 200);
+	renewed = client(f->ca, key, json_str(answer, "cert"));
+	assert_int_equal(ask(f, renewed, "POST", "/v1/agent/stream", NULL, NULL), 426);
+	http_free(renewed);
+	http_free(agent);
+	jointoken_done(&t);
+}
+
+static void test_once_and_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct jointoken once = {0}, many = {0};
+	auto_json *tokens = NULL;
+	auto_free char *path = NULL;
+
+	new_token(f, "{\"once\":true}", &once);
+	new_token(f, "{\"ttl_ms\":60000}", &many);
+	assert_int_equal(join(f, &once, "a", NULL), 200);
+	assert_int_equal(join(f, &once, "b", NULL), 403);
+	assert_int_equal(join(f, &many, "c", NULL), 200);
+	/* Tokens outlive the controller; used ones stay used. */
+	stop(f);
+	start(f);
+	assert_int_equal(join(f, &once, "d", NULL), 403);
+	assert_int_equal(join(f, &many, "e", NULL), 200);
+	assert_int_equal(ask(f, f->http, "GET", "/v1/tokens", NULL, &tokens), 200);
+	assert_int_equal(json_array_size(tokens), 1);
+	path = xasprintf("/v1/tokens/%s", many.id);
+	assert_int_equal(ask(f, f->http, "DELETE", path, NULL, NULL), 200);
+	assert_int_equal(ask(f, f->http, "DELETE", path, NULL, NULL), 404);
+	assert_int_equal(join(f, &many, "f", NULL), 403);
+	assert_int_equal(ask(f, f->http, "POST", "/v1/tokens", "{\"ttl_ms\":1}", NULL), 400);
+	jointoken_done(&once);
+	jointoken_done(&many);
+}
+
+static void test_guessing_is_slowed(void **state)
+{
+	struct fixture *f = *state;
+	struct jointoken t = {0};
+	int refused = 0, limited = 0;
+
+	new_token(f, "{}", &t);
+	t.secret[0] = t.secret[0] == '0' ? '1' : '0';
+	for (int i = 0; i < 30; i++) {
+		int status = join(f, &t, "x", NULL);
+
+		refused += status == 403;
+		limited += status == 429;
+	}
+	assert_int_equal(refused + limited, 30);
+	assert_true(refused >= 10 && limited > 0);
+	jointoken_done(&t);
+}
+
+static const char stack[] =
+	"{\"name\":\"s\",\"services\":{\"web\":{\"image\":\"busybox\",\"networks\":{\"default\":{}}"
+	","
+	"\"deploy\":{\"replicas\":2}}},\"networks\":{\"default\":{\"name\":\"s_default\"}}}";
+
+static void test_stack_survives_kill(void **state)
+{
+	struct fixture *f = *state;
+	auto_json *answer = NULL, *again = NULL, *tasks = NULL, *one = NULL;
+
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/stacks/s", stack, &answer), 200);
+	assert_true(json_bool(answer, "changed", false));
+	stop(f);
+	start(f);
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/stacks/s", stack, &again), 200);
+	assert_false(json_bool(again, "changed", true));
+	assert_int_equal(ask(f, f->http, "GET", "/v1/tasks?stack=s", NULL, &tasks), 200);
+	assert_int_equal(json_array_size(tasks), 2);
+	assert_string_equal(json_str(json_array_get(tasks, 0), "state"), "pending");
+	assert_int_equal(ask(f, f->http, "GET", "/v1/tasks/s_web.1", NULL, &one), 200);
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/s/services/web/scale",
+			     "{\"replicas\":5}", NULL),
+			 200);
+	assert_int_equal(ask(f, f->http, "DELETE", "/v1/stacks/s", NULL, NULL), 202);
+	assert_int_equal(ask(f, f->http, "GET", "/v1/stacks/s", NULL, NULL), 404);
+	assert_int_equal(ask(f, f->http, "DELETE", "/v1/stacks/s", NULL, NULL), 404);
+}
+
+static void test_refused_bodies(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const bad[] = {"",
+					  "[]",
+					  "{",
+					  "nul",
+					  "{\"name\":\"other\"}",
+					  "{\"services\":7}",
+					  "{\"a\":1,\"a\":2}"};
+	auto_json *stacks = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		auto_json *answer = NULL;
+
+		assert_int_equal(ask(f, f->http, "PUT", "/v1/stacks/s", bad[i], &answer), 400);
+		assert_non_null(json_str(answer, "error"));
+	}
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/stacks/UPPER", stack, NULL), 400);
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/s/services/web/scale",
+			     "{\"replicas\":-1}", NULL),
+			 400);
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/s/services/web/scale",
+			     "{\"replicas\":1}", NULL),
+			 404);
+	assert_int_equal(ask(f, f->http, "PATCH", "/v1/nodes/x/labels", "{\"labels\":{\"a\":1}}",
+			     NULL),
+			 400);
+	assert_int_equal(ask(f, f->http, "DELETE", "/v1/nodes/x", NULL, NULL), 404);
+	assert_int_equal(ask(f, f->http, "GET", "/v1/events?since=x", NULL, NULL), 400);
+	assert_int_equal(ask(f, f->http, "GET", "/v1/stacks", NULL, &stacks), 200);
+	assert_int_equal(json_array_size(stacks), 0);
+}
+
+static void test_events(void **state)
+{
+	struct fixture *f = *state;
+	auto_json *all = NULL, *later = NULL;
+	auto_free char *path = NULL;
+	int64_t last;
+
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/stacks/s", stack, NULL), 200);
+	assert_int_equal(ask(f, f->http, "GET", "/v1/events", NULL, &all), 200);
+	assert_true(json_array_size(json_object_get(all, "events")) > 0);
+	last = json_int(all, "last", 0);
+	path = xasprintf("/v1/events?since=%lld", (long long)last);
+	assert_int_equal(ask(f, f->http, "GET", path, NULL, &later), 200);
+	assert_int_equal(json_array_size(json_object_get(later, "events")), 0);
+}
+
+static void test_second_controller(void **state)
+{
+	struct fixture *f = *state;
+	struct server_config c = {.data_dir = f->dir, .listen = "127.0.0.1:0"};
+	struct loop *l = loop_new();
+	struct server *s = NULL;
+	struct err err = {0};
+
+	assert_int_equal(server_new(l, &c, &s, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "another controller"));
+	loop_free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_public, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_join, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renew, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_once_and_removed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_guessing_is_slowed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stack_survives_kill, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_bodies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_second_controller, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
