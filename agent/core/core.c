@@ -2,7 +2,7 @@
  * Wires the parts together and mends the difference between what is assigned and what is there. */
 #include "agent/core/core.h"
 #include "agent/core/assign.h"
-#include "agent/core/network.h"
+#include "agent/core/nodenet.h"
 #include "agent/core/report.h"
 #include "agent/core/results.h"
 #include "agent/core/taskset.h"
@@ -13,7 +13,7 @@
 
 static void wipe_if_idle(struct core *c)
 {
-	if (taskset_count(c->tasks) > 0 || network_count(c->network) > 0 || !c->had_tasks)
+	if (taskset_count(c->tasks) > 0 || nodenet_count(c->networks) > 0 || !c->had_tasks)
 		return;
 	struct err err = {0};
 	if (overlay_wipe(c->overlay, &err) < 0) {
@@ -31,9 +31,9 @@ static void sync_now(void *arg)
 	if (!assign_known(c->assign)) /* nobody has said yet what should run: touch nothing */
 		return;
 	if (!c->swept)
-		network_note_assigned(c->network);
+		nodenet_note_assigned(c->networks);
 	taskset_sync(c->tasks);
-	network_sync(c->network);
+	nodenet_sync(c->networks);
 	if (!c->swept) {
 		c->swept = true;
 		taskset_sweep_sandboxes(c->tasks);
@@ -46,7 +46,7 @@ static void sync_now(void *arg)
 void core_open(struct core *c)
 {
 	c->had_tasks = true; /* a run before this one may have left something */
-	c->network = network_new(c->overlay, c->assign, c->node_id);
+	c->networks = nodenet_new(c->overlay, c->assign, c->node_id);
 	if (!c->report)
 		c->report = report_new(c->loop);
 	c->results = results_open(c->data_dir);
@@ -59,7 +59,7 @@ void core_close(struct core *c)
 {
 	timer_free(take_ptr(c->sync));
 	taskset_free(take_ptr(c->tasks));
-	network_free(take_ptr(c->network));
+	nodenet_free(take_ptr(c->networks));
 	results_close(take_ptr(c->results));
 	report_free(take_ptr(c->report));
 }

@@ -20,7 +20,7 @@ struct core {
 	struct runtime *runtime;
 	struct overlay *overlay;
 	struct assign *assign;
-	struct network *network;
+	struct nodenet *networks;
 	struct results *results;
 	struct report *report;
 	struct taskset *tasks;

@@ -157,16 +157,16 @@ static int session_start(struct session *s, struct err *err)
 {
 	const char *task = json_str_or(s->msg, "task", "");
 	const char *kind = json_str_or(s->msg, "kind", "");
-	const struct task *t = taskset_find(s->all->core->tasks, task);
+	const struct nodetask *t = taskset_find(s->all->core->tasks, task);
 	if (!t)
 		return err_set(err, -ENOENT, "task \"%s\" is not on this node", task);
 	if (streq(kind, "logs"))
 		return start_logs(s, task, err);
 	if (!streq(kind, "exec"))
 		return err_set(err, -EINVAL, "sessions of kind \"%s\" are unknown here", kind);
-	if (task_state_now(t) != TASK_RUNNING)
+	if (nodetask_state_now(t) != TASK_RUNNING)
 		return err_set(err, -EINVAL, "task \"%s\" is %s, not running", task,
-			       task_state_name(task_state_now(t)));
+			       task_state_name(nodetask_state_now(t)));
 	return start_exec(s, task, err);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The difference between assigned and observed tasks. How one task lives is task.c's matter. */
+ * The difference between assigned and observed tasks. How one task lives is nodetask.c's matter. */
 #include "agent/core/taskset.h"
 #include "agent/core/assign.h"
-#include "agent/core/task_parts.h"
+#include "agent/core/nodetask_parts.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -10,12 +10,12 @@
 
 struct taskset {
 	struct core *core;
-	struct map tasks; /* id -> struct task */
+	struct map tasks; /* id -> struct nodetask */
 };
 
 static void free_task(void *p)
 {
-	task_free(p);
+	nodetask_free(p);
 }
 
 struct taskset *taskset_new(struct core *c)
@@ -38,7 +38,7 @@ static void drop_gone(struct taskset *s)
 {
 	map_each(&s->tasks, e)
 	{
-		if (task_gone(e->val))
+		if (nodetask_gone(e->val))
 			map_del(&s->tasks, e->key);
 	}
 }
@@ -47,11 +47,11 @@ static void match_assigned(struct taskset *s)
 {
 	map_each(assign_tasks(s->core->assign), e)
 	{
-		struct task *t = map_get(&s->tasks, e->key);
+		struct nodetask *t = map_get(&s->tasks, e->key);
 		if (t)
-			task_update(t, e->val);
+			nodetask_update(t, e->val);
 		else
-			map_set(&s->tasks, e->key, task_new(s->core, e->val));
+			map_set(&s->tasks, e->key, nodetask_new(s->core, e->val));
 	}
 }
 
@@ -60,7 +60,7 @@ static void remove_surplus(struct taskset *s)
 	map_each(&s->tasks, e)
 	{
 		if (!map_has(assign_tasks(s->core->assign), e->key))
-			task_remove(e->val);
+			nodetask_remove(e->val);
 	}
 }
 
@@ -75,7 +75,7 @@ static void take_strays(struct taskset *s)
 			continue;
 		log_info("agent", "container %s is not assigned here any more; stopping it",
 			 ids.v[i]);
-		map_set(&s->tasks, ids.v[i], task_new_stray(s->core, ids.v[i]));
+		map_set(&s->tasks, ids.v[i], nodetask_new_stray(s->core, ids.v[i]));
 	}
 }
 
@@ -85,7 +85,7 @@ void taskset_sync(struct taskset *s)
 	remove_surplus(s);
 	match_assigned(s);
 	take_strays(s);
-	map_each(&s->tasks, e) task_poke(e->val);
+	map_each(&s->tasks, e) nodetask_poke(e->val);
 	drop_gone(s);
 }
 
@@ -104,14 +104,14 @@ void taskset_sweep_sandboxes(struct taskset *s)
 
 void taskset_event(struct taskset *s, const char *id, const struct rt_status *st)
 {
-	struct task *t = map_get(&s->tasks, id);
+	struct nodetask *t = map_get(&s->tasks, id);
 	if (t)
-		task_event(t, st);
+		nodetask_event(t, st);
 }
 
 void taskset_report_all(struct taskset *s)
 {
-	map_each(&s->tasks, e) task_report(e->val);
+	map_each(&s->tasks, e) nodetask_report(e->val);
 }
 
 size_t taskset_count(const struct taskset *s)
@@ -119,7 +119,7 @@ size_t taskset_count(const struct taskset *s)
 	return s->tasks.n;
 }
 
-struct task *taskset_find(const struct taskset *s, const char *id)
+struct nodetask *taskset_find(const struct taskset *s, const char *id)
 {
 	return map_get(&s->tasks, id);
 }
@@ -128,7 +128,7 @@ bool taskset_volume_used(const struct taskset *s, const char *name)
 {
 	map_each(&s->tasks, e)
 	{
-		if (task_uses_volume(e->val, name))
+		if (nodetask_uses_volume(e->val, name))
 			return true;
 	}
 	return false;

@@ -2,7 +2,7 @@
  * All tasks of this node: what is assigned against what is there. */
 #pragma once
 #include "agent/core/core.h"
-#include "agent/core/task.h"
+#include "agent/core/nodetask.h"
 
 struct taskset;
 struct taskset *taskset_new(struct core *c);
@@ -16,5 +16,5 @@ void taskset_event(struct taskset *s, const char *id, const struct rt_status *st
 void taskset_report_all(struct taskset *s);
 size_t taskset_count(const struct taskset *s);
 /* A task by its id; NULL: not here. */
-struct task *taskset_find(const struct taskset *s, const char *id);
+struct nodetask *taskset_find(const struct taskset *s, const char *id);
 bool taskset_volume_used(const struct taskset *s, const char *name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/core/assign.h"
-#include "agent/core/network.h"
+#include "agent/core/nodenet.h"
 #include "agent/core/report.h"
 #include "agent/core/taskset.h"
 #include "base/fd.h"

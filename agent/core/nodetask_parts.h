@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of task share: task.c (states and decisions), task_start.c (the way up),
- * task_stop.c (the way down). */
+ * What the files of nodetask share: nodetask.c (states and decisions), nodetask_start.c (the way up),
+ * nodetask_stop.c (the way down). */
 #pragma once
 #include "agent/core/health.h"
+#include "agent/core/nodetask.h"
 #include "agent/core/plan.h"
 #include "agent/core/restart.h"
-#include "agent/core/task.h"
 
 /* Labels kept with the container, for adoption. */
 #define LABEL_TASK        "carrack.task"
@@ -20,7 +20,7 @@
 #define TASK_KILL_WAIT_MS 5000 /* from SIGKILL to removal by force */
 #define TASK_EVENT_GAP_MS 200  /* between two progress events of a task */
 
-struct task {
+struct nodetask {
 	struct core *core;
 	struct wire_task w;
 	enum task_state state;
@@ -48,20 +48,20 @@ struct task {
 	bool stray, removing, gone;
 };
 
-/* task.c */
-void task_move(struct task *t, enum task_state state, const char *reason); /* and report */
-void task_try_failed(struct task *t, const char *why); /* a start that came to nothing */
-void task_running(struct task *t, const struct rt_status *st);
-/* task_start.c */
-void task_begin(struct task *t);       /* from the image on */
-void task_begin_again(struct task *t); /* after a back-off, with the image at hand */
-int task_adopt(struct task *t, const struct rt_status *st);
-void task_mend(struct task *t); /* an adopted container's sandbox */
-/* task_stop.c */
-void task_stop(struct task *t);
-void task_harder(struct task *t); /* the grace period is over */
-void task_signal(struct task *t, const char *signal);
-void task_end(struct task *t, enum task_state state, const char *reason); /* for good */
-void task_ended_stopping(struct task *t);
-void task_forget(struct task *t);  /* cleans up; sets gone unless the container resists */
-void task_release(struct task *t); /* sandbox and networks */
+/* nodetask.c */
+void nodetask_move(struct nodetask *t, enum task_state state, const char *reason); /* and report */
+void nodetask_try_failed(struct nodetask *t, const char *why); /* a start that came to nothing */
+void nodetask_running(struct nodetask *t, const struct rt_status *st);
+/* nodetask_start.c */
+void nodetask_begin(struct nodetask *t);       /* from the image on */
+void nodetask_begin_again(struct nodetask *t); /* after a back-off, with the image at hand */
+int nodetask_adopt(struct nodetask *t, const struct rt_status *st);
+void nodetask_mend(struct nodetask *t); /* an adopted container's sandbox */
+/* nodetask_stop.c */
+void nodetask_stop(struct nodetask *t);
+void nodetask_harder(struct nodetask *t); /* the grace period is over */
+void nodetask_signal(struct nodetask *t, const char *signal);
+void nodetask_end(struct nodetask *t, enum task_state state, const char *reason); /* for good */
+void nodetask_ended_stopping(struct nodetask *t);
+void nodetask_forget(struct nodetask *t);  /* cleans up; sets gone unless the container resists */
+void nodetask_release(struct nodetask *t); /* sandbox and networks */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * States of a task, its reports, and what follows from an end. */
-#include "agent/core/task.h"
+#include "agent/core/nodetask.h"
+#include "agent/core/nodetask_parts.h"
 #include "agent/core/report.h"
 #include "agent/core/results.h"
-#include "agent/core/task_parts.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-static void fill_report(const struct task *t, struct wire_report *r)
+static void fill_report(const struct nodetask *t, struct wire_report *r)
 {
 	*r = (struct wire_report){
 		.id = t->w.id,
@@ -26,7 +26,7 @@ static void fill_report(const struct task *t, struct wire_report *r)
 	};
 }
 
-void task_report(const struct task *t)
+void nodetask_report(const struct nodetask *t)
 {
 	if (t->stray)
 		return;
@@ -35,7 +35,7 @@ void task_report(const struct task *t)
 	report_task(t->core->report, &r);
 }
 
-void task_move(struct task *t, enum task_state state, const char *reason)
+void nodetask_move(struct nodetask *t, enum task_state state, const char *reason)
 {
 	char *copy = xstrdup(reason); /* reason may be t's own */
 	if (t->state != state) {
@@ -51,21 +51,21 @@ void task_move(struct task *t, enum task_state state, const char *reason)
 		fill_report(t, &r);
 		results_put(t->core->results, &r);
 	}
-	task_report(t);
+	nodetask_report(t);
 }
 
 static void on_timer(void *arg)
 {
-	struct task *t = arg;
+	struct nodetask *t = arg;
 	switch (t->state) {
 	case TASK_PREPARING:
 	case TASK_BACKOFF:
-		task_begin_again(t);
+		nodetask_begin_again(t);
 		return;
 	case TASK_STARTING:
 	case TASK_RUNNING:
 	case TASK_STOPPING:
-		task_harder(t);
+		nodetask_harder(t);
 		return;
 	case TASK_PENDING:
 	case TASK_ASSIGNED:
@@ -79,9 +79,9 @@ static void on_timer(void *arg)
 	}
 }
 
-static struct task *task_make(struct core *c)
+static struct nodetask *task_make(struct core *c)
 {
-	struct task *t = xcalloc(1, sizeof(*t));
+	struct nodetask *t = xcalloc(1, sizeof(*t));
 	t->core = c;
 	t->state = TASK_ASSIGNED;
 	t->exit_code = -1;
@@ -97,7 +97,7 @@ static int copy_wire(const struct wire_task *from, struct wire_task *to, struct 
 	return wire_task_parse(j, to, err);
 }
 
-static bool ended_before(struct task *t)
+static bool ended_before(struct nodetask *t)
 {
 	struct wire_report r = {0};
 	if (!results_get(t->core->results, t->w.id, &r))
@@ -110,17 +110,17 @@ static bool ended_before(struct task *t)
 	wire_report_done(&r);
 	struct rt_status st;
 	t->container = runtime_status(t->core->runtime, t->w.id, &st) == 0;
-	task_report(t);
+	nodetask_report(t);
 	return true;
 }
 
-struct task *task_new(struct core *c, const struct wire_task *w)
+struct nodetask *nodetask_new(struct core *c, const struct wire_task *w)
 {
-	struct task *t = task_make(c);
+	struct nodetask *t = task_make(c);
 	struct err err = {0};
 	if (copy_wire(w, &t->w, &err) < 0) {
 		t->w.id = xstrdup(w->id);
-		task_move(t, TASK_FAILED, err_text(&err));
+		nodetask_move(t, TASK_FAILED, err_text(&err));
 		return t;
 	}
 	const struct spec_service *s = &t->w.spec;
@@ -134,18 +134,18 @@ struct task *task_new(struct core *c, const struct wire_task *w)
 	if (ended_before(t))
 		return t;
 	struct rt_status st;
-	if (runtime_status(c->runtime, t->w.id, &st) == 0 && task_adopt(t, &st) == 0)
+	if (runtime_status(c->runtime, t->w.id, &st) == 0 && nodetask_adopt(t, &st) == 0)
 		return t;
 	if (t->w.stop)
-		task_end(t, TASK_STOPPED, NULL);
+		nodetask_end(t, TASK_STOPPED, NULL);
 	else
-		task_begin(t);
+		nodetask_begin(t);
 	return t;
 }
 
-struct task *task_new_stray(struct core *c, const char *id)
+struct nodetask *nodetask_new_stray(struct core *c, const char *id)
 {
-	struct task *t = task_make(c);
+	struct nodetask *t = task_make(c);
 	t->w.id = xstrdup(id);
 	t->w.name = xstrdup("not assigned here");
 	t->stray = true;
@@ -157,11 +157,11 @@ struct task *task_new_stray(struct core *c, const char *id)
 	if (grace)
 		t->grace_ms = strtoll(grace, NULL, 10);
 	t->stop_signal = xstrdup(labels ? kvlist_get(labels, LABEL_SIGNAL) : NULL);
-	task_remove(t);
+	nodetask_remove(t);
 	return t;
 }
 
-void task_free(struct task *t)
+void nodetask_free(struct nodetask *t)
 {
 	if (!t)
 		return;
@@ -177,41 +177,41 @@ void task_free(struct task *t)
 	free(t);
 }
 
-void task_update(struct task *t, const struct wire_task *w)
+void nodetask_update(struct nodetask *t, const struct wire_task *w)
 {
 	if (t->removing) /* assigned again while it was being taken away: its end brings a new one */
 		return;
 	if (w->stop && !t->w.stop) {
 		t->w.stop = true;
-		task_stop(t);
+		nodetask_stop(t);
 	}
 }
 
-void task_remove(struct task *t)
+void nodetask_remove(struct nodetask *t)
 {
 	if (t->removing)
 		return;
 	t->removing = true;
 	if (task_state_ended(t->state))
-		task_forget(t);
+		nodetask_forget(t);
 	else
-		task_stop(t);
+		nodetask_stop(t);
 }
 
-void task_poke(struct task *t)
+void nodetask_poke(struct nodetask *t)
 {
 	if (t->removing && task_state_ended(t->state))
-		task_forget(t);
+		nodetask_forget(t);
 	else if (task_state_ended(t->state) && (t->sandbox || t->holds_networks))
-		task_release(t);
+		nodetask_release(t);
 	else if (t->state == TASK_PREPARING && timer_is_set(t->timer))
-		task_begin_again(t);
+		nodetask_begin_again(t);
 	else if (t->mend && (t->state == TASK_STARTING || t->state == TASK_RUNNING))
-		task_mend(t);
+		nodetask_mend(t);
 }
 
 /* "exited with status 1", "was killed by signal 9 (KILL)", ... */
-static char *end_text(const struct task *t, const struct rt_status *st)
+static char *end_text(const struct nodetask *t, const struct rt_status *st)
 {
 	if (t->ailing && t->reason)
 		return xstrdup(t->reason);
@@ -236,7 +236,7 @@ static void format_delay(uint64_t ms, char out[32])
 }
 
 /* Ended or never started: again after a while, or for good. */
-static void decide(struct task *t, bool failed, uint64_t ran_ms, const char *why)
+static void decide(struct nodetask *t, bool failed, uint64_t ran_ms, const char *why)
 {
 	struct restart_end e = {.failed = failed, .ran_ms = ran_ms, .now_ms = clock_ms()};
 	uint64_t delay_ms = 0;
@@ -246,29 +246,29 @@ static void decide(struct task *t, bool failed, uint64_t ran_ms, const char *why
 	t->health = HEALTH_NONE;
 	timer_stop(t->timer);
 	if (!restart_decide(&t->restart, &t->w.spec, &e, &delay_ms)) {
-		task_end(t, failed ? TASK_FAILED : TASK_COMPLETE, why);
+		nodetask_end(t, failed ? TASK_FAILED : TASK_COMPLETE, why);
 		return;
 	}
 	char delay[32];
 	format_delay(delay_ms, delay);
 	auto_free char *reason = xasprintf("%s; next try after %s", why, delay);
 	timer_set(t->timer, delay_ms);
-	task_move(t, TASK_BACKOFF, reason);
+	nodetask_move(t, TASK_BACKOFF, reason);
 }
 
-void task_try_failed(struct task *t, const char *why)
+void nodetask_try_failed(struct nodetask *t, const char *why)
 {
 	t->exit_code = -1;
 	decide(t, true, 0, why);
 }
 
-static void task_ended(struct task *t, const struct rt_status *st)
+static void task_ended(struct nodetask *t, const struct rt_status *st)
 {
 	health_free(take_ptr(t->check));
 	t->exit_code = st->error ? -1 : st->exit_code;
 	t->pid = 0;
 	if (t->state == TASK_STOPPING) {
-		task_ended_stopping(t);
+		nodetask_ended_stopping(t);
 		return;
 	}
 	uint64_t ran_ms = t->started_ms ? clock_ms() - t->started_ms : 0;
@@ -279,20 +279,20 @@ static void task_ended(struct task *t, const struct rt_status *st)
 
 static void on_health(enum task_health h, const char *why, void *arg)
 {
-	struct task *t = arg;
+	struct nodetask *t = arg;
 	t->health = h;
 	if (h != HEALTH_UNHEALTHY || !restart_wants(&t->w.spec, true)) {
-		task_move(t, t->state, why);
+		nodetask_move(t, t->state, why);
 		return;
 	}
 	t->ailing = true;
 	health_free(take_ptr(t->check));
-	task_move(t, t->state, why);
-	task_signal(t, t->stop_signal);
+	nodetask_move(t, t->state, why);
+	nodetask_signal(t, t->stop_signal);
 	timer_set(t->timer, (uint64_t)t->grace_ms);
 }
 
-void task_running(struct task *t, const struct rt_status *st)
+void nodetask_running(struct nodetask *t, const struct rt_status *st)
 {
 	uint64_t ran_ms = 0;
 	if (st->started_ms > 0 && clock_wall_ms() > st->started_ms)
@@ -314,10 +314,10 @@ void task_running(struct task *t, const struct rt_status *st)
 		t->health = health_now(t->check);
 	}
 	plan_health_done(&cfg);
-	task_move(t, TASK_RUNNING, NULL);
+	nodetask_move(t, TASK_RUNNING, NULL);
 }
 
-void task_event(struct task *t, const struct rt_status *st)
+void nodetask_event(struct nodetask *t, const struct rt_status *st)
 {
 	if (!t->container || task_state_ended(t->state) || t->state == TASK_BACKOFF ||
 	    t->state == TASK_PREPARING)
@@ -328,9 +328,9 @@ void task_event(struct task *t, const struct rt_status *st)
 	case RT_RUNNING:
 		t->pid = st->pid;
 		if (t->state == TASK_STOPPING) /* told to stop while it was being started */
-			task_signal(t, t->stop_signal);
+			nodetask_signal(t, t->stop_signal);
 		else if (t->state == TASK_STARTING)
-			task_running(t, st);
+			nodetask_running(t, st);
 		return;
 	case RT_ENDED:
 		task_ended(t, st);
@@ -338,22 +338,22 @@ void task_event(struct task *t, const struct rt_status *st)
 	}
 }
 
-bool task_gone(const struct task *t)
+bool nodetask_gone(const struct nodetask *t)
 {
 	return t->gone;
 }
 
-enum task_state task_state_now(const struct task *t)
+enum task_state nodetask_state_now(const struct nodetask *t)
 {
 	return t->state;
 }
 
-const struct wire_task *task_wire(const struct task *t)
+const struct wire_task *nodetask_wire(const struct nodetask *t)
 {
 	return &t->w;
 }
 
-bool task_uses_volume(const struct task *t, const char *name)
+bool nodetask_uses_volume(const struct nodetask *t, const char *name)
 {
 	if (task_state_ended(t->state))
 		return false;

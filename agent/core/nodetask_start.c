@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The way up: image, volumes, networks, sandbox, container; and adoption of what runs. */
-#include "agent/core/network.h"
-#include "agent/core/task_parts.h"
+#include "agent/core/nodenet.h"
+#include "agent/core/nodetask_parts.h"
 #include "agent/core/volume.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -25,7 +25,7 @@ static enum image_policy policy_of(const struct spec_service *s)
 
 static void on_pull_progress(const struct image_progress *p, void *arg)
 {
-	struct task *t = arg;
+	struct nodetask *t = arg;
 	uint64_t now = clock_ms();
 	bool last = p->layers_total > 0 && p->layers_done == p->layers_total;
 	if (!last && now - t->event_ms < TASK_EVENT_GAP_MS)
@@ -42,7 +42,7 @@ static void on_pull_progress(const struct image_progress *p, void *arg)
 }
 
 /* Host ports of the run before, so that ports chosen freely stay the same. */
-static void recall_ports(const struct task *t, struct plan *p)
+static void recall_ports(const struct nodetask *t, struct plan *p)
 {
 	const struct kvlist *labels = runtime_labels(t->core->runtime, t->w.id);
 	const char *text = labels ? kvlist_get(labels, LABEL_PUBLISH) : NULL;
@@ -55,7 +55,7 @@ static void recall_ports(const struct task *t, struct plan *p)
 	}
 }
 
-static void note_ports(struct task *t, struct plan *p)
+static void note_ports(struct nodetask *t, struct plan *p)
 {
 	auto_str label = {0};
 	strlist_done(&t->ports);
@@ -72,13 +72,13 @@ static void note_ports(struct task *t, struct plan *p)
 	kvlist_set(&p->rt.labels, LABEL_PUBLISH, label.data ? label.data : "");
 }
 
-static int make_sandbox(struct task *t, struct plan *p, char **ret_netns, struct err *err)
+static int make_sandbox(struct nodetask *t, struct plan *p, char **ret_netns, struct err *err)
 {
 	if (p->host_network)
 		return 0;
 	int r = 0;
 	if (!t->holds_networks) {
-		r = network_hold(t->core->network, &t->w, err);
+		r = nodenet_hold(t->core->networks, &t->w, err);
 		if (r < 0)
 			return r;
 		t->holds_networks = true;
@@ -92,7 +92,7 @@ static int make_sandbox(struct task *t, struct plan *p, char **ret_netns, struct
 	return 0;
 }
 
-static void set_labels(const struct task *t, struct plan *p)
+static void set_labels(const struct nodetask *t, struct plan *p)
 {
 	struct kvlist *l = &p->rt.labels;
 	auto_free char *restarts = xasprintf("%lld", (long long)t->restart.count);
@@ -105,7 +105,7 @@ static void set_labels(const struct task *t, struct plan *p)
 		kvlist_set(l, LABEL_SIGNAL, t->stop_signal);
 }
 
-static int start_container(struct task *t, struct plan *p, struct err *err)
+static int start_container(struct nodetask *t, struct plan *p, struct err *err)
 {
 	for (size_t i = 0; i < p->n_dirs; i++) {
 		int r = volume_prepare(&p->dirs[i], err);
@@ -126,24 +126,24 @@ static int start_container(struct task *t, struct plan *p, struct err *err)
 	set_labels(t, p);
 	t->container = true; /* its events may come before runtime_start returns */
 	t->started_ms = 0;
-	task_move(t, TASK_STARTING, NULL);
+	nodetask_move(t, TASK_STARTING, NULL);
 	r = runtime_start(t->core->runtime, &p->rt, err);
 	if (r < 0)
 		t->container = false;
 	return r;
 }
 
-static void plan_input_of(const struct task *t, struct plan_input *in)
+static void plan_input_of(const struct nodetask *t, struct plan_input *in)
 {
 	*in = (struct plan_input){
 		.task = &t->w,
 		.image = t->image,
 		.data_dir = t->core->data_dir,
-		.gateway = network_gateway(t->core->network, &t->w),
+		.gateway = nodenet_gateway(t->core->networks, &t->w),
 	};
 }
 
-static void task_build(struct task *t)
+static void task_build(struct nodetask *t)
 {
 	struct plan p = {0};
 	struct plan_input in;
@@ -158,19 +158,19 @@ static void task_build(struct task *t)
 	}
 	if (r == -EAGAIN) { /* an assignment that the next message brings */
 		timer_set(t->timer, TASK_RETRY_MS);
-		task_move(t, TASK_PREPARING, err_text(&err));
+		nodetask_move(t, TASK_PREPARING, err_text(&err));
 		return;
 	}
 	if (r < 0)
-		task_try_failed(t, err_text(&err));
+		nodetask_try_failed(t, err_text(&err));
 }
 
 static void on_pull_done(struct image *i, const char *why, void *arg)
 {
-	struct task *t = arg;
+	struct nodetask *t = arg;
 	t->pull = NULL;
 	if (!i) {
-		task_try_failed(t, why);
+		nodetask_try_failed(t, why);
 		return;
 	}
 	image_free(t->image);
@@ -178,11 +178,11 @@ static void on_pull_done(struct image *i, const char *why, void *arg)
 	task_build(t);
 }
 
-void task_begin(struct task *t)
+void nodetask_begin(struct nodetask *t)
 {
 	static const struct image_ops ops = {.progress = on_pull_progress, .done = on_pull_done};
 	const struct spec_service *s = &t->w.spec;
-	task_move(t, TASK_PREPARING, "getting the image");
+	nodetask_move(t, TASK_PREPARING, "getting the image");
 	/* done may be called before image_get returns; the request is gone then. */
 	struct image_request *r =
 		image_get(t->core->images, s->image, s->platform, policy_of(s), &ops, t);
@@ -190,18 +190,18 @@ void task_begin(struct task *t)
 		t->pull = r;
 }
 
-void task_begin_again(struct task *t)
+void nodetask_begin_again(struct nodetask *t)
 {
 	if (t->image) {
-		task_move(t, TASK_PREPARING, NULL);
+		nodetask_move(t, TASK_PREPARING, NULL);
 		task_build(t);
 		return;
 	}
-	task_begin(t);
+	nodetask_begin(t);
 }
 
 /* The sandbox again, for its resolver and what may have changed meanwhile. */
-void task_mend(struct task *t)
+void nodetask_mend(struct nodetask *t)
 {
 	struct plan p = {0};
 	struct plan_input in;
@@ -214,15 +214,15 @@ void task_mend(struct task *t)
 		r = make_sandbox(t, &p, &netns, &err);
 		plan_done(&p);
 	}
-	t->mend = r < 0; /* task_poke tries again */
+	t->mend = r < 0; /* nodetask_poke tries again */
 	if (r < 0)
 		log_warn("agent", "the network of task %s is not mended yet: %s", t->w.id,
 			 err_text(&err));
 	else
-		task_report(t);
+		nodetask_report(t);
 }
 
-int task_adopt(struct task *t, const struct rt_status *st)
+int nodetask_adopt(struct nodetask *t, const struct rt_status *st)
 {
 	const struct kvlist *labels = runtime_labels(t->core->runtime, t->w.id);
 	t->container = true;
@@ -244,20 +244,20 @@ int task_adopt(struct task *t, const struct rt_status *st)
 	switch (st->state) {
 	case RT_CREATED:
 		t->sandbox = !streq(t->w.spec.network_mode, "host");
-		task_mend(t);
-		task_move(t, TASK_STARTING, NULL);
+		nodetask_mend(t);
+		nodetask_move(t, TASK_STARTING, NULL);
 		break;
 	case RT_RUNNING:
-		task_mend(t);
-		task_running(t, st);
+		nodetask_mend(t);
+		nodetask_running(t, st);
 		break;
 	case RT_ENDED:
 		t->state = TASK_RUNNING; /* it ended while no agent looked */
 		t->sandbox = !streq(t->w.spec.network_mode, "host");
-		task_event(t, st);
+		nodetask_event(t, st);
 		break;
 	}
 	if (t->w.stop)
-		task_stop(t);
+		nodetask_stop(t);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From assigned endpoints to the overlay's tables, by comparison. Keeps what the overlay was told. */
-#include "agent/core/network.h"
+#include "agent/core/nodenet.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -25,7 +25,7 @@ struct net {
 	struct map peers; /* address text -> struct peer */
 	struct map names; /* lower-case name -> struct name */
 };
-struct network {
+struct nodenet {
 	struct overlay *overlay;
 	struct assign *assign;
 	char *node_id;
@@ -49,9 +49,9 @@ static void free_net(void *p)
 	free(n);
 }
 
-struct network *network_new(struct overlay *o, struct assign *a, const char *node_id)
+struct nodenet *nodenet_new(struct overlay *o, struct assign *a, const char *node_id)
 {
-	struct network *n = xcalloc(1, sizeof(*n));
+	struct nodenet *n = xcalloc(1, sizeof(*n));
 	n->overlay = o;
 	n->assign = a;
 	n->node_id = xstrdup(node_id);
@@ -59,7 +59,7 @@ struct network *network_new(struct overlay *o, struct assign *a, const char *nod
 	return n;
 }
 
-void network_free(struct network *n)
+void nodenet_free(struct nodenet *n)
 {
 	if (!n)
 		return;
@@ -68,7 +68,7 @@ void network_free(struct network *n)
 	free(n);
 }
 
-static struct net *net_get(struct network *n, const char *id)
+static struct net *net_get(struct nodenet *n, const char *id)
 {
 	struct net *net = map_get(&n->nets, id);
 	if (!net) {
@@ -95,7 +95,7 @@ static int net_config(const struct wire_network *w, struct ov_network *out, stru
 	return 0;
 }
 
-static int net_ensure(struct network *n, struct net *net, struct err *err)
+static int net_ensure(struct nodenet *n, struct net *net, struct err *err)
 {
 	if (net->there)
 		return 0;
@@ -169,7 +169,7 @@ static int parse_peer(const struct wire_endpoint *e, struct ov_peer *out)
 	return 0;
 }
 
-static void want_peer(struct network *n, struct net *net, const struct wire_endpoint *e)
+static void want_peer(struct nodenet *n, struct net *net, const struct wire_endpoint *e)
 {
 	struct ov_peer p;
 	if (parse_peer(e, &p) < 0) {
@@ -193,7 +193,7 @@ static void want_peer(struct network *n, struct net *net, const struct wire_endp
 	map_set(&net->peers, e->ip, peer);
 }
 
-static void endpoint_want(struct network *n, struct net *net, const struct wire_endpoint *e)
+static void endpoint_want(struct nodenet *n, struct net *net, const struct wire_endpoint *e)
 {
 	struct in_addr ip;
 	if (!e->ip || inet_pton(AF_INET, e->ip, &ip) != 1)
@@ -214,7 +214,7 @@ static void net_begin(struct net *net)
 	}
 }
 
-static void drop_unseen_peers(struct network *n, struct net *net)
+static void drop_unseen_peers(struct nodenet *n, struct net *net)
 {
 	map_each(&net->peers, e)
 	{
@@ -230,7 +230,7 @@ static void drop_unseen_peers(struct network *n, struct net *net)
 	}
 }
 
-static void tell_names(struct network *n, struct net *net)
+static void tell_names(struct nodenet *n, struct net *net)
 {
 	map_each(&net->names, e)
 	{
@@ -255,7 +255,7 @@ static void tell_names(struct network *n, struct net *net)
 }
 
 /* only NULL: all networks in one pass over the endpoints. */
-static void tables_sync(struct network *n, const struct net *only)
+static void tables_sync(struct nodenet *n, const struct net *only)
 {
 	map_each(&n->nets, e)
 	{
@@ -279,7 +279,7 @@ static void tables_sync(struct network *n, const struct net *only)
 	}
 }
 
-int network_hold(struct network *n, const struct wire_task *t, struct err *err)
+int nodenet_hold(struct nodenet *n, const struct wire_task *t, struct err *err)
 {
 	for (size_t i = 0; i < t->n_attach; i++) {
 		struct net *net = net_get(n, t->attach[i].network_id);
@@ -297,7 +297,7 @@ int network_hold(struct network *n, const struct wire_task *t, struct err *err)
 	return 0;
 }
 
-void network_drop(struct network *n, const struct wire_task *t)
+void nodenet_drop(struct nodenet *n, const struct wire_task *t)
 {
 	for (size_t i = 0; i < t->n_attach; i++) {
 		struct net *net = map_get(&n->nets, t->attach[i].network_id);
@@ -306,12 +306,12 @@ void network_drop(struct network *n, const struct wire_task *t)
 	}
 }
 
-void network_note_assigned(struct network *n)
+void nodenet_note_assigned(struct nodenet *n)
 {
 	map_each(assign_networks(n->assign), e) net_get(n, e->key);
 }
 
-static bool net_remove(struct network *n, struct net *net)
+static bool net_remove(struct nodenet *n, struct net *net)
 {
 	struct err err = {0};
 	int r = overlay_network_del(n->overlay, net->id, &err);
@@ -321,7 +321,7 @@ static bool net_remove(struct network *n, struct net *net)
 	return false;
 }
 
-void network_sync(struct network *n)
+void nodenet_sync(struct nodenet *n)
 {
 	tables_sync(n, NULL);
 	map_each(&n->nets, e)
@@ -332,14 +332,14 @@ void network_sync(struct network *n)
 	}
 }
 
-size_t network_count(const struct network *n)
+size_t nodenet_count(const struct nodenet *n)
 {
 	size_t count = 0;
 	map_each(&n->nets, e) count += ((const struct net *)e->val)->there;
 	return count;
 }
 
-const char *network_gateway(const struct network *n, const struct wire_task *t)
+const char *nodenet_gateway(const struct nodenet *n, const struct wire_task *t)
 {
 	for (size_t i = 0; i < t->n_attach; i++) {
 		const struct wire_network *w =

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The way down: signals, patience, and leaving nothing behind. */
-#include "agent/core/network.h"
+#include "agent/core/nodenet.h"
+#include "agent/core/nodetask_parts.h"
 #include "agent/core/results.h"
-#include "agent/core/task_parts.h"
 #include "agent/core/taskset.h"
 #include "agent/core/volume.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include <errno.h>
 
-void task_release(struct task *t)
+void nodetask_release(struct nodetask *t)
 {
 	struct err err = {0};
 	if (t->sandbox) {
@@ -22,14 +22,14 @@ void task_release(struct task *t)
 		t->sandbox = false;
 	}
 	if (t->holds_networks) {
-		network_drop(t->core->network, &t->w);
+		nodenet_drop(t->core->networks, &t->w);
 		t->holds_networks = false;
 	}
 	strlist_done(&t->ports);
 	core_sync_soon(t->core);
 }
 
-static bool delete_container(struct task *t)
+static bool delete_container(struct nodetask *t)
 {
 	struct err err = {0};
 	if (!t->container)
@@ -44,7 +44,7 @@ static bool delete_container(struct task *t)
 	return true;
 }
 
-static void release_volumes(struct task *t)
+static void release_volumes(struct nodetask *t)
 {
 	for (size_t i = 0; i < t->w.n_volumes; i++) {
 		const char *name = t->w.volumes[i].name;
@@ -53,33 +53,33 @@ static void release_volumes(struct task *t)
 	}
 }
 
-void task_end(struct task *t, enum task_state state, const char *reason)
+void nodetask_end(struct nodetask *t, enum task_state state, const char *reason)
 {
 	timer_stop(t->timer);
 	health_free(take_ptr(t->check));
 	t->pid = 0;
 	t->health = HEALTH_NONE;
 	if (state == TASK_STOPPED)
-		delete_container(t); /* a failure is tried again by task_poke */
-	task_release(t);
-	task_move(t, state, reason);
+		delete_container(t); /* a failure is tried again by nodetask_poke */
+	nodetask_release(t);
+	nodetask_move(t, state, reason);
 	if (t->core->tasks)
 		release_volumes(t);
 	if (t->removing)
-		task_forget(t);
+		nodetask_forget(t);
 }
 
-void task_ended_stopping(struct task *t)
+void nodetask_ended_stopping(struct nodetask *t)
 {
-	task_end(t, TASK_STOPPED, NULL);
+	nodetask_end(t, TASK_STOPPED, NULL);
 }
 
-void task_forget(struct task *t)
+void nodetask_forget(struct nodetask *t)
 {
 	if (!delete_container(t))
 		return;
 	if (t->sandbox || t->holds_networks)
-		task_release(t);
+		nodetask_release(t);
 	if (t->sandbox)
 		return;
 	volume_remove_anonymous(t->core->data_dir, t->w.id);
@@ -88,7 +88,7 @@ void task_forget(struct task *t)
 	core_sync_soon(t->core);
 }
 
-void task_signal(struct task *t, const char *signal)
+void nodetask_signal(struct nodetask *t, const char *signal)
 {
 	struct err err = {0};
 	const char *name = signal ? signal : "SIGTERM";
@@ -98,7 +98,7 @@ void task_signal(struct task *t, const char *signal)
 }
 
 /* True: the runtime has no live container of ours. */
-static bool already_ended(struct task *t)
+static bool already_ended(struct nodetask *t)
 {
 	struct rt_status st;
 	if (!t->container || runtime_status(t->core->runtime, t->w.id, &st) == -ENOENT) {
@@ -110,7 +110,7 @@ static bool already_ended(struct task *t)
 	return st.state == RT_ENDED;
 }
 
-void task_stop(struct task *t)
+void nodetask_stop(struct nodetask *t)
 {
 	if (task_state_ended(t->state) || t->state == TASK_STOPPING)
 		return;
@@ -119,21 +119,21 @@ void task_stop(struct task *t)
 	timer_stop(t->timer);
 	health_free(take_ptr(t->check));
 	if (already_ended(t)) {
-		task_end(t, TASK_STOPPED, NULL);
+		nodetask_end(t, TASK_STOPPED, NULL);
 		return;
 	}
 	t->killed = false;
-	task_move(t, TASK_STOPPING, NULL);
-	task_signal(t, t->stop_signal);
+	nodetask_move(t, TASK_STOPPING, NULL);
+	nodetask_signal(t, t->stop_signal);
 	timer_set(t->timer, (uint64_t)t->grace_ms);
 }
 
-void task_harder(struct task *t)
+void nodetask_harder(struct nodetask *t)
 {
 	if (!t->killed) {
 		t->killed = true;
 		timer_set(t->timer, TASK_KILL_WAIT_MS);
-		task_signal(t, "SIGKILL");
+		nodetask_signal(t, "SIGKILL");
 		return;
 	}
 	/* Not even SIGKILL ended it in time: by force, and again until it is so. */
@@ -141,7 +141,8 @@ void task_harder(struct task *t)
 	if (!delete_container(t))
 		return;
 	if (t->state == TASK_STOPPING)
-		task_ended_stopping(t);
+		nodetask_ended_stopping(t);
 	else
-		task_try_failed(t, t->reason ? t->reason : "did not end and was removed by force");
+		nodetask_try_failed(t,
+				    t->reason ? t->reason : "did not end and was removed by force");
 }
