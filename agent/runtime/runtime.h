@@ -115,6 +115,8 @@ struct rt_exec_ops {
 int runtime_exec(struct runtime *r, const char *id, const struct rt_exec_spec *s,
 		 const struct rt_exec_ops *ops, void *arg, struct rt_exec **ret, struct err *err);
 void rt_exec_write(struct rt_exec *e, const void *data, size_t len);
+size_t rt_exec_pending(
+	const struct rt_exec *e); /* bytes of input not yet taken: stop reading more */
 void rt_exec_close_stdin(struct rt_exec *e);
 void rt_exec_resize(struct rt_exec *e, unsigned rows, unsigned cols);
 int rt_exec_signal(struct rt_exec *e, const char *signal);
@@ -130,7 +132,8 @@ struct rt_log_line {
 struct rt_logs; /* a reader of a container's log files */
 struct rt_logs_ops {
 	void (*line)(const struct rt_log_line *l, void *arg);
-	void (*end)(void *arg); /* everything was read (or, following, the container was deleted) */
+	void (*end)(void *arg); /* everything was read; following: and the container ended or
+				 * was deleted */
 };
 /* tail -1: all. since NULL: from the start. */
 int runtime_logs(struct runtime *r, const char *id, bool follow, int64_t tail, const char *since,
