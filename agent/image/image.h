@@ -56,7 +56,8 @@ struct image_ops {
  * means now and falls back to the local image when the registry cannot be reached. */
 struct image_request *image_get(struct image_store *s, const char *ref, const char *platform,
 				enum image_policy policy, const struct image_ops *ops, void *arg);
-void image_cancel(struct image_request *r); /* done is not called after this */
+/* done is not called after this. From within progress: only the request it is for. */
+void image_cancel(struct image_request *r);
 /* An image that is there, without any network; NULL with err when it is not. */
 struct image *image_local(struct image_store *s, const char *ref, struct err *err);
 json_t *image_list(struct image_store *s); /* [{"ref","digest","size"}], new reference */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The folder of one layer: plain names, parents resolved below it, and what the layers below it hold.
+ * unpack.c reads archives into it.
+ */
+#pragma once
+#include "agent/image/unpack.h"
+#include <sys/stat.h>
+
+struct tree {
+	int root;
+	const struct unpack_lowers *lowers; /* NULL: not there yet */
+	struct strlist *implied;
+	bool needs_lowers;
+	char *cached_path; /* of cached_fd; NULL: nothing cached */
+	int cached_fd;
+};
+
+void tree_init(struct tree *t, int root, const struct unpack_lowers *lowers,
+	       struct strlist *implied);
+void tree_done(struct tree *t);
+
+/* "a/b" out of "/./a//x/../b/": never leads up; "" is the folder itself. Caller frees. */
+char *tree_clean(const char *name);
+/* The folder at a clean path, made with its parents when missing. Borrowed until the next call;
+ * -errno. */
+int tree_parent(struct tree *t, const char *path, int *ret);
+/* The same without the cache: *ret is the caller's; resolved is where links led. */
+int tree_walk(struct tree *t, const char *path, int *ret, char **resolved);
+/* Removes whatever is at name in the folder. */
+int tree_remove(struct tree *t, int dir, const char *name);
+bool tree_is_whiteout(const struct stat *st);
+int tree_set_opaque(int dir);
+
+/* Whether an opaque folder of this layer above path hides the layers below. */
+bool tree_hides(const struct tree *t, const char *path);
+/* What the layers below show at a resolved path: 0 with the layer's index, -ENOENT. */
+int lowers_find(const struct unpack_lowers *l, const char *path, size_t *ret, struct stat *st);
+/* Copies owner, mode, attributes and time of one folder to another. */
+int tree_copy_attributes(int from, int to);
