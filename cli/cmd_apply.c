@@ -226,17 +226,32 @@ static int look(struct wait *w, const char *escaped, bool first)
 	return status;
 }
 
-static int wait_up(struct client *c, const char *name, bool changed, int64_t timeout_ms)
+/* Tasks that were there before and whose service the apply changed: their trouble is the reason to
+ * apply, not its outcome. */
+static void ignore_replaced(struct judge *j, const json_t *before, const json_t *answer)
+{
+	const json_t *updated = json_object_get(answer, "updated"), *task, *name;
+	size_t i, k;
+
+	json_array_foreach(before, i, task)
+		json_array_foreach(updated, k, name) if (streq(json_string_value(name),
+							       json_str(task, "service")))
+			judge_ignore(j, json_str_or(task, "id", ""));
+}
+
+static int wait_up(struct client *c, const char *name, const json_t *before, const json_t *answer,
+		   int64_t timeout_ms)
 {
 	struct wait w = {.c = c,
 			 .name = name,
-			 .changed = changed,
+			 .changed = json_bool(answer, "changed", true),
 			 .start = clock_ms(),
 			 .timeout_ms = (uint64_t)timeout_ms};
 	auto_free char *escaped = http_escape(name);
 	int status;
 
 	judge_init(&w.judge);
+	ignore_replaced(&w.judge, before, answer);
 	progress_init(&w.progress);
 	for (bool first = true; (status = look(&w, escaped, first)) < 0; first = false) {
 		bool fast = clock_ms() - w.start < POLL_FAST_FOR_MS;
@@ -253,10 +268,9 @@ static int apply(const char *file, const char *name, bool no_wait, int64_t timeo
 	auto_(client_free) struct client *c = NULL;
 	__attribute__((cleanup(cleanup_spec_stack_free))) struct spec_stack *stack =
 		load(file, name);
-	auto_json *body = NULL, *answer = NULL;
+	auto_json *body = NULL, *before = NULL, *answer = NULL;
 	auto_free char *escaped = NULL, *path = NULL;
 	struct err err = {0};
-	bool changed;
 	int r;
 
 	if (!stack)
@@ -266,16 +280,17 @@ static int apply(const char *file, const char *name, bool no_wait, int64_t timeo
 	path = xasprintf("/v1/stacks/%s", escaped);
 	r = client_open(&c, &err);
 	if (!r)
+		r = client_get(c, &before, &err, "/v1/tasks?stack=%s", escaped);
+	if (!r)
 		r = client_do(c, "PUT", path, body, &answer, &err);
 	if (r) {
 		out_error("%s", err_text(&err));
 		return 1;
 	}
-	changed = json_bool(answer, "changed", true);
 	print_summary(stack->name, answer);
 	if (!no_wait)
-		return wait_up(c, stack->name, changed, timeout_ms);
-	if (!changed)
+		return wait_up(c, stack->name, before, answer, timeout_ms);
+	if (!json_bool(answer, "changed", true))
 		printf("stack '%s': nothing to change\n", stack->name);
 	return 0;
 }

@@ -11,6 +11,12 @@ void judge_init(struct judge *j)
 void judge_done(struct judge *j)
 {
 	map_clear(&j->trouble);
+	map_clear(&j->replaced);
+}
+
+void judge_ignore(struct judge *j, const char *task_id)
+{
+	map_set(&j->replaced, task_id, j);
 }
 
 void judgement_done(struct judgement *g)
@@ -97,11 +103,9 @@ static enum verdict services_judge(const json_t *services, const json_t *tasks, 
 		const json_t *update = json_object_get(s, "update");
 		const char *state = json_str_or(update, "state", "");
 
-		if (streq(state, "paused") || streq(state, "rolled_back") ||
-		    streq(state, "rolling_back")) {
+		if (streq(state, "paused") || streq(state, "rolling back")) {
 			*ret_why = xasprintf("the update of service '%s' is %s: %s",
-					     json_str_or(s, "name", "?"),
-					     streq(state, "paused") ? "paused" : "rolled back",
+					     json_str_or(s, "name", "?"), state,
 					     json_str_or(update, "why", "a new task failed"));
 			return VERDICT_FAILED;
 		}
@@ -121,7 +125,9 @@ void judge_stack(struct judge *j, const json_t *services, const json_t *tasks, u
 	*out = (struct judgement){.verdict = VERDICT_WAIT};
 	json_array_foreach(tasks, i, t)
 	{
-		char *why = judge_task_wanted(t) ? task_failed(j, t, now_ms) : NULL;
+		bool counts =
+			judge_task_wanted(t) && !map_has(&j->replaced, json_str_or(t, "id", ""));
+		char *why = counts ? task_failed(j, t, now_ms) : NULL;
 
 		if (why && !out->why) {
 			out->verdict = VERDICT_FAILED;

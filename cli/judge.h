@@ -16,7 +16,8 @@
 enum verdict { VERDICT_WAIT, VERDICT_READY, VERDICT_FAILED };
 
 struct judge {
-	struct map trouble; /* task id -> when it was first seen in trouble (uint64_t *) */
+	struct map trouble;  /* task id -> when it was first seen in trouble (uint64_t *) */
+	struct map replaced; /* ids of tasks that an update is about to replace */
 };
 struct judgement {
 	enum verdict verdict;
@@ -26,6 +27,8 @@ struct judgement {
 
 void judge_init(struct judge *j);
 void judge_done(struct judge *j);
+/* The trouble of this task no longer counts: the update that is judged replaces it. */
+void judge_ignore(struct judge *j, const char *task_id);
 void judge_stack(struct judge *j, const json_t *services, const json_t *tasks, uint64_t now_ms,
 		 struct judgement *out);
 void judgement_done(struct judgement *g);

@@ -183,6 +183,8 @@ void session_close_all(struct server *s)
 	{
 		struct session *ss = e->val;
 
+		if (ss->req)
+			httpd_reply_error(ss->req, 503, "the controller is stopping");
 		conn_close(ss->client);
 		conn_close(ss->agent);
 		timer_free(ss->timer);

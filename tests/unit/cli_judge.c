@@ -104,6 +104,10 @@ static void test_failing(void **state)
 	assert_int_equal(judge(&j, WEB(0, 1), TASK("\"state\":\"failed\",\"exit_code\":7"), 0, &a),
 			 VERDICT_FAILED);
 	assert_string_equal(a, "it ended with exit status 7");
+	judge_ignore(&j, "t1");
+	assert_int_equal(judge(&j, WEB(0, 1), TASK("\"state\":\"failed\""), 0, NULL), VERDICT_WAIT);
+	judge_done(&j);
+	judge_init(&j);
 	assert_int_equal(judge(&j, WEB(0, 1),
 			       TASK("\"state\":\"backoff\",\"exit_code\":1,\"restarts\":2"), 0,
 			       NULL),
