@@ -157,6 +157,11 @@ static int take_lock(struct agent *a, struct err *err)
 	return 0;
 }
 
+static char *assignments_path(const struct agent *a)
+{
+	return xasprintf("%s/assignments.json", a->opt.conf.data_dir);
+}
+
 static int get_identity(struct agent *a, struct err *err)
 {
 	char host[65] = "";
@@ -181,9 +186,14 @@ static int get_identity(struct agent *a, struct err *err)
 			       "this node has not joined a cluster; run `carrack token create` on "
 			       "the controller and start the agent with --join TOKEN");
 	r = identity_join(a->identity_path, a->opt.token, a->name, &a->id, err);
-	if (r == 0)
-		log_info("agent", "joined as node %s \"%s\"", a->id.node_id, a->name);
-	return r;
+	if (r < 0)
+		return r;
+	log_info("agent", "joined as node %s \"%s\"", a->id.node_id, a->name);
+	/* What another cluster assigned to this host says nothing in this one. */
+	auto_free char *stale = assignments_path(a);
+	if (unlink(stale) < 0 && errno != ENOENT)
+		return err_sys(err, -errno, "old assignments \"%s\" cannot be removed", stale);
+	return 0;
 }
 
 static int open_images(struct agent *a, struct err *err)
@@ -214,7 +224,7 @@ static int open_runtime(struct agent *a, struct err *err)
 
 static void load_assignments(struct agent *a)
 {
-	auto_free char *path = xasprintf("%s/assignments.json", a->opt.conf.data_dir);
+	auto_free char *path = assignments_path(a);
 	struct err err = {0};
 	a->core.assign = assign_new(a->core.loop, path);
 	int r = assign_load(a->core.assign, &err);

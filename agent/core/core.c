@@ -21,13 +21,22 @@ static void wipe_if_idle(struct core *c)
 		return;
 	}
 	c->had_tasks = false;
-	malloc_trim(0);
+}
+
+/* In the first quiet turn after changes: parsing them took memory that is not needed again soon. */
+static void give_back_memory(struct core *c)
+{
+	if (!c->changed && c->untrimmed)
+		malloc_trim(0);
+	c->untrimmed = c->changed;
+	c->changed = false;
 }
 
 static void sync_now(void *arg)
 {
 	struct core *c = arg;
 	timer_set(c->sync, CORE_CHECK_MS);
+	give_back_memory(c);
 	if (!assign_known(c->assign)) /* nobody has said yet what should run: touch nothing */
 		return;
 	if (!c->swept)
@@ -66,6 +75,7 @@ void core_close(struct core *c)
 
 void core_sync_soon(struct core *c)
 {
+	c->changed = true;
 	timer_set(c->sync, 0);
 }
 

@@ -28,6 +28,8 @@ struct core {
 	struct timer *sync;    /* one turn after a change, and every CORE_CHECK_MS */
 	bool had_tasks;        /* something of ours is or was in the kernel since the last wipe */
 	bool swept;            /* strays were looked for since the start */
+	bool changed;          /* a sync was asked for */
+	bool untrimmed;        /* memory of a change was not given back yet */
 };
 
 #define CORE_CHECK_MS 10000

@@ -130,6 +130,8 @@ static int start_container(struct nodetask *t, struct plan *p, struct err *err)
 	r = runtime_start(t->core->runtime, &p->rt, err);
 	if (r < 0)
 		t->container = false;
+	if (r == -EEXIST) /* the one before it was removed by force and is still ending */
+		return err_set(err, -EAGAIN, "waits for its earlier container to end");
 	return r;
 }
 

@@ -93,7 +93,8 @@ void nodetask_signal(struct nodetask *t, const char *signal)
 	struct err err = {0};
 	const char *name = signal ? signal : "SIGTERM";
 	int r = runtime_kill(t->core->runtime, t->w.id, name, &err);
-	if (r < 0 && r != -ESRCH && r != -ENOENT)
+	/* -EAGAIN: not running yet; nodetask_event signals it when it does. */
+	if (r < 0 && r != -ESRCH && r != -ENOENT && r != -EAGAIN)
 		log_warn("agent", "task %s did not get %s: %s", t->w.id, name, err_text(&err));
 }
 
