@@ -11,9 +11,11 @@
 #include <cmocka.h>
 // clang-format on
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 struct fixture {
@@ -220,6 +222,64 @@ static void test_missing_folder(void **state)
 	assert_non_null(strstr(err.text, "'/nonexistent/carrack.db'"));
 }
 
+static int count_key(const char *key, const char *value, int64_t revision, void *arg)
+{
+	(void)key, (void)value, (void)revision;
+	++*(int64_t *)arg;
+	return 0;
+}
+
+/* On a file system of 300 kB: the commit that does not fit fails whole, with its sentence, and what was
+ * acknowledged stays. */
+static int fill_disk(const char *dir)
+{
+	auto_free char *path = xasprintf("%s/carrack.db", dir), *big = xmalloc(20001);
+	struct store *s = NULL;
+	struct err err = {0};
+	int64_t n = 0, acked = 0;
+	int r = 0;
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", dir, "tmpfs", 0, "size=300k"))
+		return 77;
+	memset(big, 'x', 20000);
+	big[20000] = 0;
+	if (store_open(path, &s, NULL))
+		return 1;
+	for (; acked < 100; acked++) {
+		auto_free char *key = xasprintf("k/%03d", (int)acked);
+		struct store_txn *t = store_txn_new(s);
+
+		store_txn_put(t, key, big);
+		r = store_txn_commit(t, NULL, &err);
+		if (r)
+			break;
+	}
+	if (r != -ENOSPC || !strstr(err.text, "is full") || store_revision(s) != acked)
+		return 2;
+	store_close(s);
+	s = NULL;
+	if (store_open(path, &s, NULL) || store_list(s, "", count_key, &n, NULL))
+		return 3;
+	store_close(s);
+	return n == acked ? 0 : 4;
+}
+
+static void test_disk_full(void **state)
+{
+	struct fixture *f = *state;
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(fill_disk(f->dir));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* A child commits pairs and tells each acknowledged number through a pipe; it is killed at some
  * moment. Every number told must be there, and no pair may be half there. */
 static void writer(const char *path, int fd)
@@ -240,13 +300,6 @@ static void writer(const char *path, int fd)
 		if (write(fd, &i, sizeof(i)) != sizeof(i))
 			_exit(1);
 	}
-}
-
-static int count_key(const char *key, const char *value, int64_t revision, void *arg)
-{
-	(void)key, (void)value, (void)revision;
-	++*(int64_t *)arg;
-	return 0;
 }
 
 static void test_kill(void **state)
@@ -294,6 +347,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_torn_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_newer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
 	};
 
