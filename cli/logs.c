@@ -50,8 +50,8 @@ static void print_line(struct reader *r, const json_t *line)
 static void on_frame(struct conn *c, uint8_t type, const void *data, size_t len, void *arg)
 {
 	struct reader *r = arg;
-	struct err err = {0};
-	auto_json *j = len ? json_parse(data, len, &err) : NULL;
+	/* Not json_parse: a line may hold NUL bytes, as containers may write anything. */
+	auto_json *j = json_loadb(data, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 
 	(void)c;
 	switch ((enum session_type)type) {

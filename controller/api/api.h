@@ -50,6 +50,7 @@ struct server {
 	struct map
 		join_failures; /* address -> count, of this window; values are counts, not pointers */
 	uint64_t join_window_ms;
+	uint64_t stream_idle_ms; /* an agent's stream that is silent for so long is cut */
 	struct strlist advertise;
 };
 

@@ -286,6 +286,8 @@ static int stream_message(struct stream *st, uint8_t type, const json_t *msg, st
 		return r;
 	case WIRE_HEARTBEAT:
 		cluster_agent_heartbeat(cl, st->node_id, clock_ms());
+		/* Answered, so that an agent misses a controller that is gone without a word. */
+		conn_frame(st->conn, WIRE_HEARTBEAT, NULL, 0);
 		return 0;
 	case WIRE_REPORT:
 		progress_forget(st->s, msg);
@@ -351,6 +353,7 @@ void api_agent_stream(struct call *c)
 	if (old)
 		stream_drop(old);
 	st->conn = httpd_upgrade(c->req, &ops, st);
+	conn_idle_timeout(st->conn, c->s->stream_idle_ms);
 	map_set(&c->s->streams, st->node_id, st);
 }
 

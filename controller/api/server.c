@@ -14,9 +14,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define STORE_FILE    "carrack.db"
-#define STOP_GRACE_MS 300  /* for the last answers to reach their clients */
-#define STEP_MAX_MS   1000 /* tokens expire and clocks are looked at least this often */
+#define STORE_FILE         "carrack.db"
+#define STOP_GRACE_MS      300 /* for the last answers to reach their clients */
+#define STREAM_IDLE_MIN_MS 30000
+#define STEP_MAX_MS        1000 /* tokens expire and clocks are looked at least this often */
 
 static void replies_send(struct server *s)
 {
@@ -349,6 +350,7 @@ int server_new(struct loop *l, const struct server_config *c, struct server **re
 
 	s->loop = l;
 	s->progress.free_val = free_json;
+	s->stream_idle_ms = (uint64_t)c->heartbeat_ms * 10 + STREAM_IDLE_MIN_MS;
 	s->step_timer = timer_new(l, on_step_timer, s);
 	s->stop_timer = timer_new(l, on_stop_timer, s);
 	r = open_state(s, c, err);
