@@ -59,7 +59,9 @@ int bridge_ensure(struct nlsock *s, const struct bridge_spec *b, int *ret_index,
 			return r;
 		settle(b->name);
 	}
-	struct link_change c = {.mtu = b->mtu, .mac = b->mac, .up = true};
+	/* Setting even the same MAC would flush the neighbour entries. */
+	bool same_mac = memcmp(li.mac, b->mac, sizeof(li.mac)) == 0;
+	struct link_change c = {.mtu = b->mtu, .mac = same_mac ? NULL : b->mac, .up = true};
 	r = link_set(s, li.index, &c, &why);
 	if (r == 0)
 		r = link_add_addr(s, li.index, b->gateway, b->prefix_len, &why);

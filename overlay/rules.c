@@ -10,16 +10,17 @@ static const char tables[] =
 	"add table bridge ck_overlay\n"
 	"add set inet ck_overlay bridges { type ifname; }\n"
 	"add set inet ck_overlay internal { type ifname; }\n"
+	"add set inet ck_overlay within { type ifname . ifname; }\n"
 	"add set inet ck_overlay members { type ipv4_addr; }\n"
 	"add map inet ck_overlay ports_any { type inet_proto . inet_service : ipv4_addr . "
 	"inet_service; }\n"
 	"add map inet ck_overlay ports_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr "
 	". inet_service; }\n"
 	"add set bridge ck_overlay source { type ifname . ether_addr . ipv4_addr; }\n"
-	"add chain inet ck_overlay dnat_in { type nat hook prerouting priority dstnat; }\n"
-	"add chain inet ck_overlay dnat_out { type nat hook output priority dstnat; }\n"
-	"add chain inet ck_overlay dnat\n"
-	"add chain inet ck_overlay masquerade { type nat hook postrouting priority srcnat; }\n"
+	"add chain inet ck_overlay nat_in { type nat hook prerouting priority dstnat; }\n"
+	"add chain inet ck_overlay nat_out { type nat hook output priority -100; }\n"
+	"add chain inet ck_overlay published\n"
+	"add chain inet ck_overlay way_out { type nat hook postrouting priority srcnat; }\n"
 	"add chain inet ck_overlay input { type filter hook input priority -10; }\n"
 	"add chain inet ck_overlay forward { type filter hook forward priority -10; }\n"
 	"add chain bridge ck_overlay ports { type filter hook prerouting priority -300; }\n"
@@ -29,20 +30,22 @@ static const char tables[] =
 
 /* Published ports. Loopback stays out: it would need route_localnet, which opens 127.0.0.0/8. */
 static const char nat_rules[] =
-	"add rule inet ck_overlay dnat_in jump dnat\n"
-	"add rule inet ck_overlay dnat_out jump dnat\n"
-	"add rule inet ck_overlay dnat ip daddr 127.0.0.0/8 return\n"
-	"add rule inet ck_overlay dnat meta l4proto { tcp, udp, sctp } "
+	"add rule inet ck_overlay nat_in jump published\n"
+	"add rule inet ck_overlay nat_out jump published\n"
+	"add rule inet ck_overlay published ip daddr 127.0.0.0/8 return\n"
+	"add rule inet ck_overlay published meta l4proto { tcp, udp, sctp } "
 	"dnat ip to ip daddr . meta l4proto . th dport map @ports_at\n"
-	"add rule inet ck_overlay dnat meta l4proto { tcp, udp, sctp } fib daddr type local "
+	"add rule inet ck_overlay published meta l4proto { tcp, udp, sctp } fib daddr type local "
 	"dnat ip to meta l4proto . th dport map @ports_any\n"
-	"add rule inet ck_overlay masquerade iifname @bridges oifname != @bridges masquerade\n"
+	"add rule inet ck_overlay way_out iifname @bridges oifname != @bridges masquerade\n"
 	/* A container that calls its host's published port gets the answer through the host. */
-	"add rule inet ck_overlay masquerade iifname @bridges oifname @bridges ct status dnat "
+	"add rule inet ck_overlay way_out iifname @bridges oifname @bridges ct status dnat "
 	"masquerade\n";
 
 static const char filter_rules[] =
 	"add rule inet ck_overlay input iifname @bridges ip daddr 127.0.0.0/8 drop\n"
+	/* Where br_netfilter is on, these rules see what a bridge passes on within a network too. */
+	"add rule inet ck_overlay forward iifname . oifname @within accept\n"
 	"add rule inet ck_overlay forward ct state established,related accept\n"
 	"add rule inet ck_overlay forward ct status dnat accept\n"
 	"add rule inet ck_overlay forward oifname @bridges drop\n"
@@ -75,6 +78,7 @@ void rules_flush(struct str *s, bool members)
 {
 	static const char *const sets[] = {"set inet ck_overlay bridges",
 					   "set inet ck_overlay internal",
+					   "set inet ck_overlay within",
 					   "map inet ck_overlay ports_any",
 					   "map inet ck_overlay ports_at",
 					   "set bridge ck_overlay source"};
@@ -100,8 +104,10 @@ static void element(struct str *s, bool add, const char *set, const char *key)
 
 void rules_network(struct str *s, bool add, const char *bridge, bool internal)
 {
-	auto_str key = {0};
+	auto_str key = {0}, pair = {0};
 	str_addf(&key, "\"%s\"", bridge);
+	str_addf(&pair, "\"%s\" . \"%s\"", bridge, bridge);
+	element(s, add, "inet ck_overlay within", pair.data);
 	element(s, add, "inet ck_overlay bridges", key.data);
 	element(s, add && internal, "inet ck_overlay internal", key.data);
 }
@@ -139,7 +145,7 @@ void rules_resolver(struct str *s, uint16_t udp_port, uint16_t tcp_port)
 {
 	str_add(s, "add table ip ck_resolver\ndelete table ip ck_resolver\n"
 		   "add table ip ck_resolver\n"
-		   "add chain ip ck_resolver out { type nat hook output priority dstnat; }\n");
+		   "add chain ip ck_resolver out { type nat hook output priority -100; }\n");
 	str_addf(s, "add rule ip ck_resolver out ip daddr %s udp dport 53 dnat to %s:%u\n",
 		 DNS_ADDRESS, DNS_ADDRESS, udp_port);
 	str_addf(s, "add rule ip ck_resolver out ip daddr %s tcp dport 53 dnat to %s:%u\n",

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The veth pairs of endpoints; see bridge.h. */
 #include "overlay/bridge.h"
+#include "overlay/netns.h"
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/veth.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct nlreq *new_veth(const struct veth_spec *v)
@@ -46,6 +48,10 @@ int veth_create(struct nlsock *s, const struct veth_spec *v, int *ret_index, str
 	r = link_find(s, v->name, &li, err);
 	if (r < 0)
 		return r;
+	/* A port has no address of its own and says nothing. */
+	char key[64];
+	snprintf(key, sizeof(key), "net.ipv6.conf.%s.disable_ipv6", v->name);
+	(void)netns_sysctl(key, "1", NULL); /* absent in kernels without IPv6 */
 	r = veth_attach(s, li.index, v->bridge, err);
 	if (r < 0)
 		return r;

@@ -1,0 +1,759 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The overlay on a real kernel: two hosts and a neighbour that is no member, as network namespaces on
+ * one bridge, all inside a private namespace of the test. Needs root. */
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "overlay/netns.h"
+#include "overlay/overlay.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DIR_ "/run/ck-live"
+
+enum { A, B, OUT, HOSTS };
+static const char *const names[HOSTS] = {"a", "b", "out"};
+
+static struct {
+	struct loop *loop;
+	int home, ns[HOSTS];
+	struct overlay *ov[2];
+	char *box[5];
+} t;
+
+static int sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static int sh(const char *fmt, ...)
+{
+	char cmd[2048];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	int status = system(cmd);
+	if (status != 0 && getenv("V"))
+		print_message("status %d: %s\n", status, cmd);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void must(int r, const struct err *err)
+{
+	if (r < 0)
+		fail_msg("%d: %s", r, err_text(err));
+}
+
+static struct overlay *on(int host)
+{
+	netns_leave(t.ns[host]);
+	return host < 2 ? t.ov[host] : NULL;
+}
+
+static void stop(void *arg)
+{
+	(void)arg;
+	loop_stop(t.loop);
+}
+
+static void spin(unsigned ms)
+{
+	struct timer *timer = timer_new(t.loop, stop, NULL);
+	timer_set(timer, ms);
+	loop_run(t.loop);
+	timer_free(timer);
+}
+
+/* Runs a shell command in a namespace while the loop serves; its exit status. */
+static int sh_served(const char *ns_path, const char *cmd)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		char net[256];
+		snprintf(net, sizeof(net), "--net=%s", ns_path);
+		execlp("nsenter", "nsenter", net, "sh", "-c", cmd, (char *)NULL);
+		_exit(127);
+	}
+	int status;
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		spin(10);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static struct in_addr ip(const char *s)
+{
+	struct in_addr a;
+	assert_int_equal(inet_pton(AF_INET, s, &a), 1);
+	return a;
+}
+
+static struct ov_network net1, net2, net3;
+
+static void host_path(int h, char out[64])
+{
+	snprintf(out, 64, DIR_ "/%s", names[h]);
+}
+
+static void join_host(int h)
+{
+	char path[64];
+	struct err err = {0};
+	host_path(h, path);
+	t.ns[h] = netns_create(path, t.home, &err);
+	must(t.ns[h], &err);
+	assert_int_equal(sh("ip link add to-%s type veth peer name und0 && "
+			    "nsenter --net=%s true && ip link set to-%s master und up",
+			    names[h], path, names[h]),
+			 0);
+	assert_int_equal(
+		sh("touch /run/netns/%s; mount --bind %s /run/netns/%s && "
+		   "ip link set und0 netns %s && "
+		   "ip -n %s link set lo up && ip -n %s addr add 192.0.2.%d/24 dev und0 && "
+		   "ip -n %s link set und0 up",
+		   names[h], path, names[h], names[h], names[h], names[h], h + 1, names[h]),
+		0);
+}
+
+static void open_host(int h)
+{
+	char run[64];
+	struct err err = {0};
+	snprintf(run, sizeof(run), DIR_ "/run-%s", names[h]);
+	struct overlay_config c = {.run_dir = run,
+				   .underlay = h == B ? "192.0.2.2" : NULL,
+				   .check_ms = 200};
+	on(h);
+	must(overlay_open(t.loop, &c, &t.ov[h], &err), &err);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	mount("tmpfs", "/run", "tmpfs", 0, NULL);
+	assert_int_equal(sh("mkdir -p " DIR_ " /run/netns && ip link set lo up && "
+			    "ip link add und type bridge && ip link set und up"),
+			 0);
+	t.loop = loop_new();
+	t.home = netns_self();
+	for (int h = 0; h < HOSTS; h++)
+		join_host(h);
+	open_host(A);
+	open_host(B);
+	net1 = (struct ov_network){.id = "11111111aaaa",
+				   .vni = 4097,
+				   .subnet = ip("10.1.0.0"),
+				   .prefix_len = 20,
+				   .gateway = ip("10.1.0.1")};
+	net2 = net1;
+	net2.id = "22222222bbbb";
+	net2.vni = 4098;
+	net2.subnet = ip("10.1.16.0");
+	net2.gateway = ip("10.1.16.1");
+	net3 = net1;
+	net3.id = "33333333cccc";
+	net3.vni = 4099;
+	net3.subnet = ip("10.1.32.0");
+	net3.gateway = ip("10.1.32.1");
+	net3.internal = true;
+	return 0;
+}
+
+static struct ov_endpoint at(const struct ov_network *n, const char *addr)
+{
+	struct ov_endpoint e = {.network_id = n->id, .ip = ip(addr)};
+	uint32_t v = ntohl(e.ip.s_addr);
+	uint8_t mac[6] = {0x02, 0x42, v >> 24, v >> 16, v >> 8, v};
+	memcpy(e.mac, mac, 6);
+	return e;
+}
+
+static void make_box(int host, int i, const char *id, const struct ov_endpoint *e, size_t n)
+{
+	struct err err = {0};
+	struct ov_sandbox s = {.id = id, .endpoints = e, .n_endpoints = n};
+	free_and_null(&t.box[i]);
+	must(overlay_sandbox_set(on(host), &s, &t.box[i], &err), &err);
+}
+
+static void tell(int host, const struct ov_network *n, const char *addr, const char *vtep)
+{
+	struct ov_endpoint e = at(n, addr);
+	struct ov_peer p = {.ip = e.ip, .vtep = ip(vtep)};
+	struct err err = {0};
+	memcpy(p.mac, e.mac, 6);
+	must(overlay_peer_set(on(host), n->id, &p, &err), &err);
+}
+
+/* 0: web on A, 1: peer of it on B, 2: on network 2 of A, 3: on network 2 of B, 4: internal on A. */
+static void test_two_hosts(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	for (int h = A; h <= B; h++) {
+		must(overlay_network_set(on(h), &net1, &err), &err);
+		must(overlay_network_set(on(h), &net2, &err), &err);
+		must(overlay_network_set(on(h), &net3, &err), &err);
+	}
+	make_box(A, 0, "task0", (struct ov_endpoint[]){at(&net1, "10.1.0.2")}, 1);
+	make_box(B, 1, "task1", (struct ov_endpoint[]){at(&net1, "10.1.0.3")}, 1);
+	make_box(A, 2, "task2", (struct ov_endpoint[]){at(&net2, "10.1.16.2")}, 1);
+	make_box(B, 3, "task3", (struct ov_endpoint[]){at(&net2, "10.1.16.3")}, 1);
+	make_box(A, 4, "task4", (struct ov_endpoint[]){at(&net3, "10.1.32.2")}, 1);
+	tell(A, &net1, "10.1.0.3", "192.0.2.2");
+	tell(B, &net1, "10.1.0.2", "192.0.2.1");
+	tell(A, &net2, "10.1.16.3", "192.0.2.2");
+	tell(B, &net2, "10.1.16.2", "192.0.2.1");
+	spin(20);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c2 -i0.1 -W1 10.1.0.3 >/dev/null", t.box[0]),
+			 0);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c2 -i0.1 -W1 10.1.16.3 >/dev/null",
+			    t.box[2]),
+			 0);
+	/* The host reaches its container, the container its gateway. */
+	assert_int_equal(sh("nsenter --net=" DIR_ "/a ping -q -c1 -W1 10.1.0.2 >/dev/null"), 0);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.0.1 >/dev/null", t.box[0]), 0);
+	struct ov_stats s;
+	overlay_stats(t.ov[A], &s);
+	assert_int_equal(s.networks, 3);
+	assert_int_equal(s.sandboxes, 3);
+	assert_int_equal(s.peers, 2);
+	assert_int_equal(s.mended, 0);
+}
+
+static void test_nothing_to_mend(void **state)
+{
+	(void)state;
+	struct ov_stats s;
+	spin(500);
+	for (int h = A; h <= B; h++) {
+		overlay_stats(t.ov[h], &s);
+		assert_int_equal(s.mended, 0);
+	}
+}
+
+static void test_mtu(void **state)
+{
+	(void)state;
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 -M do -s 1422 10.1.0.3 >/dev/null",
+			    t.box[0]),
+			 0);
+	assert_int_not_equal(
+		sh("nsenter --net=%s ping -q -c1 -W1 -M do -s 1423 10.1.0.3 >/dev/null 2>&1",
+		   t.box[0]),
+		0);
+	assert_int_equal(sh("cd " DIR_ " && head -c 10000000 /dev/urandom >sent && "
+			    "(nsenter --net=%s timeout 10 busybox nc -l -p 5001 <sent & "
+			    "sleep 0.3; nsenter --net=%s timeout 10 busybox nc 10.1.0.3 5001 "
+			    "</dev/null >got; wait) && "
+			    "cmp sent got",
+			    t.box[1], t.box[0]),
+			 0);
+}
+
+static void test_isolation(void **state)
+{
+	(void)state;
+	/* Neither on the same host nor across, nor from a neighbour that routes into it. */
+	assert_int_not_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.16.2 >/dev/null", t.box[0]),
+			     0);
+	assert_int_not_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.16.3 >/dev/null", t.box[0]),
+			     0);
+	assert_int_equal(sh("ip -n out route add 10.1.0.0/20 via 192.0.2.1"), 0);
+	assert_int_not_equal(sh("nsenter --net=" DIR_ "/out ping -q -c1 -W1 10.1.0.2 >/dev/null"),
+			     0);
+	assert_int_equal(sh("ip -n out route del 10.1.0.0/20 via 192.0.2.1"), 0);
+}
+
+static void test_way_out(void **state)
+{
+	(void)state;
+	/* The outside knows no route back: only masquerade makes this work. */
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 192.0.2.3 >/dev/null", t.box[0]), 0);
+	assert_int_not_equal(sh("nsenter --net=%s ping -q -c1 -W1 192.0.2.3 >/dev/null 2>&1",
+				t.box[4]),
+			     0);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	struct in_addr addrs[] = {ip("10.1.0.2"), ip("10.1.0.3")};
+	struct err err = {0};
+	on(A);
+	assert_int_equal(overlay_name_set(t.ov[A], net1.id, "Web", addrs, 2, false), 0);
+	assert_int_equal(overlay_name_set(t.ov[A], net1.id, "empty", NULL, 0, true), 0);
+	assert_int_equal(sh_served(t.box[0],
+				   "busybox nslookup -type=a web 127.0.0.11 >" DIR_ "/n1"),
+			 0);
+	assert_int_equal(sh_served(t.box[0],
+				   "busybox nslookup -type=a WEB. 127.0.0.11 >" DIR_ "/n2"),
+			 0);
+	assert_int_equal(sh("grep -q 10.1.0.2 " DIR_ "/n1 && grep -q 10.1.0.3 " DIR_ "/n1"), 0);
+	assert_int_equal(sh("! cmp -s " DIR_ "/n1 " DIR_ "/n2"), 0); /* rotated */
+	/* Reverse, no AAAA, unknown, and over TCP; another network does not know the name. */
+	assert_int_equal(sh_served(t.box[0], "busybox nslookup -type=ptr 3.0.1.10.in-addr.arpa "
+					     "127.0.0.11 | grep -q web"),
+			 0);
+	assert_int_equal(
+		sh_served(t.box[0],
+			  "busybox nslookup -type=aaaa web 127.0.0.11 | grep -qi 'NXDOMAIN'"),
+		1);
+	assert_int_equal(
+		sh_served(t.box[0],
+			  "busybox nslookup -type=a empty 127.0.0.11 2>&1 | grep -qi 'NXDOMAIN'"),
+		1);
+	assert_int_equal(
+		sh_served(
+			t.box[2],
+			"timeout 5 busybox nslookup -type=a web 127.0.0.11 2>&1 | grep -q 10.1.0"),
+		1);
+	/* Port 53 is the container's own all the same. */
+	assert_int_equal(
+		sh_served(t.box[0],
+			  "timeout 0.3 busybox nc -l -p 53 </dev/null; test $? = 124 -o $? = 143"),
+		0);
+	must(overlay_name_set(t.ov[A], net1.id, "empty", NULL, 0, false), &err);
+}
+
+static void test_upstream(void **state)
+{
+	(void)state;
+	/* A resolver on the underlay's outside, asked from the host: any datagram's echo will not do,
+	 * so it answers with a fixed message after copying the id. */
+	auto_strlist servers = {0};
+	strlist_add(&servers, "192.0.2.77"); /* silent */
+	strlist_add(&servers, "192.0.2.3");
+	struct err err = {0};
+	struct ov_endpoint e = at(&net1, "10.1.0.9");
+	struct ov_sandbox s = {.id = "asker", .endpoints = &e, .n_endpoints = 1, .dns = &servers};
+	auto_free char *path = NULL;
+	must(overlay_sandbox_set(on(A), &s, &path, &err), &err);
+	pid_t pid = fork();
+	if (pid == 0) {
+		netns_leave(t.ns[OUT]);
+		struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(53)}, from;
+		int fd = socket(AF_INET, SOCK_DGRAM, 0);
+		if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+			_exit(1);
+		for (;;) {
+			uint8_t m[600];
+			socklen_t len = sizeof(from);
+			ssize_t n = recvfrom(fd, m, 500, 0, (struct sockaddr *)&from, &len);
+			static const uint8_t rr[] = {0xc0, 12, 0, 1, 0,   1, 0,   0,
+						     0,    9,  0, 4, 203, 0, 113, 7};
+			m[2] |= 0x80;
+			m[7] = 1;
+			memcpy(m + n, rr, sizeof(rr));
+			sendto(fd, m, (size_t)n + sizeof(rr), 0, (struct sockaddr *)&from, len);
+		}
+	}
+	on(A);
+	assert_int_equal(sh_served(path, "busybox nslookup -type=a www.example.com 127.0.0.11 | "
+					 "grep -q 203.0.113.7"),
+			 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	must(overlay_sandbox_del(on(A), "asker", &err), &err);
+}
+
+static void test_publish(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct ov_endpoint e = at(&net1, "10.1.0.20"), e2 = at(&net1, "10.1.0.21");
+	struct ov_publish p[2] = {{.host_port = 8080, .target = 80, .proto = IPPROTO_TCP},
+				  {.target = 53, .proto = IPPROTO_UDP}};
+	struct ov_sandbox s = {.id = "web",
+			       .endpoints = &e,
+			       .n_endpoints = 1,
+			       .publish = p,
+			       .n_publish = 2};
+	auto_free char *path = NULL, *other = NULL;
+	must(overlay_sandbox_set(on(A), &s, &path, &err), &err);
+	assert_int_not_equal(p[1].host_port, 0);
+	for (int i = 0; i < 4; i++) {
+		/* From outside, from a container of another network, of its own, and from the host. */
+		const char *from[] = {DIR_ "/out", t.box[2], t.box[0], DIR_ "/a"};
+		assert_int_equal(sh("(nsenter --net=%s sh -c 'echo hello | timeout 3 busybox nc -l "
+				    "-p 80 >/dev/null' & "
+				    "sleep 0.2; nsenter --net=%s timeout 2 busybox nc 192.0.2.1 "
+				    "8080 </dev/null | grep -q hello)",
+				    path, from[i]),
+				 0);
+	}
+	/* Taken by another sandbox, and by another program. */
+	struct ov_publish q = {.host_port = 8080, .target = 81, .proto = IPPROTO_TCP};
+	struct ov_sandbox s2 = {.id = "web2",
+				.endpoints = &e2,
+				.n_endpoints = 1,
+				.publish = &q,
+				.n_publish = 1};
+	assert_int_equal(overlay_sandbox_set(on(A), &s2, &other, &err), -EADDRINUSE);
+	assert_non_null(strstr(err_text(&err), "\"web\""));
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(8081)};
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	q.host_port = 8081;
+	assert_int_equal(overlay_sandbox_set(on(A), &s2, &other, &err), -EADDRINUSE);
+	assert_non_null(strstr(err_text(&err), "in use by another program"));
+	assert_false(path_exists(DIR_ "/run-a/netns/web2"));
+	close(fd);
+	must(overlay_sandbox_set(on(A), &s2, &other, &err), &err);
+	must(overlay_sandbox_del(on(A), "web2", &err), &err);
+	must(overlay_sandbox_del(on(A), "web", &err), &err);
+	must(overlay_sandbox_del(on(A), "web", &err), &err);
+}
+
+static void send_raw(const char *ns_path, const uint8_t *f, size_t len)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		netns_leave(netns_open(ns_path, NULL));
+		int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+		struct sockaddr_ll to = {.sll_family = AF_PACKET,
+					 .sll_ifindex = (int)if_nametoindex("eth0")};
+		_exit(sendto(fd, f, len, 0, (struct sockaddr *)&to, sizeof(to)) == (ssize_t)len
+			      ? 0
+			      : 1);
+	}
+	int status;
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+/* Sends one ICMP echo request out of eth0 of a sandbox, with any source. */
+static void send_ping(const char *ns_path, const uint8_t src_mac[6], const char *src,
+		      const uint8_t dst_mac[6], const char *dst)
+{
+	uint8_t f[14 + 28] = {0};
+	memcpy(f, dst_mac, 6);
+	memcpy(f + 6, src_mac, 6);
+	f[12] = 8;
+	uint8_t *h = f + 14;
+	h[0] = 0x45;
+	h[3] = 28;
+	h[8] = 64;
+	h[9] = 1;
+	inet_pton(AF_INET, src, h + 12);
+	inet_pton(AF_INET, dst, h + 16);
+	uint32_t sum = 0;
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)h[i] << 8 | h[i + 1];
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	h[10] = (uint8_t)(sum >> 8);
+	h[11] = (uint8_t)sum;
+	h[20] = 8;
+	h[22] = 0xf7;
+	h[23] = 0xff;
+	send_raw(ns_path, f, sizeof(f));
+}
+
+/* Says to all that ip is at mac. */
+static void send_arp(const char *ns_path, const uint8_t mac[6], const char *addr)
+{
+	uint8_t f[42] = {0};
+	static const uint8_t head[] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 2};
+	memset(f, 0xff, 6);
+	memcpy(f + 6, mac, 6);
+	memcpy(f + 12, head, sizeof(head));
+	memcpy(f + 22, mac, 6);
+	inet_pton(AF_INET, addr, f + 28);
+	memset(f + 32, 0xff, 6);
+	inet_pton(AF_INET, addr, f + 38);
+	send_raw(ns_path, f, sizeof(f));
+}
+
+static unsigned long icmp_in(const char *ns_path)
+{
+	char cmd[256], line[256] = "";
+	snprintf(cmd, sizeof(cmd),
+		 "nsenter --net=%s cat /proc/net/snmp | grep '^Icmp: [0-9]' | cut -d' ' -f2",
+		 ns_path);
+	FILE *f = popen(cmd, "r");
+	assert_non_null(fgets(line, sizeof(line), f));
+	pclose(f);
+	return strtoul(line, NULL, 10);
+}
+
+static void test_spoofing(void **state)
+{
+	(void)state;
+	struct ov_endpoint me = at(&net1, "10.1.0.2"), victim = at(&net1, "10.1.0.3");
+	static const uint8_t other[6] = {2, 0, 0, 0, 0, 9};
+	unsigned long before = icmp_in(t.box[1]);
+	send_ping(t.box[0], me.mac, "10.1.0.2", victim.mac, "10.1.0.3");
+	assert_int_equal(icmp_in(t.box[1]), before + 1); /* the honest one arrives */
+	send_ping(t.box[0], other, "10.1.0.2", victim.mac, "10.1.0.3");
+	send_ping(t.box[0], me.mac, "10.1.0.77", victim.mac, "10.1.0.3");
+	send_ping(t.box[0], victim.mac, "10.1.0.3", victim.mac, "10.1.0.3");
+	assert_int_equal(icmp_in(t.box[1]), before + 1);
+	/* An ARP lie reaches nobody: neither a neighbour on the bridge nor the host. */
+	struct ov_endpoint e = at(&net1, "10.1.0.8");
+	struct ov_sandbox s = {.id = "near", .endpoints = &e, .n_endpoints = 1};
+	struct err err = {0};
+	auto_free char *near = NULL;
+	tell(B, &net1, "10.1.0.8", "192.0.2.1");
+	spin(20);
+	must(overlay_sandbox_set(on(A), &s, &near, &err), &err);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.0.3 >/dev/null", near), 0);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.0.2 >/dev/null", near), 0);
+	send_arp(t.box[0], me.mac, "10.1.0.3");
+	assert_int_equal(sh("nsenter --net=%s ip neigh show 10.1.0.3 | grep -q 02:42:0a:01:00:03",
+			    near),
+			 0);
+	assert_int_equal(sh("ip -n a neigh show 10.1.0.3 | grep -q '02:42:0a:01:00:03.*PERMANENT'"),
+			 0);
+	must(overlay_sandbox_del(on(A), "near", &err), &err);
+}
+
+/* VXLAN from a host that is no member, and from a container to its host, ends at the host. */
+static void test_forged_vxlan(void **state)
+{
+	(void)state;
+	static const char forge[] =
+		"ip link add fx type vxlan id 4097 remote 192.0.2.1 dstport 4789 && "
+		"ip link set fx address 02:42:0a:01:00:03 up && ip addr add 10.1.0.3/20 dev fx && "
+		"ip neigh replace 10.1.0.2 lladdr 02:42:0a:01:00:02 dev fx nud permanent && "
+		"ping -q -c1 -W1 -I fx 10.1.0.2 >/dev/null; ip link del fx";
+	unsigned long before = icmp_in(t.box[0]);
+	sh("nsenter --net=" DIR_ "/out sh -c '%s'", forge);
+	assert_int_equal(icmp_in(t.box[0]), before);
+	sh("nsenter --net=%s sh -c '%s'", t.box[2], forge);
+	assert_int_equal(icmp_in(t.box[0]), before);
+	/* Through the masquerade, to the other host. */
+	before = icmp_in(t.box[1]);
+	sh("nsenter --net=%s sh -c 'ip link add fx type vxlan id 4097 remote 192.0.2.2 dstport "
+	   "4789 && "
+	   "ip link set fx up && ip addr add 10.1.0.2/20 dev fx && "
+	   "ip neigh replace 10.1.0.3 lladdr 02:42:0a:01:00:03 dev fx nud permanent && "
+	   "ping -q -c1 -W1 -I fx 10.1.0.3 >/dev/null; ip link del fx'",
+	   t.box[2]);
+	assert_int_equal(icmp_in(t.box[1]), before);
+}
+
+static void expect_mended(const char *tamper, uint64_t at_least)
+{
+	struct ov_stats was, now;
+	overlay_stats(t.ov[A], &was);
+	assert_int_equal(sh("%s", tamper), 0);
+	spin(500);
+	overlay_stats(t.ov[A], &now);
+	if (now.mended < was.mended + at_least)
+		fail_msg("not noticed: %s", tamper);
+	uint64_t after = now.mended;
+	spin(300);
+	overlay_stats(t.ov[A], &now);
+	assert_int_equal(now.mended, after);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.0.3 >/dev/null", t.box[0]), 0);
+}
+
+static void test_mending(void **state)
+{
+	(void)state;
+	expect_mended("bridge -n a fdb del 02:42:0a:01:00:03 dev ckx-11111111 self", 1);
+	expect_mended("bridge -n a fdb replace 02:42:0a:01:00:03 dev ckx-11111111 dst 192.0.2.9 "
+		      "self permanent",
+		      1);
+	expect_mended(
+		"bridge -n a fdb append 00:00:00:00:00:00 dev ckx-11111111 dst 192.0.2.3 self", 1);
+	expect_mended("bridge -n a fdb del 02:42:0a:01:00:03 dev ckx-11111111 master", 1);
+	expect_mended("ip -n a neigh del 10.1.0.3 dev ckb-11111111", 1);
+	expect_mended("ip -n a neigh replace 10.1.0.3 lladdr 02:00:00:00:00:05 dev ckb-11111111",
+		      1);
+	expect_mended("ip -n a neigh replace 10.1.0.99 lladdr 02:00:00:00:00:05 dev ckb-11111111",
+		      1);
+	expect_mended("ip -n a link del ckx-11111111", 1);
+	expect_mended("ip -n a link set ckb-11111111 down", 1);
+	expect_mended("ip -n a link del ckb-11111111", 1);
+	expect_mended("nsenter --net=" DIR_ "/a nft flush ruleset", 1);
+}
+
+/* The agent dies and comes back: traffic goes on, and what was there is adopted. */
+static void test_crash(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct ov_endpoint e = at(&net1, "10.1.0.20");
+	struct ov_publish p = {.target = 80, .proto = IPPROTO_TCP};
+	struct ov_sandbox s = {.id = "web",
+			       .endpoints = &e,
+			       .n_endpoints = 1,
+			       .publish = &p,
+			       .n_publish = 1};
+	auto_free char *path = NULL, *again = NULL;
+	must(overlay_sandbox_set(on(A), &s, &path, &err), &err);
+	uint16_t port = p.host_port;
+	overlay_close(take_ptr(t.ov[A]));
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.0.3 >/dev/null", t.box[0]), 0);
+	open_host(A);
+	spin(500); /* a check with no peers told yet */
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.0.3 >/dev/null", t.box[0]), 0);
+	auto_strlist ids = {0};
+	must(overlay_sandbox_list(on(A), &ids, &err), &err);
+	assert_int_equal(ids.n, 4);
+	must(overlay_network_set(on(A), &net1, &err), &err);
+	must(overlay_network_set(on(A), &net2, &err), &err);
+	tell(A, &net1, "10.1.0.3", "192.0.2.2");
+	p.host_port = 0;
+	must(overlay_sandbox_set(on(A), &s, &again, &err), &err);
+	assert_int_equal(p.host_port, port);
+	assert_string_equal(path, again);
+	make_box(A, 0, "task0", (struct ov_endpoint[]){at(&net1, "10.1.0.2")}, 1);
+	spin(300);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.0.3 >/dev/null", t.box[0]), 0);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.0.2 >/dev/null", path), 0);
+	struct ov_stats stats;
+	overlay_stats(t.ov[A], &stats);
+	assert_int_equal(stats.mended, 0);
+	/* A sandbox of the earlier life goes without having been set in this one. */
+	must(overlay_sandbox_del(on(A), "task2", &err), &err);
+	must(overlay_sandbox_del(on(A), "web", &err), &err);
+}
+
+static void test_peer_moves_and_goes(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	tell(A, &net1, "10.1.0.50", "192.0.2.2");
+	spin(20);
+	assert_int_equal(sh("bridge -n a fdb show dev ckx-11111111 | grep -q '02:42:0a:01:00:32 "
+			    "dst 192.0.2.2'"),
+			 0);
+	tell(A, &net1, "10.1.0.50", "192.0.2.40");
+	spin(20);
+	assert_int_equal(sh("bridge -n a fdb show dev ckx-11111111 | grep -q '02:42:0a:01:00:32 "
+			    "dst 192.0.2.40'"),
+			 0);
+	assert_int_equal(sh("nsenter --net=" DIR_
+			    "/a nft list set inet ck_overlay members | grep -q 192.0.2.40"),
+			 0);
+	must(overlay_peer_del(on(A), net1.id, ip("10.1.0.50"), &err), &err);
+	spin(20);
+	assert_int_not_equal(sh("bridge -n a fdb show | grep -q 02:42:0a:01:00:32"), 0);
+	assert_int_not_equal(sh("ip -n a neigh | grep -q 10.1.0.50"), 0);
+	assert_int_not_equal(sh("nsenter --net=" DIR_
+				"/a nft list set inet ck_overlay members | grep -q 192.0.2.40"),
+			     0);
+}
+
+static void test_two_networks_at_once(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct ov_endpoint e[2] = {at(&net3, "10.1.32.7"), at(&net1, "10.1.0.7")};
+	struct ov_sandbox s = {.id = "both", .endpoints = e, .n_endpoints = 2};
+	auto_free char *path = NULL;
+	must(overlay_network_set(on(A), &net3, &err), &err);
+	must(overlay_sandbox_set(on(A), &s, &path, &err), &err);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.32.2 >/dev/null", path), 0);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 10.1.0.2 >/dev/null", path), 0);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 192.0.2.3 >/dev/null", path), 0);
+	must(overlay_sandbox_del(on(A), "both", &err), &err);
+}
+
+static void test_bad_input(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	auto_free char *path = NULL;
+	struct ov_network n = net1;
+	n.id = "../../etc";
+	assert_int_equal(overlay_network_set(on(A), &n, &err), -EINVAL);
+	n.id = "11111111ffff"; /* the same link names */
+	n.vni = 77;
+	assert_int_equal(overlay_network_set(on(A), &n, &err), -EEXIST);
+	struct ov_endpoint e = at(&net1, "10.9.0.2");
+	struct ov_sandbox s = {.id = "x", .endpoints = &e, .n_endpoints = 1};
+	assert_int_equal(overlay_sandbox_set(on(A), &s, &path, &err), -EINVAL);
+	s.id = "../x";
+	assert_int_equal(overlay_sandbox_set(on(A), &s, &path, &err), -EINVAL);
+	assert_int_equal(overlay_network_del(on(A), net1.id, &err), -EBUSY);
+	struct kvlist sysctls = {0};
+	kvlist_set(&sysctls, "kernel.hostname", "evil");
+	e = at(&net1, "10.1.0.60");
+	s.id = "y";
+	s.sysctls = &sysctls;
+	assert_int_equal(overlay_sandbox_set(on(A), &s, &path, &err), -EINVAL);
+	assert_false(path_exists(DIR_ "/run-a/netns/y"));
+	kvlist_done(&sysctls);
+}
+
+static void test_wipe(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	for (int h = A; h <= B; h++) {
+		must(overlay_wipe(on(h), &err), &err);
+		assert_int_not_equal(sh("ip -n %s link | grep -q ' ck'", names[h]), 0);
+		assert_int_equal(sh("test -z \"$(nsenter --net=" DIR_ "/%s nft list ruleset)\"",
+				    names[h]),
+				 0);
+		assert_int_not_equal(sh("grep -q run-%s/netns /proc/mounts", names[h]), 0);
+		assert_int_not_equal(sh("test -e " DIR_ "/run-%s/netns", names[h]), 0);
+		overlay_close(take_ptr(t.ov[h]));
+	}
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	netns_leave(t.home);
+	for (int h = 0; h < HOSTS; h++)
+		close(t.ns[h]);
+	close(t.home);
+	for (size_t i = 0; i < ARRAY_LEN(t.box); i++)
+		free(t.box[i]);
+	loop_free(t.loop);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	if (geteuid() != 0) {
+		printf("overlay_live: skipped, it needs root\n");
+		return 0;
+	}
+	if (!getenv("CK_LIVE_INSIDE")) {
+		setenv("CK_LIVE_INSIDE", "1", 1);
+		execlp("unshare", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child",
+		       "--mount-proc", argv[0], (char *)NULL);
+		perror("overlay_live: unshare");
+		return 1;
+	}
+	if (getenv("V"))
+		log_set_level(LOG_DEBUG);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_two_hosts),
+		cmocka_unit_test(test_nothing_to_mend),
+		cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_isolation),
+		cmocka_unit_test(test_way_out),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_upstream),
+		cmocka_unit_test(test_publish),
+		cmocka_unit_test(test_spoofing),
+		cmocka_unit_test(test_forged_vxlan),
+		cmocka_unit_test(test_mending),
+		cmocka_unit_test(test_crash),
+		cmocka_unit_test(test_peer_moves_and_goes),
+		cmocka_unit_test(test_two_networks_at_once),
+		cmocka_unit_test(test_bad_input),
+		cmocka_unit_test(test_wipe),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
