@@ -13,6 +13,10 @@ json_t *json_parse(const char *text, size_t len, struct err *err)
 		err_set(err, -EFBIG, "JSON of %zu bytes is larger than %u", len, JSON_TEXT_MAX);
 		return NULL;
 	}
+	if (len && memchr(text, '\0', len)) { /* the library would stop there and say all is well */
+		err_set(err, -EINVAL, "not valid JSON: there is a NUL byte in it");
+		return NULL;
+	}
 	json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &at);
 	if (!j)
 		err_set(err, -EINVAL, "not valid JSON at line %d, column %d: %s", at.line,
