@@ -23,7 +23,8 @@ struct uplink {
 	size_t next; /* address */
 	char *host;  /* of the address in use */
 	uint16_t port;
-	bool up; /* welcomed */
+	bool up;       /* open: hello was sent */
+	bool welcomed; /* its epoch is good: what it says counts */
 	uint64_t beat_ms, pause_ms, logged_ms;
 };
 
@@ -50,6 +51,7 @@ static void went_down(struct uplink *u, const char *why)
 	bool was_up = u->up;
 	u->conn = NULL;
 	u->up = false;
+	u->welcomed = false;
 	timer_stop(u->beat);
 	if (was_up || u->logged_ms == 0 || clock_ms() - u->logged_ms > LOG_EVERY_MS) {
 		log_warn("agent", "no controller at %s:%u: %s; containers go on", u->host, u->port,
@@ -82,6 +84,7 @@ static void on_welcome(struct uplink *u, const json_t *msg)
 		return;
 	}
 	int64_t beat = json_int(msg, "heartbeat_ms", 1000);
+	u->welcomed = true;
 	u->beat_ms = beat < 10 ? 10 : beat > 60000 ? 60000 : (uint64_t)beat;
 	u->pause_ms = UPLINK_PAUSE_MS;
 	u->logged_ms = 0;
@@ -113,10 +116,15 @@ static void on_frame(struct conn *c, uint8_t type, const void *data, size_t len,
 		hang_up(u, err_text(&err));
 		return;
 	}
-	switch (type) {
-	case WIRE_WELCOME:
+	if (type == WIRE_WELCOME) {
 		on_welcome(u, msg);
 		return;
+	}
+	if (!u->welcomed) {
+		hang_up(u, "it gave orders before its welcome");
+		return;
+	}
+	switch (type) {
 	case WIRE_ASSIGN:
 		u->ops.assign(msg, u->arg);
 		return;
