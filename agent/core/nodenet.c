@@ -117,7 +117,7 @@ static struct name *name_get(struct net *net, const char *text)
 {
 	char key[256];
 	size_t i = 0;
-	for (; text[i] && i < sizeof(key) - 1; i++)
+	for (; i < sizeof(key) - 1 && text[i]; i++)
 		key[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
 	key[i] = 0;
 	struct name *name = map_get(&net->names, key);
