@@ -45,3 +45,15 @@ void sched_place(const struct spec_service *s, const struct sched_node *nodes, s
 bool sched_eligible(const struct spec_service *s, const struct sched_node *node);
 /* "node.labels.disk == ssd", "node.hostname!=a", node.id, node.platform.os/arch; false: malformed. */
 bool sched_constraint_valid(const char *text);
+
+/* Many tasks of one service: filters once, then a heap, so that k tasks on n nodes cost n + k log n
+ * and land where k calls of sched_place would put them. After each sched_batch_next that gave a node
+ * the caller accounts for the task in nodes[] and calls sched_batch_used. Borrows s and nodes. */
+struct sched_batch;
+struct sched_batch *sched_batch_new(const struct spec_service *s, struct sched_node *nodes,
+				    size_t n, uint64_t seed);
+void sched_batch_next(struct sched_batch *b, struct sched_result *ret); /* why is left empty */
+void sched_batch_used(struct sched_batch *b);
+/* Fills ret->why after a sched_batch_next that gave none. */
+void sched_batch_why(const struct sched_batch *b, size_t n_nodes, struct sched_result *ret);
+void sched_batch_free(struct sched_batch *b); /* NULL is fine */

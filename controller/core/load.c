@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rows of the store back to objects. Keys come in order (meta, networks, nodes, specs, stacks, tasks),
+ * so what a row names is there when it is read. */
+#include "base/num.h"
+#include "controller/core/state.h"
+#include "manifests/canon.h"
+#include "manifests/limits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static char *dup_member(const json_t *j, const char *key)
+{
+	return xstrdup(json_str(j, key));
+}
+
+static int load_numbers(struct cluster *c, struct network *n, const json_t *j, struct err *err)
+{
+	uint32_t base, gateway = 0;
+	unsigned prefix;
+	char vni[16];
+	if (!json_str(j, "subnet"))
+		return 0;
+	int rc = ipam_cidr_parse(json_str(j, "subnet"), &base, &prefix, err);
+	ipam_addr_parse(json_str(j, "gateway"), &gateway);
+	if (rc == 0)
+		rc = ipam_subnet_init(&n->subnet, base, prefix, gateway, err);
+	if (rc < 0)
+		return rc;
+	uint32_t range;
+	if (n->want_range && ipam_cidr_parse(n->want_range, &range, &prefix, NULL) == 0)
+		ipam_subnet_range(&n->subnet, range, prefix, NULL);
+	if (c->pool.n_blocks)
+		ipam_pool_mark(&c->pool, n->subnet.base, n->subnet.prefix, true);
+	n->vni = (uint32_t)json_int(j, "vni", 0);
+	snprintf(vni, sizeof(vni), "%u", n->vni);
+	map_set(&c->vnis, vni, n);
+	if (n->vni >= c->next_vni)
+		c->next_vni = n->vni < VNI_LAST ? n->vni + 1 : VNI_FIRST;
+	n->ready = true;
+	return 0;
+}
+
+static int load_network(struct cluster *c, const char *id, const json_t *j, struct err *err)
+{
+	const char *name;
+	int rc = json_need_str(j, "name", &name, err);
+	if (rc < 0)
+		return rc;
+	struct network *n = network_new(c, id, name);
+	n->stack = dup_member(j, "stack");
+	n->key = dup_member(j, "key");
+	n->driver = dup_member(j, "driver");
+	n->want_subnet = dup_member(j, "want_subnet");
+	n->want_gateway = dup_member(j, "want_gateway");
+	n->want_range = dup_member(j, "want_range");
+	n->internal = json_bool(j, "internal", false);
+	n->dying = json_bool(j, "dying", false);
+	if (!n->dying)
+		map_set(&c->network_names, n->name, n);
+	return load_numbers(c, n, j, err);
+}
+
+static int load_node(struct cluster *c, const char *id, const json_t *j, struct err *err)
+{
+	const char *name;
+	int rc = json_need_str(j, "name", &name, err);
+	if (rc < 0)
+		return rc;
+	struct node *n = node_new(c, id, name);
+	n->up = json_bool(j, "up", false);
+	n->last_seen = json_int(j, "last_seen", 0);
+	json_kvlist(j, "op_labels", &n->op_labels);
+	if (json_bool(j, "hello", false)) {
+		rc = wire_node_parse(json_object_get(j, "info"), &n->info, err);
+		n->said_hello = rc == 0;
+	}
+	node_refresh(c, n);
+	return rc;
+}
+
+static int load_tmpl(struct cluster *c, const char *id, const json_t *j, struct err *err)
+{
+	const char *stack, *service;
+	int rc = json_need_str(j, "stack", &stack, err);
+	if (rc == 0)
+		rc = json_need_str(j, "service", &service, err);
+	if (rc < 0)
+		return rc;
+	struct tmpl *t = xcalloc(1, sizeof(*t));
+	rc = canon_service_parse(json_object_get(j, "spec"), service, &t->spec, err);
+	if (rc < 0) {
+		free(t);
+		return rc;
+	}
+	t->id = xstrdup(id);
+	t->stack = xstrdup(stack);
+	t->service = xstrdup(service);
+	canon_task_hash(&t->spec, t->hash);
+	const json_t *v, *ids = json_object_get(j, "networks");
+	t->volumes = json_object_get(j, "volumes")
+			     ? json_text_canonical(json_object_get(j, "volumes"))
+			     : NULL;
+	t->network_ids = xcalloc(json_array_size(ids) + 1, sizeof(*t->network_ids));
+	size_t i;
+	json_array_foreach(ids, i, v)
+	{
+		t->network_ids[t->n_networks++] =
+			xstrdup(json_is_string(v) ? json_string_value(v) : "none");
+	}
+	tmpl_add(c, t);
+	return 0;
+}
+
+static int load_stack(struct cluster *c, const char *name, const json_t *j, struct err *err)
+{
+	struct spec_stack *spec = NULL;
+	int rc = canon_stack_parse(json_object_get(j, "spec"), &spec, err);
+	if (rc < 0)
+		return rc;
+	struct stack *s = stack_new(c, name);
+	s->spec = spec;
+	auto_json *canon = canon_stack(spec);
+	s->text = json_text_canonical(canon);
+	s->revision = json_int(j, "revision", 1);
+	s->applied_ms = json_int(j, "time", 0);
+	s->removing = json_bool(j, "removing", false);
+	json_kvlist(j, "pinned", &s->pinned);
+	map_each(&c->networks, e)
+	{
+		struct network *n = e->val;
+		if (streq(n->stack, name))
+			map_set(&s->nets, n->id, n);
+	}
+	return 0;
+}
+
+static void load_state(struct task *t, const json_t *j)
+{
+	enum task_state st = task_state_parse(json_str(j, "state"));
+	t->state = st == TASK_STATE_INVALID ? TASK_ASSIGNED : st;
+	t->health = task_health_parse(json_str_or(j, "health", ""));
+	t->stop = json_bool(j, "stop", false);
+	t->lost = json_bool(j, "lost", false);
+	t->retiring = json_bool(j, "retiring", false);
+	t->reason = dup_member(j, "reason");
+	t->since = json_int(j, "since", 0);
+	t->exit_code = (int)json_int(j, "exit_code", -1);
+	t->restarts = json_int(j, "restarts", 0);
+	t->pid = json_int(j, "pid", 0);
+	t->image_digest = dup_member(j, "image_digest");
+	json_strlist(j, "ports", &t->ports);
+}
+
+static void load_attaches(struct cluster *c, struct task *t, const json_t *list)
+{
+	t->attach = xcalloc(json_array_size(list) + 1, sizeof(*t->attach));
+	size_t i;
+	const json_t *v;
+	json_array_foreach(list, i, v)
+	{
+		const char *id = json_string_value(json_array_get(v, 0));
+		uint32_t ip;
+		struct network *n = id ? map_get(&c->networks, id) : NULL;
+		if (!n || !ipam_addr_parse(json_string_value(json_array_get(v, 1)), &ip))
+			continue;
+		t->attach[t->n_attach].task = t;
+		if (network_attach(n, &t->attach[t->n_attach], ip) == 0)
+			t->n_attach++;
+	}
+}
+
+/* Puts a task into its slot; of two that are to run, the one that was there first in time retires. */
+static void load_slot(struct task *t, struct node *node, bool old)
+{
+	struct service *svc = t->svc;
+	while (svc->n_slots <= (size_t)t->slot)
+		service_slot_add(svc);
+	struct slot *sl = &svc->slots[t->slot];
+	if (svc->global && node) {
+		sl->node = node;
+		map_set(&svc->node_slots, node->id, (void *)(size_t)(t->slot + 1));
+	}
+	if (!t->stop && !old && !sl->cur) {
+		sl->cur = t;
+		return;
+	}
+	t->slot_next = sl->old;
+	sl->old = t;
+}
+
+static int load_task(struct cluster *c, const char *id, const json_t *j, struct err *err)
+{
+	const char *stack, *service, *spec;
+	int64_t slot;
+	int rc = json_need_str(j, "stack", &stack, err);
+	if (rc == 0)
+		rc = json_need_str(j, "service", &service, err);
+	if (rc == 0)
+		rc = json_need_str(j, "spec", &spec, err);
+	if (rc == 0)
+		rc = json_need_int(j, "slot", 0, LIMIT_SERVICE_REPLICAS, &slot, err);
+	if (rc < 0)
+		return rc;
+	struct stack *s = map_get(&c->stacks, stack);
+	struct tmpl *tm = map_get(&c->tmpls, spec);
+	const char *node_id = json_str(j, "node");
+	struct node *node = node_id ? map_get(&c->nodes, node_id) : NULL;
+	if (!s || !tm || strlen(id) != ID_TASK || (node_id && !node))
+		return err_set(err, -EINVAL, "it names a stack, spec or node that is not there");
+	if (!node) { /* was not placed: it is made anew, with today's reason */
+		cluster_put(c, "tasks", id, NULL);
+		return 0;
+	}
+	struct task *t = xcalloc(1, sizeof(*t));
+	memcpy(t->id, id, ID_TASK);
+	t->marked = NO_MARK;
+	t->svc = service_get(s, service);
+	const struct spec_service *ss = spec_find_service(s->spec, service);
+	t->svc->global = ss && ss->mode == DEPLOY_GLOBAL;
+	t->svc->n_tasks++;
+	t->tmpl = tmpl_ref(tm);
+	t->slot = (int)slot;
+	load_state(t, j);
+	load_attaches(c, t, json_object_get(j, "attach"));
+	map_set(&c->tasks, t->id, t);
+	load_slot(t, node, json_bool(j, "old", false));
+	task_link(c, t, node);
+	return 0;
+}
+
+int cluster_load(struct cluster *c, const char *key, const char *value, struct err *err)
+{
+	static const struct {
+		const char *prefix;
+		int (*load)(struct cluster *, const char *, const json_t *, struct err *);
+	} loads[] = {{"networks/", load_network},
+		     {"nodes/", load_node},
+		     {"specs/", load_tmpl},
+		     {"stacks/", load_stack},
+		     {"tasks/", load_task}};
+	if (streq(key, "meta/epoch"))
+		return num_parse_i64(value, 0, INT32_MAX, &c->epoch)
+			       ? 0
+			       : err_set(err, -EINVAL, "the row '%s' is no number", key);
+	for (size_t i = 0; i < ARRAY_LEN(loads); i++) {
+		if (!str_starts(key, loads[i].prefix))
+			continue;
+		auto_json *j = json_parse(value, strlen(value), err);
+		int rc = j ? loads[i].load(c, key + strlen(loads[i].prefix), j, err) : -EINVAL;
+		return rc < 0 ? err_wrap(err, rc, "the row '%s' cannot be read", key) : 0;
+	}
+	return 0; /* rows of others */
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Pending tasks to nodes: the scheduler's choice, with addresses taken before it counts. */
+#include "controller/core/state.h"
+
+#include <errno.h>
+
+static void wait_for(struct cluster *c, struct task *t, const char *why)
+{
+	if (streq(t->reason, why))
+		return;
+	free(t->reason);
+	t->reason = xstrdup(why);
+	task_mark(c, t, MARK_ROW);
+}
+
+/* All that are left wait for the same. */
+static void all_wait(struct cluster *c, struct service *svc, const char *why)
+{
+	for (struct task *t = svc->pending; t; t = t->pend_next)
+		wait_for(c, t, why);
+}
+
+static bool networks_there(struct cluster *c, const struct tmpl *t, struct err *err)
+{
+	for (size_t i = 0; i < t->n_networks; i++) {
+		struct network *n = map_get(&c->networks, t->network_ids[i]);
+		if (!n) {
+			err_set(err, -ENOENT,
+				"the network '%s' is not there; apply its stack first",
+				t->spec.networks[i].network);
+			return false;
+		}
+		if (network_allocate(c, n, err) < 0)
+			return false;
+	}
+	return true;
+}
+
+static void give_back(struct task *t)
+{
+	for (size_t i = 0; i < t->n_attach; i++)
+		network_detach(&t->attach[i]);
+	free_and_null(&t->attach);
+	t->n_attach = 0;
+}
+
+static int take_addresses(struct cluster *c, struct task *t, struct err *err)
+{
+	const struct tmpl *tm = t->tmpl;
+	t->attach = tm->n_networks ? xcalloc(tm->n_networks, sizeof(*t->attach)) : NULL;
+	for (size_t i = 0; i < tm->n_networks; i++) {
+		struct network *n = map_get(&c->networks, tm->network_ids[i]);
+		const char *fixed = tm->spec.networks[i].ipv4_address;
+		uint32_t ip = 0;
+		if (fixed)
+			ipam_addr_parse(fixed, &ip);
+		t->attach[i].task = t;
+		int rc = network_attach(n, &t->attach[i], ip);
+		if (rc == 0) {
+			t->n_attach++;
+			continue;
+		}
+		give_back(t);
+		if (rc == -ENOSPC)
+			return err_set(err, rc, "no address is left on the network '%s'", n->name);
+		if (rc == -EADDRINUSE)
+			return err_set(err, rc, "the address '%s' on '%s' is still in use", fixed,
+				       n->name);
+		return err_set(err, rc, "the address '%s' is not inside the subnet of '%s'", fixed,
+			       n->name);
+	}
+	return 0;
+}
+
+/* What is asked of a node: the template's needs under the service's present placement. */
+static struct spec_service needs_of(const struct service *svc)
+{
+	struct spec_service s = svc->tmpl->spec;
+	s.constraints = svc->spec->constraints;
+	s.max_replicas_per_node = svc->spec->max_replicas_per_node;
+	return s;
+}
+
+static void count_service(struct cluster *c, const struct service *svc, bool add)
+{
+	for (size_t i = 0; i < svc->n_slots; i++) {
+		const struct task *t = svc->slots[i].cur;
+		if (t && t->counted && add)
+			c->sched[t->node->sched_ix].n_service_tasks++;
+		else if (t && t->counted)
+			c->sched[t->node->sched_ix].n_service_tasks = 0;
+	}
+}
+
+static void place_replicated(struct cluster *c, struct service *svc)
+{
+	struct spec_service needs = needs_of(svc);
+	struct sched_result r;
+	struct err err;
+	count_service(c, svc, true);
+	struct sched_batch *b = sched_batch_new(&needs, c->sched, c->n_sched, cluster_random(c));
+	while (svc->pending) {
+		struct task *t = svc->pending;
+		sched_batch_next(b, &r);
+		if (r.node < 0) {
+			sched_batch_why(b, c->n_sched, &r);
+			all_wait(c, svc, r.why);
+			break;
+		}
+		if (take_addresses(c, t, &err) < 0) {
+			all_wait(c, svc, err.text);
+			break;
+		}
+		task_assign(c, t, c->sched_of[r.node]);
+		c->sched[r.node].n_service_tasks++;
+		sched_batch_used(b);
+	}
+	sched_batch_free(b);
+	count_service(c, svc, false);
+}
+
+/* Each task of a global service has its node; the question is only whether it fits there. */
+static void place_global(struct cluster *c, struct service *svc)
+{
+	struct spec_service needs = needs_of(svc);
+	struct sched_result r;
+	struct err err;
+	for (struct task *t = svc->pending, *next; t; t = next) {
+		next = t->pend_next;
+		struct node *n = svc->slots[t->slot].node;
+		if (!n)
+			continue;
+		sched_place(&needs, &c->sched[n->sched_ix], 1, 0, &r);
+		if (r.node < 0)
+			wait_for(c, t, r.why);
+		else if (take_addresses(c, t, &err) < 0)
+			wait_for(c, t, err.text);
+		else
+			task_assign(c, t, n);
+	}
+}
+
+void place_service(struct cluster *c, struct service *svc)
+{
+	struct err err;
+	if (!svc->pending || !svc->spec)
+		return;
+	if (!networks_there(c, svc->tmpl, &err))
+		all_wait(c, svc, err.text);
+	else if (svc->global)
+		place_global(c, svc);
+	else
+		place_replicated(c, svc);
+}
+
+void place_waiting(struct cluster *c)
+{
+	map_each(&c->waiting, e)
+	{
+		struct service *svc = e->val;
+		svc->place = true;
+		service_mark(c, svc);
+	}
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Updates: slots that hold something older than the service's template are renewed a few at a time,
+ * and what happens when a new one does not come up. */
+#include "controller/core/state.h"
+
+#include <stdio.h>
+
+const char *rollout_name(enum roll_state s)
+{
+	static const char *const names[] = {"", "updating", "paused", "rolling back", "completed"};
+	return names[s];
+}
+
+static bool fixed_address(const struct spec_service *s)
+{
+	for (size_t i = 0; i < s->n_networks; i++)
+		if (s->networks[i].ipv4_address)
+			return true;
+	return false;
+}
+
+/* Two tasks of a slot cannot have one address, nor two of a node one slot of a global service. */
+bool rollout_start_first(const struct service *svc)
+{
+	return svc->spec && svc->spec->update.set && svc->spec->update.start_first &&
+	       !svc->global && !fixed_address(svc->spec);
+}
+
+static size_t parallelism(const struct cluster *c, const struct service *svc)
+{
+	const char *name;
+	/* A network that waits for its predecessor to empty cannot wait for one slot at a time. */
+	if (!tmpl_networks_ready(c, svc->tmpl, &name))
+		return svc->n_slots;
+	int64_t p = svc->spec->update.set ? svc->spec->update.parallelism : 1;
+	return p <= 0 ? svc->n_slots : (size_t)p;
+}
+
+static bool outdated(const struct service *svc, const struct slot *sl)
+{
+	return sl->cur && sl->cur->tmpl != svc->tmpl;
+}
+
+static bool settled(const struct service *svc, const struct slot *sl)
+{
+	return sl->cur && sl->cur->tmpl == svc->tmpl &&
+	       (task_up(sl->cur) || sl->cur->state == TASK_COMPLETE);
+}
+
+static bool failing(const struct service *svc, const struct slot *sl)
+{
+	const struct task *t = sl->cur;
+	return t && t->tmpl == svc->tmpl && !t->lost &&
+	       (t->state == TASK_FAILED || t->state == TASK_BACKOFF ||
+		(t->state == TASK_RUNNING && t->health == HEALTH_UNHEALTHY));
+}
+
+static void event(struct cluster *c, const struct service *svc, const char *type, const char *text)
+{
+	struct event_of of = {type, svc->stack->name, svc->name, NULL, NULL};
+	cluster_event(c, &of, "%s", text);
+}
+
+void rollout_begin(struct cluster *c, struct service *svc)
+{
+	bool any = false;
+	for (size_t i = 0; i < svc->n_slots; i++) {
+		struct slot *sl = &svc->slots[i];
+		/* What has not been placed yet can be made anew at no cost. */
+		if (outdated(svc, sl) && !sl->cur->node)
+			task_drop(c, sl->cur);
+		any |= outdated(svc, sl);
+	}
+	svc->cursor = svc->n_rolling = 0;
+	free_and_null(&svc->why);
+	svc->roll = any ? ROLL_UPDATING : ROLL_NONE;
+	for (size_t i = 0; i < svc->n_slots; i++) {
+		struct slot *sl = &svc->slots[i];
+		sl->rolling = any && !outdated(svc, sl) && !settled(svc, sl) &&
+			      (i < svc->n_want || sl->node);
+		svc->n_rolling += sl->rolling;
+	}
+	for (size_t i = 0; any && !svc->prev && i < svc->n_slots; i++)
+		if (outdated(svc, &svc->slots[i]))
+			svc->prev = tmpl_ref(svc->slots[i].cur->tmpl);
+	service_mark(c, svc);
+}
+
+static int64_t pause_ms(const struct service *svc)
+{
+	const struct spec_update *u = &svc->spec->update;
+	int64_t ns = (u->delay > 0 ? u->delay : 0) + (u->monitor > 0 ? u->monitor : 0);
+	return u->set ? ns / 1000000 : 0;
+}
+
+static void stop_retiring(struct cluster *c, struct slot *sl)
+{
+	for (struct task *o = sl->old, *next; o; o = next) {
+		next = o->slot_next;
+		if (o->retiring)
+			task_stop(c, o);
+	}
+}
+
+static void slot_done(struct cluster *c, struct service *svc, struct slot *sl)
+{
+	if (sl->rolling) {
+		sl->rolling = false;
+		svc->n_rolling--;
+		if (svc->spec && pause_ms(svc)) {
+			svc->roll_at = c->now + (uint64_t)pause_ms(svc);
+			marks_add(&c->timed, svc, &svc->timed);
+		}
+	}
+	if (svc->roll == ROLL_PAUSED && !svc->n_rolling)
+		svc->roll = ROLL_UPDATING;
+}
+
+static void roll_back(struct cluster *c, struct service *svc, const char *reason)
+{
+	struct tmpl *to = svc->prev, *from = svc->tmpl;
+	kvlist_set(&svc->stack->pinned, svc->name, to->id);
+	row_stack(c, svc->stack);
+	svc->tmpl = to;
+	svc->prev = NULL;
+	rollout_begin(c, svc);
+	svc->roll = ROLL_BACK;
+	svc->why = xstrdup(reason);
+	tmpl_unref(c, from);
+	event(c, svc, "service_rolled_back", reason);
+}
+
+static void slot_failed(struct cluster *c, struct service *svc, struct slot *sl)
+{
+	const char *action = svc->spec->update.set ? svc->spec->update.failure_action : NULL;
+	const struct task *t = sl->cur;
+	auto_free char *name = task_name(t);
+	auto_free char *why = xasprintf("'%s' did not come up: %s", name,
+					t->reason ? t->reason : task_state_name(t->state));
+	if (streq(action, "continue")) {
+		slot_done(c, svc, sl);
+		return;
+	}
+	if (streq(action, "rollback") && svc->prev && svc->prev != svc->tmpl) {
+		roll_back(c, svc, why);
+		return;
+	}
+	if (svc->roll == ROLL_PAUSED)
+		return;
+	svc->roll = ROLL_PAUSED;
+	free(svc->why);
+	svc->why = take_ptr(why);
+	event(c, svc, "update_paused", svc->why);
+}
+
+void rollout_slot(struct cluster *c, struct service *svc, struct slot *sl)
+{
+	if (settled(svc, sl))
+		stop_retiring(c, sl);
+	bool active = svc->roll == ROLL_UPDATING || svc->roll == ROLL_PAUSED;
+	if (sl->rolling &&
+	    (settled(svc, sl) || !svc->spec || (!svc->global && sl >= svc->slots + svc->n_want)))
+		slot_done(c, svc, sl);
+	else if (active && svc->spec && failing(svc, sl))
+		slot_failed(c, svc, sl);
+	service_mark(c, svc);
+}
+
+static bool old_alive(const struct slot *sl)
+{
+	for (const struct task *o = sl->old; o; o = o->slot_next)
+		if (!o->lost)
+			return true;
+	return false;
+}
+
+/* The task that was to retire is what is wanted again: back into its slot with it. */
+static bool take_back(struct cluster *c, struct service *svc, struct slot *sl)
+{
+	for (struct task **at = &sl->old; *at; at = &(*at)->slot_next) {
+		struct task *o = *at;
+		if (!o->retiring || o->tmpl != svc->tmpl)
+			continue;
+		*at = o->slot_next;
+		o->slot_next = NULL;
+		o->retiring = false;
+		struct task *cur = sl->cur;
+		sl->cur = o;
+		task_mark(c, o, MARK_ROW);
+		if (cur)
+			task_stop(c, cur);
+		return true;
+	}
+	return false;
+}
+
+/* false: the slot is not ready for it yet. */
+static bool roll_slot(struct cluster *c, struct service *svc, struct slot *sl)
+{
+	struct task *t = sl->cur;
+	if (take_back(c, svc, sl))
+		return true;
+	stop_retiring(c, sl);
+	if (rollout_start_first(svc) && task_up(t)) {
+		if (old_alive(sl))
+			return false;
+		sl->cur = NULL;
+		t->slot_next = sl->old;
+		sl->old = t;
+		t->retiring = true;
+		task_mark(c, t, MARK_ROW);
+	} else {
+		task_stop(c, t);
+	}
+	sl->rolling = true;
+	svc->n_rolling++;
+	service_queue(c, svc, (size_t)(sl - svc->slots));
+	return true;
+}
+
+void rollout_step(struct cluster *c, struct service *svc)
+{
+	if ((svc->roll != ROLL_UPDATING && svc->roll != ROLL_BACK) || !svc->spec)
+		return;
+	size_t max = parallelism(c, svc);
+	while (svc->n_rolling < max && svc->cursor < svc->n_slots && svc->roll_at <= c->now) {
+		struct slot *sl = &svc->slots[svc->cursor];
+		if (outdated(svc, sl) && !sl->rolling && !roll_slot(c, svc, sl))
+			return;
+		svc->cursor++;
+	}
+	if (svc->cursor < svc->n_slots || svc->n_rolling)
+		return;
+	svc->roll = svc->roll == ROLL_BACK ? ROLL_NONE : ROLL_DONE;
+	tmpl_unref(c, svc->prev);
+	svc->prev = NULL;
+	event(c, svc, "service_updated", "all tasks are up to date");
+}

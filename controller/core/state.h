@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The cluster's memory: what the files of controller/core share. Private to them.
+ *
+ * Everything is level-triggered: an input changes an object and marks it; cluster_step works off the
+ * marks until none is left, then writes rows and hands out assignments of what was marked. Marks are
+ * vectors of pointers, and each object knows its place in them, so that a freed one is taken out.
+ */
+#pragma once
+#include "base/map.h"
+#include "controller/core/cluster.h"
+#include "controller/core/ipam.h"
+#include "controller/sched/sched.h"
+
+#define ID_TASK    24 /* hex digits */
+#define ID_NETWORK 12
+#define ID_ROOM    (ID_TASK + 1)
+#define VNI_FIRST  4096
+#define VNI_LAST   0xfffffe
+#define NEVER      UINT64_MAX
+#define NO_MARK    ((size_t)-1)
+
+struct node;
+struct stack;
+struct service;
+struct network;
+
+/* A vector of marked objects; holes (NULL) are objects that went. */
+struct marks {
+	void **v;
+	size_t n, cap;
+};
+void marks_add(struct marks *m, void *obj, size_t *place); /* place: the object's; once only */
+void marks_del(struct marks *m, size_t *place);
+void marks_done(struct marks *m);
+
+/* What containers of a service are made from. Tasks keep theirs while the service moves on, so an
+ * agent that asks again during an update gets what it was given. */
+struct tmpl {
+	char *id; /* STACK.SERVICE.HASH: its key in the store is specs/ID */
+	char *stack, *service;
+	size_t refs;
+	char hash[65];
+	struct spec_service spec;
+	char *volumes;      /* JSON object, or NULL */
+	char **network_ids; /* of spec.networks, in order */
+	size_t n_networks;
+	char *wire; /* the part of every wire_task that is the same; made when needed */
+};
+
+struct attach { /* a task on a network: its endpoint */
+	struct task *task;
+	struct network *net;
+	size_t net_ix; /* in net->attaches */
+	uint32_t ip;
+	bool sent;       /* the network's nodes know the endpoint, */
+	bool sent_ready; /* and know it so */
+	bool force;      /* tell them again: its node's address changed */
+	char *text;      /* its JSON, during a hand-out */
+};
+
+enum task_mark { MARK_ROW = 1, MARK_SEND = 2, MARK_ENDPOINT = 4 };
+
+struct task {
+	char id[ID_ROOM];
+	struct service *svc;
+	struct tmpl *tmpl;
+	int slot;          /* index into svc->slots */
+	struct node *node; /* NULL: pending */
+	size_t node_ix;    /* in node->tasks */
+	bool stop;         /* desired state is STOPPED */
+	bool lost;         /* its node is down; state is the last that was heard */
+	bool retiring;     /* in slot->old, and runs on until the new one is ready (start-first) */
+	bool gone_ok; /* was to stop when its agent said hello: if it does not know it, it is gone */
+	bool counted; /* uses its node's resources */
+	enum task_state state;
+	enum task_health health;
+	char *reason;
+	int64_t since;
+	int exit_code;
+	int64_t restarts, pid;
+	char *image_digest;
+	struct strlist ports;
+	struct attach *attach;
+	size_t n_attach;
+	struct task *slot_next; /* next of slot->old */
+	struct task *pend_next, *pend_prev;
+	bool pending;
+	unsigned marks;
+	size_t marked;
+	unsigned seen; /* number of the report that named it last */
+};
+
+struct slot {
+	struct task *cur;  /* desired to run */
+	struct task *old;  /* told to stop, or lost and to be replaced */
+	struct node *node; /* global services: whose slot this is */
+	bool queued;
+	bool rolling; /* is between its old task and a ready new one */
+};
+
+enum roll_state { ROLL_NONE, ROLL_UPDATING, ROLL_PAUSED, ROLL_BACK, ROLL_DONE };
+
+struct service {
+	char *name;
+	struct stack *stack;
+	const struct spec_service *spec; /* in stack->spec; NULL: removed, waits for its tasks */
+	struct tmpl *tmpl;               /* what its tasks should be */
+	struct tmpl *prev;               /* what to go back to */
+	struct slot *slots;
+	size_t n_slots, cap_slots;
+	size_t n_want; /* slots that should have a task (replicated) */
+	size_t n_tasks;
+	int *queue; /* slots to look at */
+	size_t n_queue, cap_queue;
+	struct task *pending;
+	size_t n_pending;
+	bool place; /* pending tasks have not been tried yet */
+	bool global;
+	struct map node_slots; /* global: node id -> index + 1 */
+	size_t marked;
+	/* rollout.c */
+	enum roll_state roll;
+	size_t n_rolling, cursor;
+	uint64_t roll_at; /* not before; 0: now */
+	size_t timed;     /* place in c->timed */
+	char *why;
+};
+
+struct member { /* a node on a network */
+	struct network *net;
+	struct node *node;
+	size_t net_ix;
+	size_t refs;
+	bool sent;
+	size_t marked;
+};
+
+struct network {
+	char id[ID_NETWORK + 1];
+	char *name, *stack, *key, *driver;
+	uint32_t vni;
+	bool internal, dying, ready; /* ready: has subnet and VNI */
+	char *want_subnet, *want_gateway, *want_range;
+	struct ipam_subnet subnet;
+	struct attach **attaches;
+	size_t n_attaches, cap_attaches;
+	struct member **members;
+	size_t n_members, cap_members;
+	size_t n_users; /* templates that name it */
+	size_t marked;
+};
+
+struct node {
+	char *id, *name;
+	struct wire_node info;
+	struct kvlist op_labels;                /* set by operators, they win */
+	struct kvlist labels;                   /* of both */
+	bool connected, up, said_hello, unseen; /* unseen: not heard since the controller's start */
+	bool removed;
+	uint64_t deadline_ms;
+	int64_t last_seen;
+	struct node *beat_prev, *beat_next;
+	bool beating;
+	struct task **tasks;
+	size_t n_tasks, cap_tasks;
+	size_t sched_ix; /* in c->sched */
+	size_t ix;       /* stable, for peers */
+	const struct spec_port **ports;
+	size_t n_ports, cap_ports;
+	struct map members; /* network id -> struct member */
+	uint32_t *peers;    /* by ix: networks shared with that node */
+	size_t n_peers;
+	/* dispatch.c */
+	int64_t version;
+	bool snapshot; /* wants the whole set */
+	bool stale;    /* something changed while nobody listened */
+	bool full;     /* the next report is of all its tasks */
+	bool stops;    /* the message being made stops something */
+	bool moved;    /* its address is new to its peers */
+	unsigned report;
+	struct str set, set_ep, del;
+	size_t marked; /* in c->changed_nodes */
+	size_t row_marked;
+};
+
+struct stack {
+	char *name;
+	struct spec_stack *spec;
+	char *text; /* canonical */
+	int64_t revision, applied_ms;
+	bool removing;
+	struct map services;  /* struct service */
+	struct kvlist pinned; /* service -> template id it was rolled back to */
+	struct map nets;      /* networks it owns by id, dying ones too; borrowed */
+	size_t marked;
+};
+
+struct cluster {
+	struct cluster_config cfg;
+	char *pool_text;
+	uint64_t rng, now;
+	int64_t wall, epoch;
+	struct cluster_out out;
+	struct ipam_pool pool;
+	uint32_t next_vni;
+	struct map vnis;                    /* text -> network */
+	struct map stacks, nodes;           /* by name; by id */
+	struct map networks, network_names; /* by id; by name, those not dying */
+	struct map tmpls, tasks;            /* by id */
+	struct node **node_v;               /* by ix, with holes */
+	size_t n_node_v, cap_node_v;
+	struct sched_node *sched;
+	struct node **sched_of;
+	size_t n_sched, cap_sched, cap_sched_of;
+	struct map globals;                  /* global services: "STACK/NAME" -> struct service */
+	struct node *beat_first, *beat_last; /* by deadline */
+	uint64_t grace_until;                /* 0: over */
+	bool retry;         /* something became free: look at all pending tasks again */
+	struct map waiting; /* services with pending tasks: "STACK/NAME" -> struct service */
+	struct marks services, tasks_marked, members_marked, networks_marked, stacks_marked,
+		nodes_changed, node_rows, timed;
+};
+
+/* cluster.c */
+uint64_t cluster_random(struct cluster *c);
+void cluster_random_id(struct cluster *c, char *out, size_t digits);
+void cluster_put(struct cluster *c, const char *prefix, const char *id, char *value_taken);
+struct event_of {
+	const char *type, *stack, *service, *task, *node;
+};
+void cluster_event(struct cluster *c, const struct event_of *of, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The text of v as a JSON string, quotes included; v NULL adds null. */
+void text_json(struct str *s, const char *v);
+void text_member(struct str *s, const char *key, const char *v); /* ,"key":"v" or nothing */
+
+/* rows.c */
+void row_stack(struct cluster *c, const struct stack *s);
+void row_network(struct cluster *c, const struct network *n);
+void row_node(struct cluster *c, const struct node *n);
+void row_task(struct cluster *c, const struct task *t);
+void row_tmpl(struct cluster *c, const struct tmpl *t);
+
+/* specs.c */
+/* Finds or makes the template; borrowed until somebody takes a reference. */
+struct tmpl *tmpl_of(struct cluster *c, struct stack *s, const struct spec_service *spec);
+struct tmpl *tmpl_ref(struct tmpl *t); /* NULL is fine */
+void tmpl_unref(struct cluster *c, struct tmpl *t);
+struct tmpl *tmpl_add(struct cluster *c, struct tmpl *t_taken);
+void tmpl_free(void *t);
+bool tmpl_networks_ready(const struct cluster *c, const struct tmpl *t, const char **ret_name);
+
+/* networks.c */
+struct network *network_new(struct cluster *c, const char *id, const char *name);
+struct network *network_of(const struct cluster *c, const struct stack *s,
+			   const struct spec_network *n);    /* current, or NULL */
+void network_sync_stack(struct cluster *c, struct stack *s); /* makes and marks dying */
+int network_allocate(struct cluster *c, struct network *n, struct err *err);
+void network_mark(struct cluster *c, struct network *n);
+void network_drop(struct cluster *c, struct network *n);
+void network_free(void *n);
+bool network_same(const struct network *n, const struct stack *s, const struct spec_network *spec);
+int network_attach(struct network *n, struct attach *a, uint32_t fixed);
+void network_detach(struct attach *a);
+struct member *member_ref(struct cluster *c, struct network *n, struct node *node);
+void member_unref(struct cluster *c, struct network *n, struct node *node);
+void member_free(struct cluster *c, struct member *m);
+
+/* services.c */
+struct service *service_get(struct stack *s, const char *name); /* or makes */
+void service_drop(struct cluster *c, struct service *svc);
+void service_mark(struct cluster *c, struct service *svc);
+void service_queue(struct cluster *c, struct service *svc, size_t slot);
+/* spec NULL: removed. changed: slots must be looked at whatever the template says. */
+void service_set_spec(struct cluster *c, struct service *svc, const struct spec_service *spec,
+		      bool changed);
+char *service_key(const struct service *svc); /* "STACK/NAME", caller frees */
+void service_free(void *svc);
+size_t service_slot_add(struct service *svc);
+void service_node_slots(struct cluster *c, struct node *n); /* global services see a node change */
+
+/* tasks.c */
+struct task *task_new(struct cluster *c, struct service *svc, size_t slot);
+void task_mark(struct cluster *c, struct task *t, unsigned marks);
+void task_pend(struct cluster *c, struct task *t);
+void task_unpend(struct cluster *c, struct task *t);
+void task_assign(struct cluster *c, struct task *t, struct node *n); /* attaches are there */
+void task_count(struct cluster *c, struct task *t); /* mends what it uses of its node */
+void task_stop(struct cluster *c, struct task *t);  /* cur of its slot: moves to old, or goes */
+void task_drop(struct cluster *c, struct task *t);  /* is gone: forgets it everywhere */
+void task_lose(struct cluster *c, struct task *t);
+void task_state(struct cluster *c, struct task *t, enum task_state state, const char *reason);
+enum task_state task_shown(const struct task *t);
+bool task_visible(const struct task *t); /* its endpoints are told to others */
+bool task_up(const struct task *t);      /* ready, and to run */
+char *task_name(const struct task *t);   /* caller frees */
+void task_free(void *t);
+void task_link(struct cluster *c, struct task *t, struct node *n);
+
+/* reconcile.c */
+void reconcile_service(struct cluster *c, struct service *svc);
+
+/* rollout.c */
+void rollout_begin(struct cluster *c, struct service *svc);
+void rollout_slot(struct cluster *c, struct service *svc, struct slot *sl); /* it changed */
+void rollout_step(struct cluster *c, struct service *svc);
+bool rollout_start_first(const struct service *svc);
+const char *rollout_name(enum roll_state s);
+
+/* place.c */
+void place_service(struct cluster *c, struct service *svc);
+void place_waiting(struct cluster *c); /* all pending tasks, after something became free */
+
+/* nodes.c */
+struct node *node_new(struct cluster *c, const char *id, const char *name);
+struct node *node_find(const struct cluster *c, const char *id_or_name);
+void node_free(void *n);
+void node_refresh(struct cluster *c, struct node *n); /* what placement knows of it */
+void node_check(struct cluster *c);                   /* who has missed its heartbeats */
+void node_beat(struct cluster *c, struct node *n, uint64_t now_ms);
+void node_row(struct cluster *c, struct node *n);
+
+/* stacks.c, stackcheck.c */
+struct stack *stack_new(struct cluster *c, const char *name);
+void stack_free(void *s);
+void stack_mark(struct cluster *c, struct stack *s);
+void stack_settle(struct cluster *c, struct stack *s); /* ends a removal that is through */
+/* Its spec is new; changed: names of services that differ, NULL: all. */
+void stack_apply(struct cluster *c, struct stack *s, const struct strlist *changed);
+int stack_check(const struct cluster *c, const struct spec_stack *spec, struct err *err);
+int stack_check_users(const struct cluster *c, const char *name, const struct spec_stack *next,
+		      struct err *err);
+
+/* dispatch.c, texts.c */
+void dispatch_node(struct cluster *c, struct node *n); /* its own object changed */
+void dispatch_task_gone(struct cluster *c, struct task *t);
+void dispatch_mark(struct cluster *c, struct node *n);
+void dispatch_collect(struct cluster *c); /* marks become parts of messages */
+void dispatch_emit(struct cluster *c);    /* one message a node */
+void text_task(struct str *s, struct task *t);
+void text_endpoint(struct str *s, const struct attach *a);
+void text_network(struct str *s, const struct network *n);
+void text_peer(struct str *s, const struct node *n);
+/* Opens an entry of "set"; the object and '}' follow. id2: endpoints are TASK/NETWORK. */
+void text_entry(struct str *s, enum wire_kind kind, const char *id, const char *id2);

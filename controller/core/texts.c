@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Wire objects as JSON text, written by hand: a hand-out to thousands of nodes is mostly this, and
+ * what a template's tasks share is written once. The shapes are manifests/wire.h's, whose readers
+ * are what the tests hold them against. */
+#include "controller/core/state.h"
+#include "manifests/canon.h"
+
+#include <stdio.h>
+
+void text_entry(struct str *s, enum wire_kind kind, const char *id, const char *id2)
+{
+	str_add(s, "{\"kind\":\"");
+	str_add(s, wire_kind_name(kind));
+	str_add(s, "\",\"id\":\"");
+	str_add(s, id);
+	if (id2) {
+		str_addc(s, '/');
+		str_add(s, id2);
+	}
+	str_addc(s, '"');
+}
+
+static void list(struct str *s, const char *key, const struct strlist *l)
+{
+	if (!l->n)
+		return;
+	str_addf(s, ",\"%s\":[", key);
+	for (size_t i = 0; i < l->n; i++) {
+		if (i)
+			str_addc(s, ',');
+		text_json(s, l->v[i]);
+	}
+	str_addc(s, ']');
+}
+
+/* Stack, service, hash, spec and volumes: the same for all tasks of a template. */
+static const char *common(struct tmpl *t)
+{
+	if (t->wire)
+		return t->wire;
+	struct str s = {0};
+	auto_json *spec = canon_service(&t->spec);
+	auto_free char *text = json_text(spec);
+	text_member(&s, "stack", t->stack);
+	text_member(&s, "service", t->service);
+	text_member(&s, "hash", t->hash);
+	str_addf(&s, ",\"spec\":%s", text);
+	if (t->volumes)
+		str_addf(&s, ",\"volumes\":%s", t->volumes);
+	t->wire = str_take(&s);
+	return t->wire;
+}
+
+void text_task(struct str *s, struct task *t)
+{
+	char ip[IPAM_TEXT], mac[IPAM_MAC_TEXT];
+	auto_free char *name = task_name(t);
+	str_add(s, "{\"id\":\"");
+	str_add(s, t->id);
+	str_addc(s, '"');
+	text_member(s, "name", name);
+	str_addf(s, ",\"slot\":%d", t->svc->global ? 0 : t->slot + 1);
+	if (t->stop)
+		str_add(s, ",\"stop\":true");
+	str_add(s, common(t->tmpl));
+	for (size_t i = 0; i < t->n_attach; i++) {
+		const struct attach *a = &t->attach[i];
+		ipam_addr_text(a->ip, ip);
+		ipam_mac_text(a->ip, mac);
+		str_addf(s, "%s{\"network_id\":\"%s\",\"ip\":\"%s\",\"mac\":\"%s\"",
+			 i ? "," : ",\"attach\":[", a->net->id, ip, mac);
+		list(s, "aliases", &t->tmpl->spec.networks[i].aliases);
+		str_addc(s, '}');
+	}
+	str_add(s, t->n_attach ? "]}" : "}");
+}
+
+static void name_item(struct str *s, const char *a, const char *b, const char *c)
+{
+	struct str t = {0};
+	str_add(&t, a);
+	str_add(&t, b);
+	str_add(&t, c);
+	str_addc(s, ',');
+	text_json(s, t.data);
+	str_done(&t);
+}
+
+/* All names that resolve to the endpoint, once each. */
+static void names(struct str *s, const struct attach *a, const char *task)
+{
+	const struct service *svc = a->task->svc;
+	const char *stack = svc->stack->name, *service = svc->name;
+	const struct spec_service *spec = &a->task->tmpl->spec;
+	const struct strlist *aliases = &spec->networks[(size_t)(a - a->task->attach)].aliases;
+	str_add(s, ",\"names\":[");
+	text_json(s, service);
+	for (size_t i = 0; i < aliases->n; i++)
+		if (!streq(aliases->v[i], service))
+			name_item(s, aliases->v[i], "", "");
+	name_item(s, stack, "_", service);
+	name_item(s, "tasks.", service, "");
+	name_item(s, task, "", "");
+	str_addc(s, ']');
+}
+
+void text_endpoint(struct str *s, const struct attach *a)
+{
+	char ip[IPAM_TEXT], mac[IPAM_MAC_TEXT];
+	const struct task *t = a->task;
+	auto_free char *name = task_name(t);
+	ipam_addr_text(a->ip, ip);
+	ipam_mac_text(a->ip, mac);
+	str_addf(s, "{\"id\":\"%s/%s\",\"network_id\":\"%s\",\"task_id\":\"%s\"", t->id, a->net->id,
+		 a->net->id, t->id);
+	text_member(s, "task_name", name);
+	text_member(s, "service", t->svc->name);
+	names(s, a, name);
+	str_addf(s, ",\"ip\":\"%s\",\"mac\":\"%s\"", ip, mac);
+	text_member(s, "node_id", t->node->id);
+	text_member(s, "vtep", t->node->info.address);
+	str_add(s, task_up(t) ? ",\"ready\":true}" : "}");
+}
+
+void text_network(struct str *s, const struct network *n)
+{
+	char text[IPAM_TEXT];
+	str_addf(s, "{\"id\":\"%s\"", n->id);
+	text_member(s, "name", n->name);
+	text_member(s, "stack", n->stack);
+	ipam_cidr_text(n->subnet.base, n->subnet.prefix, text);
+	str_addf(s, ",\"vni\":%u,\"mtu\":0", n->vni);
+	text_member(s, "subnet", text);
+	ipam_addr_text(n->subnet.gateway, text);
+	text_member(s, "gateway", text);
+	if (n->internal)
+		str_add(s, ",\"internal\":true");
+	text_member(s, "driver", n->driver);
+	str_addc(s, '}');
+}
+
+/* A node as its peers need it: who it is and where. */
+void text_peer(struct str *s, const struct node *n)
+{
+	str_add(s, "{\"id\":");
+	text_json(s, n->id);
+	text_member(s, "name", n->name);
+	text_member(s, "address", n->info.address);
+	str_addc(s, '}');
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Filters, scores and the heap of a batch; see sched.h. */
+#include "controller/sched/constraint.h"
+#include "controller/sched/sched.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CPU_EPSILON 1e-9 /* reservations are sums of decimal fractions */
+
+struct entry {
+	size_t node;
+	uint64_t tie;
+};
+
+struct sched_batch {
+	const struct spec_service *s;
+	struct sched_node *nodes;
+	struct entry *heap; /* the best first */
+	size_t n;
+	size_t refused[FILTER_MAX];
+};
+
+static uint64_t mix(uint64_t x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9u;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111ebu;
+	return x ^ (x >> 31);
+}
+
+static bool any_address(const char *ip)
+{
+	return !ip || !*ip || streq(ip, "0.0.0.0") || streq(ip, "::");
+}
+
+static bool port_clash(const struct spec_port *a, const struct spec_port *b)
+{
+	if (a->mode != PORT_HOST || b->mode != PORT_HOST || !a->published)
+		return false;
+	if (a->published != b->published || a->protocol != b->protocol)
+		return false;
+	return any_address(a->host_ip) || any_address(b->host_ip) || streq(a->host_ip, b->host_ip);
+}
+
+static bool port_taken(const struct spec_service *s, const struct sched_node *n)
+{
+	for (size_t i = 0; i < s->n_ports; i++)
+		for (size_t k = 0; k < n->n_ports; k++)
+			if (port_clash(&s->ports[i], n->ports[k]))
+				return true;
+	return false;
+}
+
+static bool has_host_port(const struct spec_service *s)
+{
+	for (size_t i = 0; i < s->n_ports; i++)
+		if (s->ports[i].mode == PORT_HOST && s->ports[i].published)
+			return true;
+	return false;
+}
+
+static bool lacks_resources(const struct spec_service *s, const struct sched_node *n)
+{
+	const struct spec_resources *r = &s->reservations;
+	if (r->cpus > 0 && n->cpus_used + r->cpus > n->cpus + CPU_EPSILON)
+		return true;
+	return r->memory > 0 && r->memory > n->memory - n->memory_used;
+}
+
+static bool constraints_met(const struct spec_service *s, const struct sched_node *n)
+{
+	for (size_t i = 0; i < s->constraints.n; i++)
+		if (!constraint_met(s->constraints.v[i], n))
+			return false;
+	return true;
+}
+
+bool sched_eligible(const struct spec_service *s, const struct sched_node *n)
+{
+	return constraint_platform(s->platform, n) && constraints_met(s, n);
+}
+
+/* The first filter that refuses what cannot change within a batch, or FILTER_MAX. */
+static enum sched_filter refuse_static(const struct spec_service *s, const struct sched_node *n)
+{
+	if (!n->ready)
+		return FILTER_READY;
+	if (!constraint_platform(s->platform, n))
+		return FILTER_PLATFORM;
+	return constraints_met(s, n) ? FILTER_MAX : FILTER_CONSTRAINT;
+}
+
+/* The same for what each placed task changes. */
+static enum sched_filter refuse_dynamic(const struct spec_service *s, const struct sched_node *n,
+					bool fresh_ports)
+{
+	if (lacks_resources(s, n))
+		return FILTER_RESOURCES;
+	/* A task placed earlier in this batch has the same ports. */
+	if (port_taken(s, n) || (!fresh_ports && has_host_port(s)))
+		return FILTER_PORT;
+	if (s->max_replicas_per_node > 0 && n->n_service_tasks >= (size_t)s->max_replicas_per_node)
+		return FILTER_MAX_PER_NODE;
+	return FILTER_MAX;
+}
+
+/* Is a the better place? */
+static bool better(const struct sched_node *a, uint64_t a_tie, const struct sched_node *b,
+		   uint64_t b_tie)
+{
+	if (a->n_service_tasks != b->n_service_tasks)
+		return a->n_service_tasks < b->n_service_tasks;
+	if (a->n_tasks != b->n_tasks)
+		return a->n_tasks < b->n_tasks;
+	int64_t a_free = a->memory - a->memory_used, b_free = b->memory - b->memory_used;
+	if (a_free != b_free)
+		return a_free > b_free;
+	return a_tie < b_tie;
+}
+
+static void add_reason(char *out, size_t room, size_t n, const char *one, const char *many)
+{
+	size_t at = strlen(out);
+	if (n)
+		snprintf(out + at, room - at, "%s%zu %s", at ? ", " : "", n, n == 1 ? one : many);
+}
+
+static void explain(const struct spec_service *s, const size_t *refused, size_t n_nodes,
+		    struct sched_result *ret)
+{
+	char text[400] = "", lack[128];
+	const struct spec_resources *r = &s->reservations;
+	if (n_nodes == 0) {
+		snprintf(ret->why, sizeof(ret->why),
+			 "no node fits: the cluster has no nodes; join one with carrack agent");
+		return;
+	}
+	snprintf(lack, sizeof(lack), "%s (%.3g cpus and %lld MiB asked)", "cpus or memory", r->cpus,
+		 (long long)(r->memory >> 20));
+	add_reason(text, sizeof(text), refused[FILTER_READY], "is down", "are down");
+	add_reason(text, sizeof(text), refused[FILTER_PLATFORM], "has another platform",
+		   "have another platform");
+	add_reason(text, sizeof(text), refused[FILTER_CONSTRAINT],
+		   "does not meet the placement constraints",
+		   "do not meet the placement constraints");
+	char has[160], have[160];
+	snprintf(has, sizeof(has), "lacks %s", lack);
+	snprintf(have, sizeof(have), "lack %s", lack);
+	add_reason(text, sizeof(text), refused[FILTER_RESOURCES], has, have);
+	add_reason(text, sizeof(text), refused[FILTER_PORT], "has the host port in use",
+		   "have the host port in use");
+	add_reason(text, sizeof(text), refused[FILTER_MAX_PER_NODE],
+		   "runs max_replicas_per_node already", "run max_replicas_per_node already");
+	snprintf(ret->why, sizeof(ret->why), "no node fits: %s", text);
+}
+
+void sched_place(const struct spec_service *s, const struct sched_node *nodes, size_t n,
+		 uint64_t seed, struct sched_result *ret)
+{
+	*ret = (struct sched_result){.node = -1};
+	uint64_t best_tie = 0;
+	for (size_t i = 0; i < n; i++) {
+		enum sched_filter f = refuse_static(s, &nodes[i]);
+		if (f == FILTER_MAX)
+			f = refuse_dynamic(s, &nodes[i], true);
+		if (f != FILTER_MAX) {
+			ret->refused[f]++;
+			continue;
+		}
+		uint64_t tie = mix(seed ^ mix(i + 1));
+		if (ret->node < 0 || better(&nodes[i], tie, &nodes[ret->node], best_tie)) {
+			ret->node = (long)i;
+			best_tie = tie;
+		}
+	}
+	if (ret->node < 0)
+		explain(s, ret->refused, n, ret);
+}
+
+static void sift(struct sched_batch *b, size_t i)
+{
+	for (;;) {
+		size_t best = i;
+		for (size_t k = 2 * i + 1; k <= 2 * i + 2 && k < b->n; k++)
+			if (better(&b->nodes[b->heap[k].node], b->heap[k].tie,
+				   &b->nodes[b->heap[best].node], b->heap[best].tie))
+				best = k;
+		if (best == i)
+			return;
+		struct entry e = b->heap[i];
+		b->heap[i] = b->heap[best];
+		b->heap[best] = e;
+		i = best;
+	}
+}
+
+struct sched_batch *sched_batch_new(const struct spec_service *s, struct sched_node *nodes,
+				    size_t n, uint64_t seed)
+{
+	struct sched_batch *b = xcalloc(1, sizeof(*b));
+	b->s = s;
+	b->nodes = nodes;
+	b->heap = xcalloc(n + 1, sizeof(*b->heap));
+	for (size_t i = 0; i < n; i++) {
+		enum sched_filter f = refuse_static(s, &nodes[i]);
+		if (f == FILTER_MAX)
+			f = refuse_dynamic(s, &nodes[i], true);
+		if (f == FILTER_MAX)
+			b->heap[b->n++] = (struct entry){i, mix(seed ^ mix(i + 1))};
+		else
+			b->refused[f]++;
+	}
+	for (size_t i = b->n / 2; i-- > 0;)
+		sift(b, i);
+	return b;
+}
+
+void sched_batch_next(struct sched_batch *b, struct sched_result *ret)
+{
+	*ret = (struct sched_result){.node = -1};
+	if (b->n)
+		ret->node = (long)b->heap[0].node;
+	memcpy(ret->refused, b->refused, sizeof(ret->refused));
+}
+
+void sched_batch_why(const struct sched_batch *b, size_t n_nodes, struct sched_result *ret)
+{
+	explain(b->s, b->refused, n_nodes, ret);
+}
+
+void sched_batch_used(struct sched_batch *b)
+{
+	struct sched_node *n = &b->nodes[b->heap[0].node];
+	enum sched_filter f = refuse_dynamic(b->s, n, false);
+	if (f != FILTER_MAX) {
+		b->refused[f]++;
+		b->heap[0] = b->heap[--b->n];
+	}
+	sift(b, 0);
+}
+
+void sched_batch_free(struct sched_batch *b)
+{
+	if (!b)
+		return;
+	free(b->heap);
+	free(b);
+}
