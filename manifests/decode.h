@@ -66,6 +66,7 @@ FIELD_DECODER(decode_depends_on);
 FIELD_DECODER(decode_links);
 FIELD_DECODER(decode_env_file);
 FIELD_DECODER(decode_restart);
+FIELD_DECODER(decode_condition);
 FIELD_DECODER(decode_health_test);
 FIELD_DECODER(decode_endpoint_mode);
 FIELD_DECODER(decode_external);

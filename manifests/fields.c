@@ -38,7 +38,7 @@
 				   ##__VA_ARGS__}
 
 static const char *const modes[] = {"replicated", "global", NULL};
-static const char *const conditions[] = {"none", "on-failure", "any", NULL};
+static const char *const conditions[] = {"none", "on-failure", "any", "unless-stopped", NULL};
 static const char *const orders[] = {"stop-first", "start-first", NULL};
 static const char *const failure_actions[] = {"pause", "continue", "rollback", NULL};
 static const char *const pulls[] = {"always", "never", "missing", "if_not_present", NULL};
@@ -184,7 +184,8 @@ static const struct field placement_fields[] = {
 static RECORD(record_placement, "'placement'", placement_fields);
 
 static const struct field restart_policy_fields[] = {
-	USE("condition", CHOICE, SVC(restart_policy.condition), "when", .names = conditions),
+	USE("condition", CHOICE, SVC(restart_policy.condition), "when", .names = conditions,
+	    .decode = decode_condition),
 	USE("delay", DURATION, SVC(restart_policy.delay), "pause between attempts"),
 	USE("max_attempts", INT, SVC(restart_policy.max_attempts), "how often", .min = -1,
 	    .max = INT32_MAX),

@@ -130,8 +130,10 @@ static bool expand_dollar(struct expand *x, struct str *out)
 		return expand_braces(x, out);
 	}
 	if (!read_name(x, name)) {
-		x->p--;
-		return invalid(x, "'$' must be followed by a variable's name");
+		/* "$(date)", "$2a$": nothing that could be a variable; Compose keeps it as well */
+		if (out)
+			str_addc(out, '$');
+		return true;
 	}
 	add_value(x, name, out);
 	return true;

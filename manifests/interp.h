@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Variables in text: $V ${V} ${V:-x} ${V-x} ${V:?x} ${V?x} ${V:+x} ${V+x}, nested in x, and $$ for a
- * dollar sign. Private to manifests/.
+ * dollar sign. A dollar sign that begins none of these is just that. Private to manifests/.
  */
 #pragma once
 #include "manifests/diag.h"

@@ -355,6 +355,30 @@ json_t *encode_restart(const void *obj)
 	return NULL;
 }
 
+/* The specification knows none, on-failure and any; Compose takes the words of `restart` too. */
+FIELD_DECODER(decode_condition)
+{
+	static const struct {
+		const char *name;
+		enum spec_restart value;
+	} words[] = {{"none", RESTART_NO},
+		     {"no", RESTART_NO},
+		     {"any", RESTART_ALWAYS},
+		     {"always", RESTART_ALWAYS},
+		     {"on-failure", RESTART_ON_FAILURE},
+		     {"unless-stopped", RESTART_UNLESS_STOPPED}};
+	const char *text;
+	(void)f;
+	if (!decode_string(c, n, &text))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (streq(words[i].name, text)) {
+			((struct spec_service *)obj)->restart_policy.condition = words[i].value;
+			return;
+		}
+	decode_error(c, n, "'condition' must be none, on-failure or any, not '%.100s'", text);
+}
+
 FIELD_DECODER(decode_health_test)
 {
 	struct spec_health *h = &((struct spec_service *)obj)->health;

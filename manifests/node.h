@@ -24,6 +24,7 @@ struct node {
 	struct node **items;     /* sequences */
 	struct node_pair *pairs; /* mappings, in order, keys unique */
 	size_t n, cap;
+	bool broken;   /* its variables could not be filled in; said already, so nothing more is */
 	size_t weight; /* this node and all below, shared ones counted each time */
 };
 

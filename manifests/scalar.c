@@ -41,6 +41,8 @@ static void add(struct decode *c, const struct node *n, bool warning, const char
 	__attribute__((format(printf, 4, 0)));
 static void add(struct decode *c, const struct node *n, bool warning, const char *fmt, va_list ap)
 {
+	if (n->broken)
+		return;
 	if (c->in) {
 		struct diag_place at = {c->in->file, n->line, n->column};
 		diag_addv(c->d, warning, at, fmt, ap);

@@ -19,6 +19,7 @@ static void interpolate(const struct stackfile_input *in, struct tree *t, struct
 		auto_free char *text = interp_text(&x, n->text);
 		if (text)
 			n->text = tree_text(t, text, strlen(text));
+		n->broken = !text;
 	}
 }
 

@@ -238,7 +238,11 @@ bool decode_stack(struct decode *c, const struct node *root)
 {
 	size_t errors = c->d->n_errors;
 	c->ports_left = LIMIT_STACK_PORTS;
-	c->key = "the file";
+	if (root->kind != NODE_MAP && root->kind != NODE_NULL) {
+		decode_error(c, root, "a stack must be a mapping with 'services' in it, not %s",
+			     node_kind_text(root->kind));
+		return false;
+	}
 	initial_name(c, root);
 	decode_record(c, root, &record_top, c->stack);
 	if (c->d->n_errors == errors && !*c->stack->name)

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The stack language: what is wrong is said, with its place, and nothing is passed over. */
+#include "manifests/fields.h"
+#include "manifests_helper.h"
+#include <sys/resource.h>
+#include <time.h>
+
+#define WEB "services:\n  web:\n    image: a\n"
+
+static void errors_with_places(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int line, column;
+		const char *words;
+	} cases[] = {
+		{"services:\n  web:\n    imag: a\n", 2, 3, "no 'image'"},
+		{WEB "    imagee: b\n", 4, 5, "did you mean 'image'?"},
+		{WEB "    image: b\n", 4, 5, "twice, first in line 3"},
+		{WEB "    user: 1000\n", 4, 11, "in quotes"},
+		{WEB "    secrets: [a]\n", 4, 5, "'secrets' is not supported yet"},
+		{WEB "    networks: [back]\n", 4, 16, "network 'back' is not there"},
+		{WEB "    volumes: [\"v:/v\"]\n", 4, 15, "volume 'v' is not there"},
+		{WEB "    volumes: [\"/a:b\"]\n", 4, 15, "must be absolute"},
+		{WEB "    mem_limit: lots\n", 4, 16, "64m"},
+		{WEB "    stop_grace_period: 10\n", 4, 24, "10s"},
+		{WEB "    ports: [\"1-3:5-6\"]\n", 4, 13, "differ in length"},
+		{WEB "    ports: [\"80:1\", \"80:2\"]\n", 4, 12, "published twice"},
+		{WEB "    ports: [99999]\n", 4, 13, "not a port"},
+		{WEB "    command: \"a 'b\"\n", 4, 14, "quotation"},
+		{WEB "    depends_on: [db]\n", 4, 18, "no service 'db'"},
+		{WEB "    restart: maybe\n", 4, 14, "unless-stopped"},
+		{WEB "    environment: {A: [1]}\n", 4, 22, "not a list"},
+		{WEB "    tty: perhaps\n", 4, 10, "true or false"},
+		{WEB "    user: ${NOPE:?set it}\n", 4, 11, "'NOPE' must be set: set it"},
+		{WEB "    user: ${A\n", 4, 11, "'}'"},
+		{WEB "    mem_limit: 1m\n    deploy: {resources: {limits: {memory: 2m}}}\n", 4, 16,
+		 "does not agree"},
+		{WEB "    network_mode: host\n    networks: [default]\n", 4, 19, "exclude"},
+		{WEB "    extends: {service: x}\n", 4, 5, "'extends' is not supported yet"},
+		{"services:\n  Web: {image: a}\n", 2, 3, "lower-case"},
+		{"services:\n  web: {image: a/B}\n", 2, 16, "capital"},
+		{"services: [a]\n", 1, 11, "a mapping, not a list"},
+		{"- a\n", 1, 1, "must be a mapping"},
+		{"", 1, 1, "no services"},
+		{"services: {a: !reset x}\n", 1, 15, "tag"},
+		{"a: *b\n", 1, 4, "names no anchor"},
+		{"a: 1\n---\nb: 1\n", 2, 1, "second document"},
+		{"a: [\n", 2, 1, "not valid YAML"},
+		{WEB "networks: {n: {driver: macvlan}}\n", 4, 24, "no network driver"},
+		{WEB "networks: {n: {ipam: {config: [{subnet: 10.0.0.0/8, gateway: 11.0.0.1}]}}}\n",
+		 4, 32, "address in '10.0.0.0/8'"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		expect_finding(cases[i].text, false, cases[i].line, cases[i].column,
+			       cases[i].words);
+}
+
+static void warnings_with_places(void **state)
+{
+	(void)state;
+	expect_finding(WEB "    build: .\n", true, 4, 5, "'build' is not used");
+	expect_finding(WEB "    user: $NOPE\n", true, 4, 11, "'NOPE' is not set");
+	expect_finding(WEB "    ports: [80]\n", true, 4, 13, "mode: host");
+	expect_finding(WEB "    deploy: {endpoint_mode: vip}\n", true, 4, 29, "virtual address");
+	expect_finding(WEB "    depends_on: [db]\n  db: {image: b}\n", true, 4, 5, "order");
+}
+
+static void all_errors_in_one_run(void **state)
+{
+	(void)state;
+	struct diag d = {0};
+	assert_null(parse(WEB "    bogus: 1\n    tty: 5\n    user: 7\n    ports: [x]\n", &d));
+	assert_int_equal(d.n_errors, 4);
+	for (size_t i = 1; i < d.n; i++)
+		assert_true(d.v[i].line > d.v[i - 1].line);
+	auto_free char *text = diag_text(&d.v[1], true);
+	assert_string_equal(text, "t.yaml:5:10: error: 'tty' must be true or false\n"
+				  "        tty: 5\n             ^");
+	diag_done(&d);
+	auto_str many = {0};
+	str_add(&many, WEB);
+	for (int i = 0; i < 1000; i++)
+		str_addf(&many, "    bogus%d: 1\n", i);
+	assert_null(parse(many.data, &d));
+	assert_int_equal(d.n_errors, STACKFILE_ERRORS_MAX);
+	diag_done(&d);
+}
+
+static void table_says_something_of_every_key(void **state)
+{
+	(void)state;
+	static const struct record *const records[] = {&record_top, &record_service,
+						       &record_network, &record_volume};
+	for (size_t r = 0; r < ARRAY_LEN(records); r++)
+		for (size_t i = 0; i < records[r]->n; i++) {
+			assert_non_null(records[r]->fields[i].doc);
+			for (size_t k = 0; k < i; k++)
+				assert_string_not_equal(records[r]->fields[i].name,
+							records[r]->fields[k].name);
+		}
+}
+
+static char *laughs(void)
+{
+	struct str s = {0};
+	str_add(&s, "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n");
+	for (int i = 1; i < 10; i++) {
+		str_addf(&s, "x%d: &x%d [", i, i);
+		for (int k = 0; k < 10; k++)
+			str_addf(&s, "%s*x%d", k ? ", " : "", i - 1);
+		str_add(&s, "]\n");
+	}
+	return str_take(&s);
+}
+
+static char *quadratic(void)
+{
+	struct str s = {0};
+	str_add(&s, "x-m: &m {");
+	for (int i = 0; i < 4000; i++)
+		str_addf(&s, "k%d: 1, ", i);
+	str_add(&s, "}\nx-l:\n");
+	for (int i = 0; i < 5000; i++)
+		str_add(&s, "- {<<: *m}\n");
+	return str_take(&s);
+}
+
+static char *deep(const char *unit)
+{
+	struct str s = {0};
+	for (int i = 0; i < 10000; i++)
+		str_add(&s, unit);
+	return str_take(&s);
+}
+
+static void bombs(void **state)
+{
+	(void)state;
+	char *texts[] = {laughs(),
+			 quadratic(),
+			 deep("["),
+			 deep("{a: "),
+			 deep("- "),
+			 deep("? "),
+			 xstrdup("a: &a [*a]\n"),
+			 xstrdup("a: &a {<<: *a}\n")};
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct timespec from, to;
+		struct diag d = {0};
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+		assert_null(parse(texts[i], &d));
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+		double ms = (double)(to.tv_sec - from.tv_sec) * 1e3 +
+			    (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+#ifndef __SANITIZE_ADDRESS__
+		assert_true(ms < 50);
+#endif
+		(void)ms;
+		diag_done(&d);
+		free(texts[i]);
+	}
+#ifndef __SANITIZE_ADDRESS__
+	struct rusage use;
+	getrusage(RUSAGE_SELF, &use);
+	assert_true(use.ru_maxrss < 16 * 1024);
+#endif
+}
+
+/* What a client sends is held to the rules of a file. */
+static void canonical_is_validated(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *json, *words;
+	} cases[] = {
+		{"[]", "object"},
+		{"{\"name\":\"a\"}", "no services"},
+		{"{\"services\":{\"w\":{\"image\":\"a\"}}}", "no name"},
+		{"{\"name\":\"A\",\"services\":{\"w\":{\"image\":\"a\"}}}", "lower-case"},
+		{"{\"name\":\"a\",\"services\":{\"w\":{\"image\":\"a\",\"x\":1}}}", "services.w"},
+		{"{\"name\":\"a\",\"services\":{\"../w\":{\"image\":\"a\"}}}", "lower-case"},
+		{"{\"name\":\"a\",\"services\":{\"w\":{\"image\":\"a\",\"volumes\":[\"./x:/y\"]}}}",
+		 "absolute"},
+		{"{\"name\":\"a\",\"services\":{\"w\":{\"image\":\"a\",\"env_file\":\"/etc/"
+		 "shadow\"}}}",
+		 "env_file"},
+		{"{\"name\":\"a\",\"services\":{\"w\":{\"image\":\"a\"}},\"networks\":{\"n\":{"
+		 "\"name\":"
+		 "\"../x\"}}}",
+		 "'name'"},
+		{"{\"name\":\"a\",\"services\":{\"w\":{\"image\":\"a\",\"networks\":{\"q\":{}}}}}",
+		 "not there"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err err = {0};
+		struct spec_stack *s = NULL;
+		auto_json *j = json_parse(cases[i].json, strlen(cases[i].json), &err);
+		assert_non_null(j);
+		assert_int_equal(canon_stack_parse(j, &s, &err), -EINVAL);
+		if (!strstr(err.text, cases[i].words))
+			print_error("%s: %s\n", cases[i].json, err.text);
+		assert_non_null(strstr(err.text, cases[i].words));
+		assert_null(s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bombs), /* first: it looks at the memory of the whole process */
+		cmocka_unit_test(errors_with_places),
+		cmocka_unit_test(warnings_with_places),
+		cmocka_unit_test(all_errors_in_one_run),
+		cmocka_unit_test(table_says_something_of_every_key),
+		cmocka_unit_test(canonical_is_validated),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

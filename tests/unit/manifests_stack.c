@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The stack language: what good files mean. */
+#include "manifests_helper.h"
+
+#define WEB "services:\n  web:\n    image: a\n"
+
+static void minimal(void **state)
+{
+	(void)state;
+	struct spec_stack *s = parse_ok(WEB);
+	assert_string_equal(s->name, "myapp");
+	assert_int_equal(s->n_services, 1);
+	const struct spec_service *w = &s->services[0];
+	assert_string_equal(w->name, "web");
+	assert_int_equal(w->replicas, 1);
+	assert_int_equal(w->shm_size, -1);
+	assert_int_equal(w->n_networks, 1);
+	assert_string_equal(w->networks[0].network, "default");
+	assert_string_equal(spec_find_network(s, "default")->name, "myapp_default");
+	assert_false(w->command_set);
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
+static void commands_and_environment(void **state)
+{
+	(void)state;
+	struct spec_stack *s = parse_ok(
+		WEB "    command: sh -c 'echo \"a b\"' x\\ y\n    entrypoint: []\n"
+		    "    env_file: app.env\n    environment: [\"C=$V\", V, NOT_THERE, A=own]\n");
+	const struct spec_service *w = &s->services[0];
+	assert_int_equal(w->command.n, 4);
+	assert_string_equal(w->command.v[2], "echo \"a b\"");
+	assert_string_equal(w->command.v[3], "x y");
+	assert_true(w->entrypoint_set);
+	assert_int_equal(w->entrypoint.n, 0);
+	assert_string_equal(kvlist_get(&w->environment, "A"), "own");
+	assert_string_equal(kvlist_get(&w->environment, "B"), "b /home/u");
+	assert_string_equal(kvlist_get(&w->environment, "C"), "value");
+	assert_string_equal(kvlist_get(&w->environment, "V"), "value");
+	assert_non_null(kvlist_find(&w->environment, "NOT_THERE"));
+	assert_null(kvlist_get(&w->environment, "NOT_THERE"));
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
+static void ports(void **state)
+{
+	(void)state;
+	struct spec_stack *s = parse_ok(
+		WEB "    ports: [80, \"8080:80/udp\", \"127.0.0.1:90-92:190-192\", \"[::1]:1:2\", "
+		    "{target: 5, published: \"6\", mode: host}, {target: 7}]\n");
+	const struct spec_service *w = &s->services[0];
+	assert_int_equal(w->n_ports, 8);
+	assert_int_equal(w->ports[0].target, 80);
+	assert_int_equal(w->ports[0].published, 0);
+	assert_int_equal(w->ports[1].published, 8080);
+	assert_int_equal(w->ports[1].protocol, PROTO_UDP);
+	assert_int_equal(w->ports[4].target, 192);
+	assert_int_equal(w->ports[4].published, 92);
+	assert_string_equal(w->ports[4].host_ip, "127.0.0.1");
+	assert_string_equal(w->ports[5].host_ip, "::1");
+	assert_int_equal(w->ports[6].mode, PORT_HOST);
+	assert_int_equal(w->ports[7].mode, PORT_INGRESS);
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
+static void volumes(void **state)
+{
+	(void)state;
+	struct spec_stack *s = parse_ok(
+		WEB
+		"    volumes:\n    - ./data/../conf:/etc/app:ro\n    - ~/x:/x\n    - v:/v:nocopy\n"
+		"    - /anonymous\n    - {type: tmpfs, target: /t, tmpfs: {size: 1m, mode: 0755}}\n"
+		"    - {type: bind, source: /b, target: /b, bind: {create_host_path: false}}\n"
+		"volumes: {v: }\n");
+	const struct spec_service *w = &s->services[0];
+	assert_int_equal(w->n_mounts, 6);
+	assert_string_equal(w->mounts[0].source, "/srv/My App/conf");
+	assert_true(w->mounts[0].read_only);
+	assert_string_equal(w->mounts[1].source, "/home/u/x");
+	assert_int_equal(w->mounts[2].type, MOUNT_VOLUME);
+	assert_true(w->mounts[2].volume_nocopy);
+	assert_null(w->mounts[3].source);
+	assert_int_equal(w->mounts[4].tmpfs_size, 1 << 20);
+	assert_int_equal(w->mounts[4].tmpfs_mode, 0755);
+	assert_false(w->mounts[5].bind_create);
+	assert_string_equal(s->volumes[0].name, "myapp_v");
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
+static void deploy(void **state)
+{
+	(void)state;
+	struct spec_stack *s = parse_ok(
+		WEB
+		"    restart: on-failure:3\n    pids_limit: -1\n    cpus: 0.5\n"
+		"    deploy:\n      replicas: 3\n      labels: {a: 1}\n"
+		"      placement: {constraints: [node.labels.x==y], max_replicas_per_node: 2}\n"
+		"      resources: {limits: {memory: 1g, cpus: '0.5'}, reservations: {memory: 5m}}\n"
+		"      restart_policy: {condition: on-failure, delay: 1m30s}\n"
+		"      update_config: {parallelism: 0, order: start-first}\n");
+	const struct spec_service *w = &s->services[0];
+	assert_int_equal(w->restart, RESTART_ON_FAILURE);
+	assert_int_equal(w->restart_max, 3);
+	assert_int_equal(w->replicas, 3);
+	assert_int_equal(w->limits.memory, 1 << 30);
+	assert_true(w->limits.cpus == 0.5);
+	assert_int_equal(w->limits.pids, 0);
+	assert_true(w->restart_policy.set);
+	assert_int_equal(w->restart_policy.delay, 90000000000);
+	assert_true(w->update.start_first);
+	assert_int_equal(w->update.parallelism, 0);
+	assert_int_equal(w->max_replicas_per_node, 2);
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
+static void lists_and_maps(void **state)
+{
+	(void)state;
+	struct spec_stack *s = parse_ok(
+		WEB "    ulimits: {nofile: 5, nproc: {soft: 1, hard: -1}}\n"
+		    "    extra_hosts: [\"a:1.2.3.4\", \"b=::1\", \"c:[::2]\", \"h=host-gateway\"]\n"
+		    "    tmpfs: /run\n    dns: 1.1.1.1\n    sysctls: [net.core.somaxconn=5]\n"
+		    "    labels: [x=y, z]\n    expose: [80, \"90\"]\n    devices: [/dev/null]\n"
+		    "    healthcheck: {test: curl x, interval: 1h}\n    logging: {driver: local}\n"
+		    "    links: [db:db]\n    init: false\n"
+		    "    networks: {n: {aliases: [q]}, no: }\n"
+		    "  db: {image: b, network_mode: none, healthcheck: {disable: true}}\n"
+		    "networks: {n: {ipam: {config: [{subnet: 10.1.0.0/16, gateway: 10.1.0.1}]}}, "
+		    "no: {external: true, name: shared}}\n");
+	const struct spec_service *w = &s->services[0];
+	assert_int_equal(w->ulimits[1].hard, -1);
+	assert_string_equal(w->extra_hosts.v[2], "c=::2");
+	assert_string_equal(w->health.test.v[0], "CMD-SHELL");
+	assert_string_equal(kvlist_get(&w->labels, "z"), "");
+	assert_string_equal(w->devices.v[0], "/dev/null:/dev/null:rwm");
+	assert_string_equal(w->depends_on.v[0], "db");
+	assert_true(w->init_set);
+	assert_string_equal(w->networks[1].network, "no");
+	assert_string_equal(s->networks[1].name, "shared");
+	assert_string_equal(s->networks[0].subnet, "10.1.0.0/16");
+	assert_int_equal(s->services[1].n_networks, 0);
+	assert_true(s->services[1].health.disabled);
+	assert_null(spec_find_network(s, "default"));
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
+static void anchors_and_merges(void **state)
+{
+	(void)state;
+	struct spec_stack *s =
+		parse_ok("x-a: &a {image: a, user: u}\nx-b: &b {image: b, tty: true}\nservices:\n"
+			 "  one: {<<: *a, image: own}\n  two: {<<: [*b, *a]}\n");
+	assert_string_equal(s->services[0].image, "own");
+	assert_string_equal(s->services[0].user, "u");
+	assert_string_equal(s->services[1].image, "b");
+	assert_string_equal(s->services[1].user, "u");
+	assert_true(s->services[1].tty);
+	spec_stack_free(s);
+}
+
+static void hash_of_what_restarts(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool same;
+	} cases[] = {
+		{WEB "    deploy: {replicas: 5, labels: {a: b}}\n", true},
+		{WEB "    deploy: {placement: {constraints: [a==b]}}\n", true},
+		{WEB "    deploy: {update_config: {order: start-first}}\n", true},
+		{WEB "    user: other\n", false},
+		{WEB "    environment: {A: b}\n", false},
+	};
+	struct spec_stack *base = parse_ok(WEB);
+	char a[65], b[65];
+	canon_task_hash(&base->services[0], a);
+	assert_int_equal(strlen(a), 64);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct spec_stack *s = parse_ok(cases[i].text);
+		canon_task_hash(&s->services[0], b);
+		assert_int_equal(strcmp(a, b) == 0, cases[i].same);
+		spec_stack_free(s);
+	}
+	spec_stack_free(base);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(minimal),
+		cmocka_unit_test(commands_and_environment),
+		cmocka_unit_test(ports),
+		cmocka_unit_test(volumes),
+		cmocka_unit_test(deploy),
+		cmocka_unit_test(lists_and_maps),
+		cmocka_unit_test(anchors_and_merges),
+		cmocka_unit_test(hash_of_what_restarts),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
