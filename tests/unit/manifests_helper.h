@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the tests of manifests/ share: parsing a text with a few variables, and its findings. */
 #pragma once
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* needs the four above, so it stands apart */
+#include <cmocka.h>
 
 #include "manifests/canon.h"
 #include "manifests/stackfile.h"
