@@ -200,7 +200,7 @@ static bool watch_shim(struct container *c)
 	}
 	/* Init is the shim's child, and not reaped while the shim lives: the pid is still its. */
 	c->init_fd = pidfd_of(c->pid);
-	if (c->init_fd >= 0 && parent_of(c->pid) != c->shim_pid)
+	if (c->init_fd >= 0 && !is_child_of(c->pid, c->shim_pid))
 		drop_fd(&c->init_fd);
 	c->ending = watch_fd(c->r->loop, c->shim_fd, WATCH_READ, on_shim_end, c);
 	return true;

@@ -368,28 +368,44 @@ void rt_exec_resize(struct rt_exec *e, unsigned rows, unsigned cols)
 	set_size(e);
 }
 
-static pid_t read_pid(const char *path)
+/* The command stays crun's child, or its zombie, until crun ends: checked on both sides of taking
+ * the pidfd, a pid that was used again is never hit. */
+static int signal_child(const struct rt_exec *e, pid_t pid, int signo)
 {
-	auto_free char *text = NULL;
-	int64_t pid;
-	if (file_read(path, 64, &text, NULL, NULL) < 0)
-		return 0;
-	text[strcspn(text, "\n")] = '\0';
-	return num_parse_i64(text, 2, INT32_MAX, &pid) ? (pid_t)pid : 0;
+	if (!is_child_of(pid, e->pid))
+		return -ESRCH;
+	auto_close int fd = pidfd_of(pid);
+	if (fd < 0 || !is_child_of(pid, e->pid))
+		return -ESRCH;
+	return pidfd_signal(fd, signo);
 }
 
-/* The command is a child of crun, and stays its zombie until crun ends: checked on both sides of
- * taking the pidfd, a pid that was used again is never hit. */
 static int signal_command(const struct rt_exec *e, int signo)
 {
 	auto_free char *path = file_of(e, "pid");
-	pid_t pid = read_pid(path);
-	if (!e->pid || !pid || parent_of(pid) != e->pid)
-		return e->pid && !pid ? -EAGAIN : -ESRCH;
-	auto_close int fd = pidfd_of(pid);
-	if (fd < 0 || parent_of(pid) != e->pid)
+	pid_t pid = e->pid ? exec_read_pid(path) : 0;
+	if (!e->pid)
 		return -ESRCH;
-	return pidfd_signal(fd, signo);
+	return pid ? signal_child(e, pid, signo) : -EAGAIN;
+}
+
+/* Kills crun and what it started, whether it has told the pid or not: stopped, it starts no more. */
+static void kill_all(const struct rt_exec *e)
+{
+	kill(e->pid, SIGSTOP); /* our own child, not reaped: the pid is its */
+	/* Twice: what a child of crun started becomes crun's child by its death. */
+	for (int pass = 0; pass < 2; pass++) {
+		DIR *d = opendir("/proc");
+		for (struct dirent *entry; d && (entry = readdir(d));) {
+			int64_t pid;
+			if (num_parse_i64(entry->d_name, 2, INT32_MAX, &pid) &&
+			    parent_of((pid_t)pid) == e->pid)
+				signal_child(e, (pid_t)pid, SIGKILL);
+		}
+		if (d)
+			closedir(d);
+	}
+	kill(e->pid, SIGKILL);
 }
 
 int rt_exec_signal(struct rt_exec *e, const char *signal)
@@ -419,15 +435,6 @@ void rt_exec_pause(struct rt_exec *e, bool paused)
 		timer_set(e->grace, GRACE_MS);
 }
 
-static void remove_files(const char *base)
-{
-	static const char *const suffixes[] = {"json", "pid", "sock"};
-	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-		auto_free char *path = xasprintf("%s.%s", base, suffixes[i]);
-		unlink(path);
-	}
-}
-
 void rt_exec_free(struct rt_exec *e)
 {
 	if (!e)
@@ -436,8 +443,7 @@ void rt_exec_free(struct rt_exec *e)
 		*e->freed = true;
 	watch_free(e->child);
 	if (e->pid) {
-		signal_command(e, SIGKILL);
-		kill(e->pid, SIGKILL); /* our own child, not reaped: the pid is its */
+		kill_all(e);
 		background_reap(e->r, e->pid);
 	}
 	if (e->in == e->out.fd)
@@ -448,35 +454,7 @@ void rt_exec_free(struct rt_exec *e)
 	drop(&e->err.fd, &e->err.watch);
 	timer_free(e->grace);
 	str_done(&e->input);
-	remove_files(e->base);
+	exec_remove_files(e->base);
 	free(e->base);
 	free(e);
-}
-
-/* Only what is still in the container's own cgroup. */
-static void kill_orphan(const struct container *c, const char *pid_path)
-{
-	pid_t pid = read_pid(pid_path);
-	auto_close int fd = pid && pid != c->pid ? pidfd_of(pid) : -1;
-	if (fd < 0)
-		return;
-	auto_free char *path = xasprintf("/proc/%d/cgroup", (int)pid), *text = NULL;
-	if (file_read(path, RUN_FILE_MAX, &text, NULL, NULL) == 0 && strstr(text, c->cgroup))
-		pidfd_signal(fd, SIGKILL);
-}
-
-void exec_kill_orphans(const struct container *c)
-{
-	DIR *d = opendir(c->run);
-	for (struct dirent *e; d && (e = readdir(d));) {
-		if (!str_starts(e->d_name, "exec-") || !str_ends(e->d_name, ".json"))
-			continue;
-		auto_free char *base = xasprintf("%s/%s", c->run, e->d_name);
-		base[strlen(base) - strlen(".json")] = '\0';
-		auto_free char *pid_path = xasprintf("%s.pid", base);
-		kill_orphan(c, pid_path);
-		remove_files(base);
-	}
-	if (d)
-		closedir(d);
 }

@@ -77,6 +77,7 @@ pid_t spawn(const char *const argv[], const struct spawn_fd *fds, size_t n, cons
 int pidfd_of(pid_t pid); /* O_CLOEXEC; -errno */
 int pidfd_signal(int pidfd, int signo);
 pid_t parent_of(pid_t pid);                              /* -1: no such process */
+bool is_child_of(pid_t pid, pid_t parent);               /* or a grandchild */
 char *program_find(const char *given, const char *name); /* path or NULL */
 
 /* console.c: the socket by which the OCI runtime hands over a terminal */
@@ -86,7 +87,9 @@ int console_take(int fd); /* the terminal's master; -errno when none came */
 /* signals.c */
 int signal_parse(const char *name, int *ret, struct err *err); /* "SIGTERM", "TERM", "15" */
 
-/* exec.c */
+/* exec_files.c */
+pid_t exec_read_pid(const char *path); /* 0: none yet */
+void exec_remove_files(const char *base);
 void exec_kill_orphans(const struct container *c); /* of an earlier agent */
 
 /* logs.c */

@@ -119,6 +119,7 @@ size_t rt_exec_pending(
 	const struct rt_exec *e); /* bytes of input not yet taken: stop reading more */
 void rt_exec_close_stdin(struct rt_exec *e);
 void rt_exec_resize(struct rt_exec *e, unsigned rows, unsigned cols);
+/* -EAGAIN: it has hardly started, try again; -ESRCH: it ended. */
 int rt_exec_signal(struct rt_exec *e, const char *signal);
 void rt_exec_pause(struct rt_exec *e, bool paused); /* back-pressure on output */
 void rt_exec_free(struct rt_exec *e);               /* kills what still runs; exit is not called */

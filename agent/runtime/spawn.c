@@ -85,6 +85,17 @@ pid_t parent_of(pid_t pid)
 	return end && strlen(end) > 4 ? (pid_t)strtol(end + 4, NULL, 10) : -1;
 }
 
+bool is_child_of(pid_t pid, pid_t parent)
+{
+	/* The OCI runtime's own child is in between for a moment, and goes while we look. */
+	for (int tries = 0; tries < 3; tries++) {
+		pid_t p = parent_of(pid);
+		if (p == parent || (p > 1 && parent_of(p) == parent))
+			return true;
+	}
+	return false;
+}
+
 static char *executable(const char *dir, size_t len, const char *name)
 {
 	auto_free char *path = xasprintf("%.*s/%s", (int)len, dir, name);

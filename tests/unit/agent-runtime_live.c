@@ -507,7 +507,10 @@ static void test_exec(void **state)
 	assert_non_null(strstr(t.out.data, "got-abc"));
 	e = exec_shell("host", "echo ready; exec sleep 500", false, false);
 	wait_until(saw_ready);
-	assert_int_equal(rt_exec_signal(e, "SIGUSR1"), 0);
+	int signalled = -EAGAIN;
+	for (int i = 0; i < 1000 && signalled == -EAGAIN; i++, usleep(2000))
+		signalled = rt_exec_signal(e, "SIGUSR1");
+	assert_int_equal(signalled, 0);
 	wait_until(exec_done);
 	assert_int_equal(t.exec_code, 128 + SIGUSR1);
 	rt_exec_free(e);
