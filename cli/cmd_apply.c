@@ -10,6 +10,7 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/progress.h"
+#include "cli/resolve.h"
 #include "manifests/canon.h"
 #include "manifests/stackfile.h"
 #include <errno.h>
@@ -147,7 +148,7 @@ static void explain(struct client *c, const struct judgement *g)
 		out_error("%s", clean);
 		return;
 	}
-	node = json_str(g->task, "node");
+	node = member_text(g->task, "node");
 	out_error("task '%s'%s%s%s: %s", json_str_or(g->task, "name", "?"), node ? " on '" : "",
 		  node ? node : "", node ? "'" : "", clean);
 	/* What never had a process wrote nothing. */

@@ -40,7 +40,7 @@ static int collect(const json_t *all, const struct strlist *names, json_t *out, 
 
 		if (r)
 			return r;
-		json_array_foreach(found, k, task) if (json_str(task, "node"))
+		json_array_foreach(found, k, task) if (member_text(task, "node"))
 			json_array_append(out, (json_t *)task);
 	}
 	if (!json_array_size(out))

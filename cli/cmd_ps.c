@@ -6,6 +6,7 @@
 #include "cli/cmds.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/resolve.h"
 
 static void join_list(struct str *out, const json_t *list, const char *member)
 {
@@ -44,10 +45,10 @@ static void reason_cell(struct table *t, const json_t *task)
 {
 	const json_t *progress = json_object_get(task, "progress");
 	int64_t code = json_int(task, "exit_code", -1);
-	const char *reason = json_str(task, "reason");
+	const char *reason = member_text(task, "reason");
 
 	if (!reason && progress)
-		reason = json_str(progress, "text");
+		reason = member_text(progress, "text");
 	if (!reason && code > 0)
 		table_cellf(t, COLOR_NONE, "exit status %lld", (long long)code);
 	else

@@ -6,6 +6,7 @@
 #include "cli/cmds.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/resolve.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,12 +25,12 @@ static void why_not_gone(struct client *c, const char *escaped, const char *name
 	out_error("stack '%s' is not gone yet; it goes on being removed", name);
 	json_array_foreach(tasks, i, task)
 	{
-		const char *node = json_str_or(task, "node", "-"), *why = json_str(task, "reason");
+		const char *node = member_text(task, "node"), *why = member_text(task, "reason");
 		auto_free char *reason = why ? xasprintf(": %s", why) : xstrdup("");
 		auto_free char *clean = out_clean(reason, strlen(reason));
 
-		fprintf(stderr, "  %s on %s is %s%s\n", json_str_or(task, "name", "?"), node,
-			json_str_or(task, "state", "?"), clean);
+		fprintf(stderr, "  %s on %s is %s%s\n", json_str_or(task, "name", "?"),
+			node ? node : "no node", json_str_or(task, "state", "?"), clean);
 	}
 }
 

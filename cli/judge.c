@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Whether a stack has come up. */
 #include "cli/judge.h"
+#include "cli/resolve.h"
 #include "manifests/task.h"
 
 void judge_init(struct judge *j)
@@ -31,22 +32,12 @@ bool judge_task_wanted(const json_t *task)
 	return streq(desired, "running");
 }
 
-static bool same_service(const json_t *task, const json_t *service)
+bool judge_service_up(const json_t *service)
 {
-	return streq(json_str(task, "service"), json_str(service, "name")) &&
-	       streq(json_str(task, "stack"), json_str(service, "stack"));
-}
+	const char *update = json_str_or(json_object_get(service, "update"), "state", "");
 
-int64_t judge_service_up(const json_t *service, const json_t *tasks)
-{
-	int64_t up = json_int(service, "running", 0);
-	const json_t *t;
-	size_t i;
-
-	json_array_foreach(tasks, i, t) if (same_service(t, service) && judge_task_wanted(t) &&
-					    task_state_parse(json_str(t, "state")) == TASK_COMPLETE)
-		up++;
-	return up;
+	return !streq(update, "updating") &&
+	       json_int(service, "running", 0) >= json_int(service, "replicas", 0);
 }
 
 /* How long the task has been in trouble, now included; forgets it when it no longer is. */
@@ -70,7 +61,7 @@ static char *task_failed(struct judge *j, const json_t *task, uint64_t now_ms)
 {
 	enum task_state state = task_state_parse(json_str(task, "state"));
 	int64_t code = json_int(task, "exit_code", -1), restarts = json_int(task, "restarts", 0);
-	const char *reason = json_str(task, "reason");
+	const char *reason = member_text(task, "reason");
 	bool never_ran = state == TASK_BACKOFF && code < 0;
 	/* Waiting without a reason is the controller still thinking. */
 	bool stuck = never_ran || (state == TASK_PENDING && reason);
@@ -92,7 +83,7 @@ static char *task_failed(struct judge *j, const json_t *task, uint64_t now_ms)
 }
 
 /* Services: all up, still on the way, or an update that gave up. */
-static enum verdict services_judge(const json_t *services, const json_t *tasks, char **ret_why)
+static enum verdict services_judge(const json_t *services, char **ret_why)
 {
 	enum verdict v = VERDICT_READY;
 	const json_t *s;
@@ -106,11 +97,11 @@ static enum verdict services_judge(const json_t *services, const json_t *tasks, 
 		if (streq(state, "paused") || streq(state, "rolling back")) {
 			*ret_why = xasprintf("the update of service '%s' is %s: %s",
 					     json_str_or(s, "name", "?"), state,
-					     json_str_or(update, "why", "a new task failed"));
+					     member_text(update, "why") ? member_text(update, "why")
+									: "a new task failed");
 			return VERDICT_FAILED;
 		}
-		if (streq(state, "updating") ||
-		    judge_service_up(s, tasks) < json_int(s, "replicas", 0))
+		if (!judge_service_up(s))
 			v = VERDICT_WAIT;
 	}
 	return v;
@@ -137,5 +128,5 @@ void judge_stack(struct judge *j, const json_t *services, const json_t *tasks, u
 		free(why);
 	}
 	if (out->verdict == VERDICT_WAIT)
-		out->verdict = services_judge(services, tasks, &out->why);
+		out->verdict = services_judge(services, &out->why);
 }

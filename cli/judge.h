@@ -32,7 +32,7 @@ void judge_ignore(struct judge *j, const char *task_id);
 void judge_stack(struct judge *j, const json_t *services, const json_t *tasks, uint64_t now_ms,
 		 struct judgement *out);
 void judgement_done(struct judgement *g);
-/* Tasks of this service that count as up: ready ones, and those that ended well. */
-int64_t judge_service_up(const json_t *service, const json_t *tasks);
+/* Have all tasks of this service come up (or ended well), and is no update under way? */
+bool judge_service_up(const json_t *service);
 /* Is this task one that the present stack wants? */
 bool judge_task_wanted(const json_t *task);

@@ -3,6 +3,7 @@
 #include "cli/progress.h"
 #include "cli/judge.h"
 #include "cli/out.h"
+#include "cli/resolve.h"
 #include <string.h>
 
 void progress_init(struct progress *p)
@@ -29,7 +30,7 @@ void progress_end(struct progress *p)
 static char *task_text(const json_t *task, bool with_pull)
 {
 	const json_t *pull = json_object_get(task, "progress");
-	const char *reason = json_str(task, "reason"), *health = json_str_or(task, "health", "");
+	const char *reason = member_text(task, "reason"), *health = json_str_or(task, "health", "");
 	struct str s = {0};
 
 	str_add(&s, json_str_or(task, "state", "?"));
@@ -57,7 +58,7 @@ static void show_changes(struct progress *p, const json_t *tasks)
 
 	json_array_foreach(tasks, i, t)
 	{
-		const char *id = json_str_or(t, "id", ""), *node = json_str(t, "node");
+		const char *id = json_str_or(t, "id", ""), *node = member_text(t, "node");
 		auto_free char *text = task_text(t, false);
 		auto_free char *clean = NULL;
 
@@ -72,7 +73,7 @@ static void show_changes(struct progress *p, const json_t *tasks)
 }
 
 /* A line for each service that is up for the first time. */
-static void show_services(struct progress *p, const json_t *services, const json_t *tasks)
+static void show_services(struct progress *p, const json_t *services)
 {
 	const json_t *s;
 	size_t i;
@@ -80,13 +81,12 @@ static void show_services(struct progress *p, const json_t *services, const json
 	json_array_foreach(services, i, s)
 	{
 		const char *name = json_str_or(s, "name", "?");
-		int64_t up = judge_service_up(s, tasks), want = json_int(s, "replicas", 0);
-		bool updating = streq(json_str(json_object_get(s, "update"), "state"), "updating");
 
-		if (up < want || updating || map_has(&p->services, name))
+		if (!judge_service_up(s) || map_has(&p->services, name))
 			continue;
 		progress_end(p);
-		printf("%s %lld/%lld up\n", name, (long long)up, (long long)want);
+		printf("%s %lld/%lld up\n", name, (long long)json_int(s, "running", 0),
+		       (long long)json_int(s, "replicas", 0));
 		map_set(&p->services, name, p);
 	}
 }
@@ -101,11 +101,11 @@ static void show_line(struct progress *p, const json_t *services, const json_t *
 
 	json_array_foreach(services, i, it)
 	{
-		int64_t up = judge_service_up(it, tasks), want = json_int(it, "replicas", 0);
-
 		if (!map_has(&p->services, json_str_or(it, "name", "?")))
 			str_addf(&line, "%s%s %lld/%lld", line.len ? ", " : "",
-				 json_str_or(it, "name", "?"), (long long)up, (long long)want);
+				 json_str_or(it, "name", "?"),
+				 (long long)json_int(it, "running", 0),
+				 (long long)json_int(it, "replicas", 0));
 	}
 	json_array_foreach(tasks, i, it)
 	{
@@ -137,6 +137,6 @@ void progress_show(struct progress *p, const json_t *services, const json_t *tas
 		show_changes(p, tasks);
 		return;
 	}
-	show_services(p, services, tasks);
+	show_services(p, services);
 	show_line(p, services, tasks);
 }

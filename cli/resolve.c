@@ -7,6 +7,13 @@
 
 #define ID_PREFIX_MIN 3
 
+const char *member_text(const json_t *obj, const char *key)
+{
+	const char *text = json_str(obj, key);
+
+	return text && *text ? text : NULL;
+}
+
 /* Does name mean this service, by its full names? */
 static bool service_full(const char *name, const char *stack, const char *service)
 {

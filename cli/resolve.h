@@ -7,6 +7,9 @@
 #include "base/err.h"
 #include "base/json.h"
 
+/* A member's text; NULL when it is absent or empty. */
+const char *member_text(const json_t *obj, const char *key);
+
 /* Tasks that name means, at least one: all of a service, or the one of a task name or id prefix (of
  * several generations with one name the live one, else the newest). *ret: new array. */
 int resolve_tasks(const json_t *tasks, const char *name, json_t **ret, struct err *err);

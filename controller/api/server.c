@@ -189,6 +189,7 @@ void api_fail(struct call *c, int code, const struct err *err)
 		status = 403;
 		break;
 	case EBUSY:
+	case EAGAIN:
 	case EEXIST:
 	case ESTALE:
 	case EADDRINUSE:

@@ -47,11 +47,6 @@ static void test_ready(void **state)
 	assert_int_equal(judge(&j, WEB(2, 3), "[]", 0, NULL), VERDICT_WAIT);
 	assert_int_equal(judge(&j, WEB(3, 3), "[]", 0, NULL), VERDICT_READY);
 	assert_int_equal(judge(&j, WEB(0, 0), "[]", 0, NULL), VERDICT_READY);
-	assert_int_equal(judge(&j, WEB(0, 1), TASK("\"state\":\"complete\""), 0, NULL),
-			 VERDICT_READY);
-	assert_int_equal(judge(&j, WEB(0, 1),
-			       TASK("\"state\":\"complete\",\"desired\":\"stopped\""), 0, NULL),
-			 VERDICT_WAIT);
 	judge_done(&j);
 }
 
