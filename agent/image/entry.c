@@ -137,9 +137,8 @@ int entry_make_node(struct tree *t, int dir, const char *name, dev_t dev, const 
 
 /* A whiteout means the layers below, whatever the order of entries: what this layer itself has at the
  * name stays, and a folder of its own no longer shows what is below. */
-int entry_make_whiteout(struct tree *t, int dir, const char *name)
+int entry_make_whiteout(int dir, const char *name)
 {
-	(void)t;
 	if (mknodat(dir, name, S_IFCHR, makedev(0, 0)) == 0)
 		return 0;
 	if (errno != EEXIST)
@@ -159,12 +158,19 @@ static int copy_data(int from, int to)
 	}
 }
 
+static int copy_up_check(struct tree *t, const char *path)
+{
+	struct stat st;
+	size_t at;
+	return tree_hides(t, path) ? -ENOENT : lowers_find(t->lowers, path, &at, &st);
+}
+
 /* A copy of a file of the layers below, with all that it has, in this layer's place of it. */
 static int copy_up(struct tree *t, const char *path, int dir, const char *name)
 {
 	struct stat st;
 	size_t at;
-	int r = tree_hides(t, path) ? -ENOENT : lowers_find(t->lowers, path, &at, &st);
+	int r = lowers_find(t->lowers, path, &at, &st);
 	if (r < 0)
 		return r;
 	if (!S_ISREG(st.st_mode))
@@ -182,11 +188,16 @@ static int copy_up(struct tree *t, const char *path, int dir, const char *name)
 static int link_target(struct tree *t, int dir, const char *name, const char *target)
 {
 	const char *slash = strrchr(target, '/');
-	auto_free char *above = slash ? xstrndup(target, (size_t)(slash - target)) : xstrdup(".");
+	auto_free char *above = slash ? xstrndup(target, (size_t)(slash - target)) : xstrdup("");
 	const char *last = slash ? slash + 1 : target;
+	auto_free char *folder = NULL;
 	struct stat st;
 
-	auto_close int own = open_in_root(t->root, above, O_RDONLY | O_DIRECTORY, 0);
+	int r = tree_resolve(t, above, &folder);
+	if (r < 0)
+		return r;
+	auto_close int own =
+		open_beneath(t->root, *folder ? folder : ".", O_RDONLY | O_DIRECTORY, 0);
 	if (own >= 0 && fstatat(own, last, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (tree_is_whiteout(&st))
 			return -ENOENT;
@@ -196,13 +207,11 @@ static int link_target(struct tree *t, int dir, const char *name, const char *ta
 		t->needs_lowers = true;
 		return -ENOENT;
 	}
-	auto_free char *resolved = NULL;
+	auto_free char *path = *folder ? xasprintf("%s/%s", folder, last) : xstrdup(last);
+	auto_free char *made = NULL;
 	auto_close int up = -1;
-	int r = tree_walk(t, above, &up, &resolved);
-	if (r < 0)
-		return r;
-	auto_free char *path = *resolved ? xasprintf("%s/%s", resolved, last) : xstrdup(last);
-	if ((r = copy_up(t, path, up, last)) < 0)
+	if ((r = copy_up_check(t, path)) < 0 || (r = tree_walk(t, folder, &up, &made)) < 0 ||
+	    (r = copy_up(t, path, up, last)) < 0)
 		return r;
 	return linkat(up, last, dir, name, 0) < 0 ? -errno : 0;
 }

@@ -32,7 +32,7 @@ int entry_finish_folder(int fd, const struct entry *x);
 int entry_make_symlink(struct tree *t, int dir, const char *name, const char *target,
 		       const struct entry *x);
 int entry_make_node(struct tree *t, int dir, const char *name, dev_t dev, const struct entry *x);
-int entry_make_whiteout(struct tree *t, int dir, const char *name);
+int entry_make_whiteout(int dir, const char *name);
 /* target: clean, from the layer's folder. -ENOENT with t->needs_lowers: it may be in a layer below. */
 int entry_link(struct tree *t, int dir, const char *name, const char *target,
 	       const struct entry *x);

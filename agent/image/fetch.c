@@ -225,7 +225,10 @@ static int unpack_again(struct crew *c, size_t i, const struct unpack_lowers *lo
 	r = blob_whole(b) ? layer_stream_unpack(&s, lowers, &t->result, err)
 			  : err_set(err, -EIO, "a blob was removed while it was unpacked");
 	blob_close(b);
-	return r;
+	bool again = false;
+	if (r == 0)
+		r = unpack_settle(t->layer.fs, &t->result, lowers, &again, err);
+	return r < 0 || !again ? r : err_set(err, -ELOOP, "a layer's links have no end");
 }
 
 /* What depends on the layers below, now that they are there. */
@@ -238,7 +241,7 @@ static int settle_all(struct crew *c, struct err *err)
 		bool redo = t->result.needs_lowers;
 		int r = 0;
 		if (t->mine && !redo)
-			r = unpack_settle(t->layer.fs, &t->result.implied, &lowers, &redo, err);
+			r = unpack_settle(t->layer.fs, &t->result, &lowers, &redo, err);
 		if (r == 0 && redo)
 			r = unpack_again(c, i, &lowers, err);
 		if (r < 0)

@@ -235,17 +235,32 @@ void registry_doc_done(struct registry_doc *d)
 struct sink {
 	struct blob *blob;
 	struct http_res *res;
-	int64_t skip; /* of an answer that starts at 0 though we asked for the rest */
+	int64_t skip; /* of an answer that does not start where we asked it to */
 	bool begun;
 	struct err err;
 };
 
+/* Where an answer begins: registries and caches may ignore a range, or round it. */
+static int64_t answer_start(const struct http_res *res)
+{
+	const char *range = http_header(res, "content-range");
+	int64_t start;
+	if (!range || !str_starts(range, "bytes "))
+		return 0;
+	range += strlen("bytes ");
+	auto_free char *first = xstrndup(range, strspn(range, "0123456789"));
+	return num_parse_i64(first, 0, INT64_MAX, &start) ? start : 0;
+}
+
 static int on_blob(const void *data, size_t n, void *arg)
 {
 	struct sink *s = arg;
-	if (!s->begun && s->res->status == 200)
-		s->skip = blob_have(s->blob);
+	if (!s->begun)
+		s->skip = blob_have(s->blob) - answer_start(s->res);
 	s->begun = true;
+	if (s->skip < 0)
+		return err_set(&s->err, -EBADMSG,
+			       "the registry sent another part than was asked for");
 	size_t skip = (int64_t)n < s->skip ? n : (size_t)s->skip;
 	s->skip -= (int64_t)skip;
 	if (n == skip)

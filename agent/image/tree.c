@@ -16,6 +16,8 @@
 #define DIR_FLAGS  (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define OPAQUE     "trusted.overlay.opaque"
 #define XATTRS_MAX 65536
+/* Of the paths of implied folders: one long name makes thousands of them. */
+#define IMPLIED_BYTES_MAX (64u << 20)
 
 void tree_init(struct tree *t, int root, const struct unpack_lowers *lowers,
 	       struct strlist *implied)
@@ -186,6 +188,9 @@ static int make_implied(struct tree *t, const char *path, bool replaces_whiteout
 	const char *name = slash ? slash + 1 : path;
 	if (dir < 0)
 		return dir;
+	t->implied_bytes += strlen(path) + 64;
+	if (t->implied_bytes > IMPLIED_BYTES_MAX)
+		return -ENOBUFS;
 	if (replaces_whiteout && unlinkat(dir, name, 0) < 0)
 		return -errno;
 	if (mkdirat(dir, name, 0755) < 0)
@@ -202,10 +207,11 @@ static int make_implied(struct tree *t, const char *path, bool replaces_whiteout
 	return lower >= 0 ? tree_copy_attributes(lower, fd) : 0;
 }
 
-/* One component: moves w->done on, or puts a link's target before what is left. */
+/* One component: moves w->done on, or puts a link's target before what is left. What is missing is
+ * taken for a folder. */
 static int walk_step(struct tree *t, struct walk *w, const char *name, size_t name_len)
 {
-	struct stat st, low;
+	struct stat st;
 	size_t at = 0;
 	auto_str path = {0};
 
@@ -217,21 +223,10 @@ static int walk_step(struct tree *t, struct walk *w, const char *name, size_t na
 	int r = stat_beneath(t->root, path.data, &st);
 	if (r == 0 && S_ISLNK(st.st_mode))
 		return walk_link(w, t->root, path.data);
-	bool whiteout = r == 0 && tree_is_whiteout(&st);
-	if (r == -ENOENT || whiteout) {
-		auto_close int lower = -1;
-		if (!whiteout && t->lowers && !tree_hides(t, path.data) &&
-		    lowers_find(t->lowers, path.data, &at, &low) == 0) {
-			if (S_ISLNK(low.st_mode))
-				return walk_link(w, t->lowers->fds[at], path.data);
-			if (S_ISDIR(low.st_mode))
-				lower = open_beneath(t->lowers->fds[at], path.data, DIR_FLAGS, 0);
-		}
-		r = make_implied(t, path.data, whiteout, lower);
-	} else if (r == 0 && !S_ISDIR(st.st_mode)) {
-		r = -ENOTDIR;
-	}
-	if (r < 0)
+	if (r == -ENOENT && t->lowers && !tree_hides(t, path.data) &&
+	    lowers_find(t->lowers, path.data, &at, &st) == 0 && S_ISLNK(st.st_mode))
+		return walk_link(w, t->lowers->fds[at], path.data);
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
 		return r;
 	str_clear(&w->done);
 	str_addn(&w->done, path.data, path.len);
@@ -246,7 +241,7 @@ static void walk_up(struct walk *w)
 		w->done.data[w->done.len] = '\0';
 }
 
-int tree_walk(struct tree *t, const char *path, int *ret, char **resolved)
+int tree_resolve(struct tree *t, const char *path, char **ret)
 {
 	struct walk w = {.todo = xstrdup(path)};
 	int r = 0;
@@ -260,17 +255,51 @@ int tree_walk(struct tree *t, const char *path, int *ret, char **resolved)
 		else if (n > 0 && !streq(name, "."))
 			r = walk_step(t, &w, name, n);
 	}
-	if (r == 0) {
-		int fd = open_beneath(t->root, w.done.len ? w.done.data : ".", DIR_FLAGS, 0);
-		if (fd >= 0) {
-			*ret = fd;
-			*resolved = str_take(&w.done);
-		}
-		r = fd < 0 ? fd : 0;
-	}
+	if (r == 0)
+		*ret = str_take(&w.done);
 	str_done(&w.done);
 	free(w.todo);
 	return r;
+}
+
+/* Makes the folder at a resolved path unless it is there. */
+static int ensure(struct tree *t, const char *path)
+{
+	struct stat st, low;
+	size_t at = 0;
+	auto_close int lower = -1;
+	int r = stat_beneath(t->root, path, &st);
+	bool whiteout = r == 0 && tree_is_whiteout(&st);
+	if (r == 0 && !whiteout)
+		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (!whiteout && t->lowers && !tree_hides(t, path) &&
+	    lowers_find(t->lowers, path, &at, &low) == 0 && S_ISDIR(low.st_mode))
+		lower = open_beneath(t->lowers->fds[at], path, DIR_FLAGS, 0);
+	return make_implied(t, path, whiteout, lower);
+}
+
+int tree_walk(struct tree *t, const char *path, int *ret, char **resolved)
+{
+	auto_free char *clean = NULL;
+	int r = tree_resolve(t, path, &clean);
+	for (char *p = clean; r == 0 && p && *p;) {
+		p += strcspn(p, "/");
+		char end = *p;
+		*p = '\0';
+		r = ensure(t, clean);
+		*p = end;
+		p += end == '/';
+	}
+	if (r < 0)
+		return r;
+	int fd = open_beneath(t->root, *clean ? clean : ".", DIR_FLAGS, 0);
+	if (fd < 0)
+		return fd;
+	*ret = fd;
+	*resolved = take_ptr(clean);
+	return 0;
 }
 
 int tree_parent(struct tree *t, const char *path, int *ret)

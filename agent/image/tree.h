@@ -10,7 +10,8 @@
 struct tree {
 	int root;
 	const struct unpack_lowers *lowers; /* NULL: not there yet */
-	struct strlist *implied;
+	struct strlist *implied;            /* may be NULL */
+	size_t implied_bytes;               /* of paths, bounded */
 	bool needs_lowers;
 	char *cached_path; /* of cached_fd; NULL: nothing cached */
 	int cached_fd;
@@ -25,7 +26,10 @@ char *tree_clean(const char *name);
 /* The folder at a clean path, made with its parents when missing. Borrowed until the next call;
  * -errno. */
 int tree_parent(struct tree *t, const char *path, int *ret);
-/* The same without the cache: *ret is the caller's; resolved is where links led. */
+/* Where a path leads by the links of this layer and those below, from the folder and never out of it;
+ * what is missing counts as folders. Caller frees. */
+int tree_resolve(struct tree *t, const char *path, char **ret);
+/* tree_parent without the cache: *ret is the caller's; resolved is where links led. */
 int tree_walk(struct tree *t, const char *path, int *ret, char **resolved);
 /* Removes whatever is at name in the folder. */
 int tree_remove(struct tree *t, int dir, const char *name);

@@ -14,9 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WHITEOUT      ".wh."
-#define WHITEOUT_META ".wh..wh." /* a layer tool's own notes */
-#define WHITEOUT_OPQ  ".wh..wh..opq"
+#define WHITEOUT             ".wh."
+#define WHITEOUT_META        ".wh..wh." /* a layer tool's own notes */
+#define WHITEOUT_OPQ         ".wh..wh..opq"
+
+#define REMEMBERED_BYTES_MAX (256u << 20)
 
 struct folder_time {
 	char *path;
@@ -32,7 +34,15 @@ struct unpack {
 	struct err source_err; /* why the source failed, which libarchive cannot carry */
 	struct folder_time *folders;
 	size_t n_folders, cap_folders;
+	size_t remembered; /* bytes of paths kept to the end */
 };
+
+/* Paths kept in memory are bounded: a small archive can hold millions of long ones. */
+static int remember(struct unpack *u, const char *path)
+{
+	u->remembered += strlen(path) + 64;
+	return u->remembered > REMEMBERED_BYTES_MAX ? -ENOBUFS : 0;
+}
 
 static la_ssize_t read_source(struct archive *a, void *arg, const void **buf)
 {
@@ -132,7 +142,7 @@ static int put_folder(struct unpack *u, int dir, const char *name, const char *p
 	entry_fill(e, &x);
 	int r = *path ? entry_make_folder(&u->tree, dir, name, &x)
 		      : entry_finish_folder(u->tree.root, &x);
-	if (r < 0)
+	if (r < 0 || (r = remember(u, path)) < 0)
 		return r;
 	u->folders = vec_grow(u->folders, u->n_folders, &u->cap_folders, sizeof(*u->folders));
 	u->folders[u->n_folders++] = (struct folder_time){.path = xstrdup(path), .mtime = x.mtime};
@@ -187,8 +197,10 @@ static int put_node(struct unpack *u, int dir, const char *name, struct archive_
 }
 
 /* *done: the entry was a whiteout, or a note that means nothing here. */
-static int put_whiteout(struct unpack *u, int dir, const char *name, bool *done, struct err *err)
+static int put_whiteout(struct unpack *u, int dir, const char *path, bool *done, struct err *err)
 {
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
 	*done = str_starts(name, WHITEOUT);
 	if (!*done)
 		return 0;
@@ -199,7 +211,11 @@ static int put_whiteout(struct unpack *u, int dir, const char *name, bool *done,
 	const char *hides = name + strlen(WHITEOUT);
 	if (!*hides || streq(hides, ".") || streq(hides, ".."))
 		return err_set(err, -EBADMSG, "the layer has a whiteout '%.200s' of no file", name);
-	return entry_make_whiteout(&u->tree, dir, hides);
+	int r = remember(u, path);
+	if (r < 0)
+		return r;
+	strlist_addf(&u->res->whiteouts, "%.*s%s", (int)(name - path), path, hides);
+	return entry_make_whiteout(dir, hides);
 }
 
 static const char *entry_name(struct archive_entry *e)
@@ -218,7 +234,7 @@ static int put_entry(struct unpack *u, struct archive_entry *e, const char *path
 
 	if ((r = tree_parent(&u->tree, above, &dir)) < 0)
 		return r;
-	if (!folder && ((r = put_whiteout(u, dir, name, &done, err)) < 0 || done))
+	if (!folder && ((r = put_whiteout(u, dir, path, &done, err)) < 0 || done))
 		return r;
 	if (archive_entry_hardlink(e))
 		return put_hardlink(u, dir, name, e, err);
@@ -317,37 +333,64 @@ int unpack_tar(int root, unpack_source source, void *arg, const struct unpack_lo
 	return r;
 }
 
-int unpack_settle(int root, const struct strlist *implied, const struct unpack_lowers *lowers,
+/* An implied folder and what is below it. */
+static int settle_folder(struct tree *t, const char *path, bool *redo, struct err *err)
+{
+	struct stat st;
+	size_t at;
+	if (tree_hides(t, path) || lowers_find(t->lowers, path, &at, &st) < 0)
+		return 0;
+	*redo = S_ISLNK(st.st_mode);
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	auto_close int from = open_beneath(t->lowers->fds[at], path, O_RDONLY | O_DIRECTORY, 0);
+	auto_close int to = open_beneath(t->root, path, O_RDONLY | O_DIRECTORY, 0);
+	int r = from < 0 || to < 0 ? 0 : tree_copy_attributes(from, to);
+	return r < 0 ? err_sys(err, r, "cannot set the attributes of '%.300s'", path) : 0;
+}
+
+/* A folder that is only in this layer is listed as it is: a whiteout in it would show up. */
+static void settle_whiteout(struct tree *t, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	auto_free char *above = slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup("");
+	const char *last = slash ? slash + 1 : path;
+	auto_free char *folder = NULL;
+	struct stat st;
+	size_t at;
+	if (tree_resolve(t, above, &folder) < 0)
+		return;
+	auto_free char *real = *folder ? xasprintf("%s/%s", folder, last) : xstrdup(last);
+	auto_close int dir =
+		open_beneath(t->root, *folder ? folder : ".", O_RDONLY | O_DIRECTORY, 0);
+	if (dir < 0 || fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) < 0 || !tree_is_whiteout(&st))
+		return;
+	if (tree_hides(t, real) || lowers_find(t->lowers, real, &at, &st) < 0) {
+		if (fstat(dir, &st) == 0 && unlinkat(dir, last, 0) == 0) {
+			struct timespec times[2] = {st.st_atim, st.st_mtim};
+			(void)!futimens(dir, times); /* nothing hangs on it */
+		}
+	}
+}
+
+int unpack_settle(int root, const struct unpack_result *res, const struct unpack_lowers *lowers,
 		  bool *redo, struct err *err)
 {
 	struct tree t;
+	int r = 0;
 	tree_init(&t, root, lowers, NULL);
 	*redo = false;
-	for (size_t i = 0; i < implied->n; i++) {
-		const char *path = implied->v[i];
-		struct stat st;
-		size_t at;
-		if (tree_hides(&t, path) || lowers_find(lowers, path, &at, &st) < 0)
-			continue;
-		if (S_ISLNK(st.st_mode)) {
-			*redo = true;
-			break;
-		}
-		if (!S_ISDIR(st.st_mode))
-			continue;
-		auto_close int from =
-			open_beneath(lowers->fds[at], path, O_RDONLY | O_DIRECTORY, 0);
-		auto_close int to = open_beneath(root, path, O_RDONLY | O_DIRECTORY, 0);
-		int r = from < 0 || to < 0 ? 0 : tree_copy_attributes(from, to);
-		if (r < 0)
-			return err_sys(err, r, "cannot set the attributes of '%.300s'", path);
-	}
+	for (size_t i = 0; r == 0 && !*redo && i < res->implied.n; i++)
+		r = settle_folder(&t, res->implied.v[i], redo, err);
+	for (size_t i = 0; r == 0 && !*redo && i < res->whiteouts.n; i++)
+		settle_whiteout(&t, res->whiteouts.v[i]);
 	tree_done(&t);
-	return 0;
+	return r;
 }
 
 void unpack_result_done(struct unpack_result *res)
 {
 	strlist_done(&res->implied);
+	strlist_done(&res->whiteouts);
 	*res = (struct unpack_result){0};
 }

@@ -27,14 +27,16 @@ struct unpack_lowers { /* folders of the layers below, uppermost first */
 
 struct unpack_result {
 	struct strlist implied; /* folders made without an entry of their own */
-	bool needs_lowers;      /* failed only because a layer below has to be there */
+	struct strlist whiteouts;
+	bool needs_lowers; /* failed only because a layer below has to be there */
 	int64_t entries, bytes;
 };
 
 /* lowers: NULL when they are not there yet. On failure the folder holds what came before. */
 int unpack_tar(int root, unpack_source source, void *arg, const struct unpack_lowers *lowers,
 	       struct unpack_result *res, struct err *err);
-/* Gives implied folders the attributes of those below. *redo: unpack again with lowers. */
-int unpack_settle(int root, const struct strlist *implied, const struct unpack_lowers *lowers,
+/* When the layers below are there: gives implied folders the attributes of those below, and removes
+ * whiteouts of what is not there, which overlayfs would list. *redo: unpack again with lowers. */
+int unpack_settle(int root, const struct unpack_result *res, const struct unpack_lowers *lowers,
 		  bool *redo, struct err *err);
 void unpack_result_done(struct unpack_result *res);
