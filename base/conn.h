@@ -19,15 +19,16 @@ struct conn_ops {
 	void (*on_frame)(struct conn *c, uint8_t type, const void *data, size_t len, void *arg);
 	/* Raw mode, instead of on_frame, where this is not NULL: bytes as they come. */
 	void (*on_data)(struct conn *c, const void *data, size_t len, void *arg);
-	void (*on_drain)(struct conn *c,
-			 void *arg); /* output fell below the low mark; may be NULL */
+	/* What was written has left, but for 256 KiB at most; may be NULL. */
+	void (*on_drain)(struct conn *c, void *arg);
 	/* The peer is gone or dialling failed: why says it in one sentence. The conn is freed after
 	 * this returns. Not called after conn_close. */
 	void (*on_close)(struct conn *c, const char *why, void *arg);
 };
 
-/* Dials host:port over TLS (tls NULL: plain TCP), sends "method path" with the upgrade, and calls
+/* Dials host:port over TLS (tls NULL: plain TCP), sends "POST path" with the upgrade, and calls
  * on_open, or on_close with the server's sentence when it refuses. Timeout covers the handshake. */
+/* What is written before on_open is sent after the upgrade. */
 struct conn *conn_dial(struct loop *l, struct tls *tls, const char *host, uint16_t port,
 		       const char *path, uint64_t timeout_ms, const struct conn_ops *ops,
 		       void *arg);

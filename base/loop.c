@@ -20,6 +20,7 @@ struct loop {
 	struct event_base *base;
 	struct event *turn; /* runs what was deferred, in the next turn */
 	struct deferred *first, **last;
+	struct loop_last *orphans;
 };
 
 struct timer {
@@ -76,6 +77,11 @@ void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
+	while (l->orphans) {
+		struct loop_last *last = l->orphans;
+		loop_forget(last);
+		last->cb(last->arg);
+	}
 	while (l->first) {
 		struct deferred *d = l->first;
 		l->first = d->next;
@@ -106,6 +112,25 @@ void loop_defer(struct loop *l, void (*cb)(void *arg), void *arg)
 	struct timeval now = {0, 0};
 	if (!event_pending(l->turn, EV_TIMEOUT, NULL))
 		event_add(l->turn, &now);
+}
+
+void loop_remember(struct loop *l, struct loop_last *last)
+{
+	last->next = l->orphans;
+	last->prev = &l->orphans;
+	if (last->next)
+		last->next->prev = &last->next;
+	l->orphans = last;
+}
+
+void loop_forget(struct loop_last *last)
+{
+	if (!last->prev)
+		return;
+	*last->prev = last->next;
+	if (last->next)
+		last->next->prev = last->prev;
+	last->prev = NULL;
 }
 
 void *loop_base(struct loop *l)

@@ -40,5 +40,15 @@ struct watch *watch_child(struct loop *l, pid_t pid, void (*cb)(pid_t pid, int s
 			  void *arg);
 void watch_free(struct watch *w); /* NULL is fine */
 
+/* What must be freed with the loop although nobody owns it any more (a connection that is still
+ * sending its last bytes): cb runs in loop_free unless loop_forget came first. */
+struct loop_last {
+	struct loop_last *next, **prev; /* private */
+	void (*cb)(void *arg);
+	void *arg;
+};
+void loop_remember(struct loop *l, struct loop_last *last);
+void loop_forget(struct loop_last *last); /* fine when it was not remembered */
+
 /* The event_base, for httpd.c and conn.c only. */
 void *loop_base(struct loop *l);

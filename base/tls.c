@@ -273,3 +273,43 @@ void *tls_ssl_ctx(struct tls *t)
 {
 	return t->ctx;
 }
+
+/* A text with a NUL inside names nobody. */
+static void copy_entry(X509_NAME *name, int nid, char out[TLS_DN_MAX])
+{
+	int at = X509_NAME_get_index_by_NID(name, nid, -1);
+	if (at < 0)
+		return;
+	unsigned char *text = NULL;
+	int n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+	if (n > 0 && n < TLS_DN_MAX && !memchr(text, 0, (size_t)n)) {
+		memcpy(out, text, (size_t)n);
+		out[n] = 0;
+	}
+	if (n >= 0)
+		OPENSSL_free(text);
+}
+
+void tls_peer_subject(const void *ssl, char org[TLS_DN_MAX], char cn[TLS_DN_MAX])
+{
+	org[0] = cn[0] = 0;
+	X509 *cert = SSL_get0_peer_certificate(ssl);
+	if (!cert || SSL_get_verify_result(ssl) != X509_V_OK)
+		return;
+	copy_entry(X509_get_subject_name(cert), NID_organizationName, org);
+	copy_entry(X509_get_subject_name(cert), NID_commonName, cn);
+}
+
+char *tls_trouble(const void *ssl, unsigned long code, const char *peer)
+{
+	long verified = SSL_get_verify_result(ssl);
+	if (verified != X509_V_OK && (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER))
+		return xasprintf("the certificate of %s is not to be trusted: %s", peer,
+				 X509_verify_cert_error_string(verified));
+	const char *reason = ERR_reason_error_string(code);
+	if (reason && strstr(reason, "alert") &&
+	    (strstr(reason, "certificate") || strstr(reason, "unknown ca")))
+		return xasprintf("%s refused our certificate (%s); join or log in again", peer,
+				 reason);
+	return xasprintf("TLS with %s failed: %s", peer, reason ? reason : "unknown cause");
+}

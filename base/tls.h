@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define TLS_CONTROLLER_NAME "controller.carrack"
+#define TLS_DN_MAX          256 /* bytes of a subject's O or CN, with NUL; a longer one counts as "" */
 #define TLS_DIGEST_HEX      65 /* SHA-256 in hex, with NUL */
 
 struct tls; /* a context: keys, trust, and whether it serves or dials */
@@ -39,3 +40,7 @@ struct tls *tls_client(const char *key_pem, const char *cert_pem, const char *ca
 		       struct err *err);
 void tls_free(struct tls *t);
 void *tls_ssl_ctx(struct tls *t); /* SSL_CTX *, for conn.c and httpd.c only */
+/* Of an SSL *, for conn.c only: O and CN of the certificate the peer proved ("" without one), and
+ * what went wrong, as a sentence; code is OpenSSL's. */
+void tls_peer_subject(const void *ssl, char org[TLS_DN_MAX], char cn[TLS_DN_MAX]);
+char *tls_trouble(const void *ssl, unsigned long code, const char *peer);
