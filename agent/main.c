@@ -31,6 +31,7 @@ struct agent {
 	struct identity id;
 	char *identity_path, *name;
 	int lock;
+	struct overlay_config overlay_config;
 	struct core core;
 	struct sessions *sessions;
 	struct renew *renew;
@@ -207,10 +208,13 @@ static int open_images(struct agent *a, struct err *err)
 
 static int open_overlay(struct agent *a, struct err *err)
 {
-	struct overlay_config oc = {.run_dir = a->opt.conf.run_dir,
-				    .underlay = a->opt.conf.underlay,
-				    .vxlan_port = (uint16_t)a->opt.conf.vxlan_port};
-	return overlay_open(a->core.loop, &oc, &a->core.overlay, err);
+	a->overlay_config = (struct overlay_config){
+		.run_dir = a->opt.conf.run_dir,
+		.underlay = a->opt.conf.underlay,
+		.vxlan_port = (uint16_t)a->opt.conf.vxlan_port,
+	};
+	a->core.overlay_config = &a->overlay_config;
+	return overlay_open(a->core.loop, &a->overlay_config, &a->core.overlay, err);
 }
 
 static int open_runtime(struct agent *a, struct err *err)

@@ -21,6 +21,24 @@ static void wipe_if_idle(struct core *c)
 		return;
 	}
 	c->had_tasks = false;
+	c->wiped = true;
+}
+
+/* What overlay_wipe took away belongs to what overlay_open makes. */
+static void reopen_overlay(struct core *c)
+{
+	struct overlay *fresh = NULL;
+	struct err err = {0};
+	if (!c->wiped || assign_tasks(c->assign)->n == 0)
+		return;
+	if (overlay_open(c->loop, c->overlay_config, &fresh, &err) < 0) {
+		log_error("agent", "the host's network cannot be used: %s", err_text(&err));
+		return;
+	}
+	overlay_close(c->overlay);
+	c->overlay = fresh;
+	nodenet_use(c->networks, fresh);
+	c->wiped = false;
 }
 
 /* In the first quiet turn after changes: parsing them took memory that is not needed again soon. */
@@ -41,6 +59,7 @@ static void sync_now(void *arg)
 		return;
 	if (!c->swept)
 		nodenet_note_assigned(c->networks);
+	reopen_overlay(c);
 	taskset_sync(c->tasks);
 	nodenet_sync(c->networks);
 	if (!c->swept) {

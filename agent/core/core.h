@@ -19,6 +19,7 @@ struct core {
 	struct image_store *images;
 	struct runtime *runtime;
 	struct overlay *overlay;
+	const struct overlay_config *overlay_config; /* to open it again after a wipe */
 	struct assign *assign;
 	struct nodenet *networks;
 	struct results *results;
@@ -27,6 +28,7 @@ struct core {
 	struct uplink *uplink; /* NULL: nobody to tell */
 	struct timer *sync;    /* one turn after a change, and every CORE_CHECK_MS */
 	bool had_tasks;        /* something of ours is or was in the kernel since the last wipe */
+	bool wiped;            /* the overlay must be opened anew before its next use */
 	bool swept;            /* strays were looked for since the start */
 	bool changed;          /* a sync was asked for */
 	bool untrimmed;        /* memory of a change was not given back yet */

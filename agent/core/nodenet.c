@@ -68,6 +68,12 @@ void nodenet_free(struct nodenet *n)
 	free(n);
 }
 
+void nodenet_use(struct nodenet *n, struct overlay *o)
+{
+	map_clear(&n->nets);
+	n->overlay = o;
+}
+
 static struct net *net_get(struct nodenet *n, const char *id)
 {
 	struct net *net = map_get(&n->nets, id);

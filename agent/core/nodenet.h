@@ -11,6 +11,8 @@
 struct nodenet; /* all of them */
 struct nodenet *nodenet_new(struct overlay *o, struct assign *a, const char *node_id);
 void nodenet_free(struct nodenet *n); /* leaves the kernel as it is; NULL is fine */
+/* Another overlay, opened after a wipe; nothing is held then. */
+void nodenet_use(struct nodenet *n, struct overlay *o);
 
 /* Makes sure that every network of the task is there, with its peers and names. -EAGAIN: the
  * controller has not described one yet. On failure nothing is held. */

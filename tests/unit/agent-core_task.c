@@ -186,6 +186,10 @@ static void test_life_and_stop(void **state)
 	assert_int_equal(fake.wipes, 1);
 	fake_advance(30000);
 	assert_int_equal(fake.wipes, 1);
+	assert_int_equal(fake.opens, 0);
+	assign_one(&s, false, false);
+	assert_int_equal(fake.opens, 1); /* needed again */
+	assert_string_equal(state_of(ID), "starting");
 	finish();
 }
 
