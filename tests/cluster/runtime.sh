@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Containers of one node without a cluster: tests/unit/agent-runtime_live.c in namespaces of its own.
+# Containers of one node without a cluster: tests/unit/agent-runtime_{live,adopt}.c in own namespaces.
 # usage: runtime.sh [MODE]   (release or san; the shim is always the release one)
 set -eu
 cd "$(dirname "$0")/../.."
 mode=${1:-release}
 if [ "${CARRACK_INSIDE:-}" != 1 ]; then
-  make --no-print-directory build/release/carrack-shim "build/$mode/tests/unit/agent-runtime_live"
+  make --no-print-directory build/release/carrack-shim
+  make --no-print-directory MODE="$mode" "build/$mode/tests/unit/agent-runtime_live" \
+    "build/$mode/tests/unit/agent-runtime_adopt"
   cgroup=carrack-test-$$
   clean() {
     # The groups outlive the namespaces; what is left in them was killed with the pid namespace.
@@ -37,7 +39,14 @@ printf 'root:x:0:\nweb:x:33:\n' >"$root/etc/group"
 chmod 1777 "$root/tmp"
 export CARRACK_LIVE=$work CARRACK_SHIM=$PWD/build/release/carrack-shim
 status=0
-"build/$mode/tests/unit/agent-runtime_live" || status=$?
+for test in live adopt; do
+  if "build/$mode/tests/unit/agent-runtime_$test"; then
+    echo "ok    runtime: $test"
+  else
+    echo "FAIL  runtime: $test"
+    status=1
+  fi
+done
 umount -l "$work"
 rmdir "$work"
 exit $status

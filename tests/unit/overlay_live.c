@@ -256,10 +256,9 @@ static void test_mtu(void **state)
 		   t.box[0]),
 		0);
 	assert_int_equal(sh("cd " DIR_ " && head -c 10000000 /dev/urandom >sent && "
-			    "(nsenter --net=%s timeout 10 busybox nc -l -p 5001 <sent & "
-			    "sleep 0.3; nsenter --net=%s timeout 10 busybox nc 10.1.0.3 5001 "
-			    "</dev/null >got; wait) && "
-			    "cmp sent got",
+			    "{ nsenter --net=%s busybox httpd -f -p 5001 -h " DIR_ " & pid=$!; "
+			    "sleep 0.3; nsenter --net=%s busybox wget -q -T 5 -O got "
+			    "http://10.1.0.3:5001/sent; kill $pid; cmp sent got; }",
 			    t.box[1], t.box[0]),
 			 0);
 }
