@@ -45,6 +45,19 @@ static int fail(const char *what)
 	return -1;
 }
 
+/* The lab's names, and no resolver, instead of the machine's. */
+static int mount_names(const struct place *p)
+{
+	auto_free char *hosts = place_path(p, NULL, "hosts");
+	auto_free char *resolv = place_path(p, NULL, "resolv.conf");
+	auto_free char *real = realpath("/etc/resolv.conf", NULL);
+	if (mount(hosts, "/etc/hosts", NULL, MS_BIND, NULL) < 0)
+		return fail("mount /etc/hosts");
+	if (real && mount(resolv, real, NULL, MS_BIND, NULL) < 0)
+		return fail("mount /etc/resolv.conf");
+	return 0;
+}
+
 static void reap_for_ever(void)
 {
 	for (;;) {
@@ -64,6 +77,8 @@ static void lab_init(const struct place *p)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		_exit(fail("mount /proc") < 0);
+	if (mount_names(p) < 0)
+		_exit(1);
 	if (sethostname(LAB_SWITCH, strlen(LAB_SWITCH)) < 0)
 		_exit(fail("sethostname") < 0);
 	reap_for_ever();
@@ -169,8 +184,6 @@ static int mount_host(const struct place *p, const char *host)
 {
 	auto_free char *stash = place_path(p, host, "cgroup");
 	auto_free char *data = place_path(p, host, "data");
-	auto_free char *hosts = place_path(p, NULL, "hosts");
-	auto_free char *resolv = place_path(p, NULL, "resolv.conf");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
 	    mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755") < 0)
@@ -180,12 +193,7 @@ static int mount_host(const struct place *p, const char *host)
 	if (dir_make("/var/lib/carrack", 0711, NULL) < 0 ||
 	    mount(data, "/var/lib/carrack", NULL, MS_BIND, NULL) < 0)
 		return fail("mount /var/lib/carrack");
-	if (mount(hosts, "/etc/hosts", NULL, MS_BIND, NULL) < 0)
-		return fail("mount /etc/hosts");
-	auto_free char *real = realpath("/etc/resolv.conf", NULL);
-	if (real && mount(resolv, real, NULL, MS_BIND, NULL) < 0)
-		return fail("mount /etc/resolv.conf");
-	return 0;
+	return mount_names(p);
 }
 
 static pid_t start_daemon(char *const argv[])
