@@ -76,10 +76,10 @@ struct overlay {
 bool host_id_ok(const char *id);
 
 /* network.c */
-struct network *network_new(const struct ov_network *spec);
+struct network *ov_network_new(const struct ov_network *spec);
 struct network *network_get(struct overlay *o, const char *id);
 int network_build(struct overlay *o, struct network *n, struct err *err); /* links, addresses */
-void network_free(void *network);
+void ov_network_free(void *network);
 
 /* peers.c */
 void peers_entries(const struct network *n, const struct ov_peer *p, struct fdb_list *out);

@@ -18,7 +18,7 @@ struct network *network_get(struct overlay *o, const char *id)
 	return id ? map_get(&o->networks, id) : NULL;
 }
 
-void network_free(void *network)
+void ov_network_free(void *network)
 {
 	struct network *n = network;
 	map_clear(&n->peers);
@@ -100,7 +100,7 @@ int network_build(struct overlay *o, struct network *n, struct err *err)
 	return r;
 }
 
-struct network *network_new(const struct ov_network *spec)
+struct network *ov_network_new(const struct ov_network *spec)
 {
 	struct network *n = xcalloc(1, sizeof(*n));
 	n->id = xstrdup(spec->id);
@@ -135,7 +135,7 @@ int overlay_network_set(struct overlay *o, const struct ov_network *spec, struct
 		return 0;
 	bool made = !n;
 	if (made) {
-		n = network_new(spec);
+		n = ov_network_new(spec);
 		map_set(&o->networks, n->id, n);
 	}
 	bool was_internal = n->spec.internal;

@@ -59,7 +59,7 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 	o->state_dir = xasprintf("%s/overlay", c->run_dir);
 	o->vxlan_port = c->vxlan_port ? c->vxlan_port : VXLAN_PORT_DEFAULT;
 	o->check_ms = c->check_ms ? c->check_ms : CHECK_MS_DEFAULT;
-	o->networks.free_val = network_free;
+	o->networks.free_val = ov_network_free;
 	o->sandboxes.free_val = sandbox_free;
 	o->opened_ms = clock_ms();
 	o->upstream = upstream_new(l, RESOLV_CONF);

@@ -101,7 +101,7 @@ static void load_network(struct overlay *o, const char *id, const json_t *j)
 				  .internal = json_bool(j, "internal", false)};
 	if (!get_ip(j, "subnet", &spec.subnet) || !get_ip(j, "gateway", &spec.gateway))
 		return;
-	struct network *n = network_new(&spec);
+	struct network *n = ov_network_new(&spec);
 	struct err err = {0};
 	if (network_build(o, n, &err) < 0)
 		log_warn("overlay", "network \"%s\" of an earlier life: %s", id, err_text(&err));

@@ -21,6 +21,8 @@ static const char tables[] =
 	"add chain inet ck_overlay nat_out { type nat hook output priority -100; }\n"
 	"add chain inet ck_overlay published\n"
 	"add chain inet ck_overlay way_out { type nat hook postrouting priority srcnat; }\n"
+	"add chain inet ck_overlay raw_in { type filter hook prerouting priority -300; }\n"
+	"add chain inet ck_overlay raw_out { type filter hook output priority -300; }\n"
 	"add chain inet ck_overlay input { type filter hook input priority -10; }\n"
 	"add chain inet ck_overlay forward { type filter hook forward priority -10; }\n"
 	"add chain bridge ck_overlay ports { type filter hook prerouting priority -300; }\n"
@@ -63,6 +65,9 @@ void rules_base(struct str *s, uint16_t vxlan_port)
 	str_add(s, nat_rules);
 	/* VXLAN has no authentication: only members may send it, containers never, neither to this
 	 * host nor, behind its masquerade, to another. */
+	/* Not tracked: the source port of VXLAN is random, each would be a connection of its own. */
+	str_addf(s, "add rule inet ck_overlay raw_in udp dport %u notrack\n", vxlan_port);
+	str_addf(s, "add rule inet ck_overlay raw_out udp dport %u notrack\n", vxlan_port);
 	str_addf(s, "add rule inet ck_overlay input iifname @bridges udp dport %u drop\n",
 		 vxlan_port);
 	str_addf(s, "add rule inet ck_overlay input udp dport %u ip saddr != @members drop\n",
@@ -141,13 +146,24 @@ void rules_port(struct str *s, bool add, const struct rules_port *p)
 	element(s, add, any ? "inet ck_overlay ports_any" : "inet ck_overlay ports_at", key.data);
 }
 
+/* Stateless, not NAT: that would switch on connection tracking for all of the container's packets.
+ * The query changes before tracking and its answer after it, so that a container that tracks sees one
+ * connection. */
+static void redirect(struct str *s, const char *proto, uint16_t port)
+{
+	str_addf(s, "add rule ip ck_resolver query ip daddr %s %s dport 53 %s dport set %u\n",
+		 DNS_ADDRESS, proto, proto, port);
+	str_addf(s, "add rule ip ck_resolver answer ip saddr %s %s sport %u %s sport set 53\n",
+		 DNS_ADDRESS, proto, port, proto);
+}
+
 void rules_resolver(struct str *s, uint16_t udp_port, uint16_t tcp_port)
 {
-	str_add(s, "add table ip ck_resolver\ndelete table ip ck_resolver\n"
-		   "add table ip ck_resolver\n"
-		   "add chain ip ck_resolver out { type nat hook output priority -100; }\n");
-	str_addf(s, "add rule ip ck_resolver out ip daddr %s udp dport 53 dnat to %s:%u\n",
-		 DNS_ADDRESS, DNS_ADDRESS, udp_port);
-	str_addf(s, "add rule ip ck_resolver out ip daddr %s tcp dport 53 dnat to %s:%u\n",
-		 DNS_ADDRESS, DNS_ADDRESS, tcp_port);
+	/* Flushed, not deleted: in a fresh namespace a deletion costs a wait of 10 ms for nothing. */
+	str_add(s, "add table ip ck_resolver\n"
+		   "add chain ip ck_resolver query { type filter hook output priority -300; }\n"
+		   "add chain ip ck_resolver answer { type filter hook output priority 100; }\n"
+		   "flush table ip ck_resolver\n");
+	redirect(s, "udp", udp_port);
+	redirect(s, "tcp", tcp_port);
 }

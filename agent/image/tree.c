@@ -33,7 +33,7 @@ static void forget_cached(struct tree *t)
 	free_and_null(&t->cached_path);
 }
 
-void tree_done(struct tree *t)
+void tree_close(struct tree *t)
 {
 	forget_cached(t);
 }

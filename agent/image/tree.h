@@ -19,7 +19,7 @@ struct tree {
 
 void tree_init(struct tree *t, int root, const struct unpack_lowers *lowers,
 	       struct strlist *implied);
-void tree_done(struct tree *t);
+void tree_close(struct tree *t);
 
 /* "a/b" out of "/./a//x/../b/": never leads up; "" is the folder itself. Caller frees. */
 char *tree_clean(const char *name);

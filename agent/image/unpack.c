@@ -322,7 +322,7 @@ int unpack_tar(int root, unpack_source source, void *arg, const struct unpack_lo
 		set_folder_times(&u);
 	res->needs_lowers = r < 0 && u.tree.needs_lowers;
 	archive_read_free(u.archive);
-	tree_done(&u.tree);
+	tree_close(&u.tree);
 	for (size_t i = 0; i < u.n_folders; i++)
 		free(u.folders[i].path);
 	free(u.folders);
@@ -384,7 +384,7 @@ int unpack_settle(int root, const struct unpack_result *res, const struct unpack
 		r = settle_folder(&t, res->implied.v[i], redo, err);
 	for (size_t i = 0; r == 0 && !*redo && i < res->whiteouts.n; i++)
 		settle_whiteout(&t, res->whiteouts.v[i]);
-	tree_done(&t);
+	tree_close(&t);
 	return r;
 }
 

@@ -293,7 +293,10 @@ void cluster_step(struct cluster *c, uint64_t now_ms, int64_t wall_ms, struct cl
 		/* Hand out before a network's last member goes: its nodes are told from it. */
 		if (!more && !c->services.n)
 			dispatch_collect(c);
-		more |= work_networks(c) | work_stacks(c);
+		if (work_networks(c))
+			more = true;
+		if (work_stacks(c))
+			more = true;
 	}
 	dispatch_emit(c);
 	for (size_t i = 0; i < c->node_rows.n; i++) {

@@ -59,7 +59,7 @@ void node_free(void *p)
 	free(n);
 }
 
-struct node *node_find(const struct cluster *c, const char *id_or_name)
+struct node *node_by_name(const struct cluster *c, const char *id_or_name)
 {
 	struct node *n = map_get(&c->nodes, id_or_name);
 	if (n)
@@ -168,7 +168,7 @@ int cluster_node_join(struct cluster *c, const char *node_id, const char *name, 
 		return 0;
 	if (c->n_sched >= NODES_MAX)
 		return err_set(err, -ENOSPC, "the cluster has %d nodes already", NODES_MAX);
-	if (node_find(c, name))
+	if (node_by_name(c, name))
 		return err_set(
 			err, -EEXIST,
 			"a node called '%s' is there already; give this one another name, or "
@@ -196,7 +196,7 @@ static void sched_remove(struct cluster *c, struct node *n)
 
 int cluster_node_del(struct cluster *c, const char *id_or_name, struct err *err)
 {
-	struct node *n = node_find(c, id_or_name);
+	struct node *n = node_by_name(c, id_or_name);
 	if (!n)
 		return err_set(err, -ENOENT, "there is no node '%s'", id_or_name);
 	if (n->up)
@@ -220,7 +220,7 @@ int cluster_node_del(struct cluster *c, const char *id_or_name, struct err *err)
 int cluster_node_labels(struct cluster *c, const char *id_or_name, const struct kvlist *labels,
 			struct err *err)
 {
-	struct node *n = node_find(c, id_or_name);
+	struct node *n = node_by_name(c, id_or_name);
 	if (!n)
 		return err_set(err, -ENOENT, "there is no node '%s'", id_or_name);
 	struct kvlist next = {0};

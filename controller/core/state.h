@@ -314,7 +314,7 @@ void place_waiting(struct cluster *c); /* all pending tasks, after something bec
 
 /* nodes.c */
 struct node *node_new(struct cluster *c, const char *id, const char *name);
-struct node *node_find(const struct cluster *c, const char *id_or_name);
+struct node *node_by_name(const struct cluster *c, const char *id_or_name);
 void node_free(void *n);
 void node_refresh(struct cluster *c, struct node *n); /* what placement knows of it */
 void node_check(struct cluster *c);                   /* who has missed its heartbeats */
