@@ -7,7 +7,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static bool address_valid(int family, const char *text)
+static bool family_valid(int family, const char *text)
 {
 	struct in6_addr a;
 	return !text || inet_pton(family, text, &a) == 1;
@@ -39,9 +39,9 @@ static void attach_check(struct decode *c, const struct node *n, const struct sp
 			     streq(a->network, "host") || streq(a->network, "none")
 				     ? ", or use 'network_mode'"
 				     : "");
-	if (!address_valid(AF_INET, a->ipv4_address))
+	if (!family_valid(AF_INET, a->ipv4_address))
 		decode_error(c, n, "'%.100s' is not an IPv4 address", a->ipv4_address);
-	if (!address_valid(AF_INET6, a->ipv6_address))
+	if (!family_valid(AF_INET6, a->ipv6_address))
 		decode_error(c, n, "'%.100s' is not an IPv6 address", a->ipv6_address);
 	if (!mac_valid(a->mac_address))
 		decode_error(c, n, "'%.100s' is not a MAC address such as 02:42:0a:00:00:01",

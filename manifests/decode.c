@@ -125,63 +125,63 @@ static const char *from_environment(struct decode *c, const char *k)
 	return v && utf8_valid(v) ? v : NULL;
 }
 
-/* fresh: k cannot be there yet, so that long mappings are not searched for each key. */
-static void pair_add(struct decode *c, const struct field *f, struct kv pair, bool fresh,
-		     struct kvlist *to)
+/* index knows where each key of to is: lists of pairs may be long and name a key twice. */
+static void pair_add(struct decode *c, const struct field *f, const char *k, const char *v,
+		     struct map *index, struct kvlist *to)
 {
-	const char *k = pair.k, *v = pair.v;
 	if (!v && (f->flags & FIELD_NULLS))
 		v = from_environment(c, k);
 	if (!v && !(f->flags & FIELD_NULLS))
 		v = "";
-	if (!fresh) {
-		kvlist_set(to, k, v);
+	size_t place = (size_t)(uintptr_t)map_get(index, k);
+	if (place > 0) {
+		free(to->v[place - 1].v);
+		to->v[place - 1].v = xstrdup(v);
 		return;
 	}
 	to->v = vec_grow(to->v, to->n, &to->cap, sizeof(*to->v));
 	to->v[to->n++] = (struct kv){xstrdup(k), xstrdup(v)};
+	map_set(index, k, (void *)(uintptr_t)to->n);
 }
 
-static void decode_pair_list(struct decode *c, const struct field *f, const struct node *n,
-			     struct kvlist *to)
+static void decode_pair_item(struct decode *c, const struct field *f, const struct node *n,
+			     struct map *index, struct kvlist *to)
 {
-	for (size_t i = 0; i < n->n; i++) {
-		const char *text;
-		struct decode_mark mark = decode_enter_item(c, i);
-		if (decode_scalar(c, n->items[i], &text)) {
-			const char *equals = strchr(text, '=');
-			auto_free char *k =
-				equals ? xstrndup(text, (size_t)(equals - text)) : xstrdup(text);
-			if (*k)
-				pair_add(c, f, (struct kv){k, equals ? (char *)equals + 1 : NULL},
-					 false, to);
-			else
-				decode_error(c, n->items[i], "'%s' must be KEY=VALUE", c->key);
-		}
-		decode_leave(c, mark);
-	}
+	const char *text;
+	if (!decode_scalar(c, n, &text))
+		return;
+	const char *equals = strchr(text, '=');
+	auto_free char *k = equals ? xstrndup(text, (size_t)(equals - text)) : xstrdup(text);
+	if (*k)
+		pair_add(c, f, k, equals ? equals + 1 : NULL, index, to);
+	else
+		decode_error(c, n, "'%s' must be KEY=VALUE", c->key);
 }
 
 static void decode_pairs(struct decode *c, const struct field *f, const struct node *n, void *obj)
 {
 	struct kvlist *to = at(obj, f->offset);
-	if (n->kind == NODE_SEQ) {
-		if (decode_list(c, n, LIMIT_SERVICE_LIST))
-			decode_pair_list(c, f, n, to);
+	struct map index = {0};
+	if (n->kind == NODE_SEQ ? !decode_list(c, n, LIMIT_SERVICE_LIST)
+				: !decode_map(c, n, LIMIT_SERVICE_LIST))
 		return;
-	}
-	if (!decode_map(c, n, LIMIT_SERVICE_LIST))
-		return;
-	bool fresh = to->n == 0;
+	for (size_t i = 0; i < to->n; i++)
+		map_set(&index, to->v[i].k, (void *)(uintptr_t)(i + 1));
 	for (size_t i = 0; i < n->n; i++) {
 		const char *text = NULL;
-		const struct node *value = n->pairs[i].value;
-		struct decode_mark mark = decode_enter(c, n->pairs[i].key);
-		if (value->kind == NODE_NULL || decode_scalar(c, value, &text))
-			pair_add(c, f, (struct kv){(char *)n->pairs[i].key, (char *)text}, fresh,
-				 to);
+		if (n->kind == NODE_SEQ) {
+			struct decode_mark mark = decode_enter_item(c, i);
+			decode_pair_item(c, f, n->items[i], &index, to);
+			decode_leave(c, mark);
+			continue;
+		}
+		const struct node_pair *p = &n->pairs[i];
+		struct decode_mark mark = decode_enter(c, p->key);
+		if (p->value->kind == NODE_NULL || decode_scalar(c, p->value, &text))
+			pair_add(c, f, p->key, text, &index, to);
 		decode_leave(c, mark);
 	}
+	map_clear(&index);
 }
 
 static void decode_plain(struct decode *c, const struct field *f, const struct node *n, void *obj)
@@ -278,8 +278,13 @@ static void unknown_key(struct decode *c, const struct record *r, const struct n
 		names[i] = r->fields[i].name;
 	const char *near = nearest_word(p->key, names, r->n);
 	struct node key = {.line = p->line, .column = p->column};
-	decode_error(c, &key, "%s has no key '%.100s'%s%s%s", r->what, p->key,
-		     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	if (r == &record_top && !near && p->value->kind == NODE_MAP)
+		decode_error(c, &key,
+			     "a stack file has no key '%.100s'; services go under 'services'",
+			     p->key);
+	else
+		decode_error(c, &key, "%s has no key '%.100s'%s%s%s", r->what, p->key,
+			     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 	free(names);
 }
 

@@ -3,8 +3,8 @@
 #include "base/num.h"
 #include "manifests/decode.h"
 #include "manifests/limits.h"
+#include "manifests/words.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -88,12 +88,6 @@ json_t *encode_ulimits(const void *obj)
 	return j;
 }
 
-static bool is_address(const char *text)
-{
-	struct in6_addr a;
-	return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
-}
-
 static void host_add(struct decode *c, const struct node *n, const char *name, const char *address,
 		     struct strlist *out)
 {
@@ -102,7 +96,7 @@ static void host_add(struct decode *c, const struct node *n, const char *name, c
 	auto_free char *plain = brackets ? xstrndup(address + 1, len - 2) : xstrdup(address);
 	if (!*name || strpbrk(name, " \t\n=#"))
 		decode_error(c, n, "'%.100s' is not a host name", name);
-	else if (!streq(plain, "host-gateway") && !is_address(plain))
+	else if (!streq(plain, "host-gateway") && !address_valid(plain))
 		decode_error(c, n, "'%.100s' is not an address of the host '%.100s'", address,
 			     name);
 	else
@@ -198,47 +192,75 @@ FIELD_DECODER(decode_devices)
 	}
 }
 
-static void depends_add(struct decode *c, const struct node *n, const char *name,
+/* Names are added once; seen is looked at instead of out, which may be long. */
+static void depends_add(struct decode *c, const struct node *n, const char *name, struct map *seen,
 			struct strlist *out)
 {
-	if (c->stack && !map_has(&c->services, name))
+	if (c->stack && !map_has(&c->services, name)) {
 		decode_error(c, n, "there is no service '%.100s' to depend on", name);
-	else if (!strlist_has(out, name))
+	} else if (!map_has(seen, name)) {
+		map_set(seen, name, out);
 		strlist_add(out, name);
+	}
+}
+
+/* Whether a dependency in the long form is needed; says what is wrong with it. */
+static bool depends_needed(struct decode *c, const struct node *n)
+{
+	static const char *const conditions[] = {"service_started", "service_healthy",
+						 "service_completed_successfully"};
+	const struct node_pair *condition = node_find(n, "condition");
+	const struct node_pair *required = node_find(n, "required");
+	const char *text;
+	bool needed = true, known = !condition;
+	decode_record(c, n, &record_depends, NULL);
+	if (required)
+		decode_bool(c, required->value, &needed);
+	if (condition && decode_string(c, condition->value, &text)) {
+		for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
+			known = known || streq(conditions[i], text);
+		if (!known)
+			decode_error(c, condition->value,
+				     "'condition' cannot be '%.100s'; write one of: "
+				     "%s, %s, %s",
+				     text, conditions[0], conditions[1], conditions[2]);
+	}
+	return needed;
 }
 
 FIELD_DECODER(decode_depends_on)
 {
 	struct strlist *out = &((struct spec_service *)obj)->depends_on;
+	struct map seen = {0};
 	const char *name;
 	(void)f;
-	if (n->kind == NODE_SEQ) {
-		if (!decode_list(c, n, LIMIT_SERVICE_LIST))
-			return;
-		for (size_t i = 0; i < n->n; i++)
-			if (decode_string(c, n->items[i], &name))
-				depends_add(c, n->items[i], name, out);
-		return;
-	}
-	if (!decode_map(c, n, LIMIT_SERVICE_LIST))
+	if (n->kind == NODE_SEQ ? !decode_list(c, n, LIMIT_SERVICE_LIST)
+				: !decode_map(c, n, LIMIT_SERVICE_LIST))
 		return;
 	for (size_t i = 0; i < n->n; i++) {
-		decode_record(c, n->pairs[i].value, &record_depends, NULL);
-		const struct node_pair *required = node_find(n->pairs[i].value, "required");
-		bool needed = true;
-		if (required)
-			decode_bool(c, required->value, &needed);
-		if (needed || !c->stack || map_has(&c->services, n->pairs[i].key))
-			depends_add(c, n->pairs[i].value, n->pairs[i].key, out);
+		if (n->kind == NODE_SEQ) {
+			if (decode_string(c, n->items[i], &name))
+				depends_add(c, n->items[i], name, &seen, out);
+			continue;
+		}
+		const struct node_pair *p = &n->pairs[i];
+		struct decode_mark mark = decode_enter(c, p->key);
+		if (depends_needed(c, p->value) || !c->stack || map_has(&c->services, p->key))
+			depends_add(c, p->value, p->key, &seen, out);
+		decode_leave(c, mark);
 	}
+	map_clear(&seen);
 }
 
 FIELD_DECODER(decode_links)
 {
-	struct spec_service *s = obj;
+	struct strlist *out = &((struct spec_service *)obj)->depends_on;
+	struct map seen = {0};
 	(void)f;
 	if (!decode_list(c, n, LIMIT_SERVICE_LIST))
 		return;
+	for (size_t i = 0; i < out->n; i++)
+		map_set(&seen, out->v[i], out);
 	for (size_t i = 0; i < n->n; i++) {
 		const char *text;
 		if (!decode_string(c, n->items[i], &text))
@@ -252,8 +274,9 @@ FIELD_DECODER(decode_links)
 				     "alias '%.100s' under 'networks'",
 				     name, colon + 1);
 		else
-			depends_add(c, n->items[i], name, &s->depends_on);
+			depends_add(c, n->items[i], name, &seen, out);
 	}
+	map_clear(&seen);
 }
 
 static void env_file_read(struct decode *c, const struct node *n, const char *name, bool required,

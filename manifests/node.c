@@ -75,12 +75,18 @@ void node_put(struct node *map, struct node_pair pair)
 	map->weight += 1 + pair.value->weight;
 }
 
-const struct node_pair *node_find(const struct node *map, const char *key)
+const struct node_pair *node_find(const struct node *n, const char *key)
 {
-	for (size_t i = 0; i < map->n; i++)
-		if (strcmp(map->pairs[i].key, key) == 0)
-			return &map->pairs[i];
+	for (size_t i = 0; n->kind == NODE_MAP && i < n->n; i++)
+		if (strcmp(n->pairs[i].key, key) == 0)
+			return &n->pairs[i];
 	return NULL;
+}
+
+const struct node *node_child(const struct node *n, const char *key)
+{
+	const struct node_pair *p = node_find(n, key);
+	return p ? p->value : n;
 }
 
 bool node_is_scalar(const struct node *n)

@@ -41,7 +41,10 @@ void tree_done(struct tree *t);
 
 void node_push(struct node *seq, struct node *item);
 void node_put(struct node *map, struct node_pair pair);
-const struct node_pair *node_find(const struct node *map, const char *key);
+/* NULL: n is no mapping, or has no such key. */
+const struct node_pair *node_find(const struct node *n, const char *key);
+/* The value of key, or n itself: the nearest place for a finding about it. */
+const struct node *node_child(const struct node *n, const char *key);
 bool node_is_scalar(const struct node *n);    /* not null, a sequence or a mapping */
 const char *node_kind_text(enum node_kind k); /* "a list" */
 /* The kind of a plain scalar by the core schema of YAML 1.2. */

@@ -3,8 +3,8 @@
 #include "base/num.h"
 #include "manifests/decode.h"
 #include "manifests/limits.h"
+#include "manifests/words.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,12 +97,6 @@ static char *take_host_ip(char **text)
 	return ip;
 }
 
-static bool host_ip_valid(const char *ip)
-{
-	struct in6_addr a;
-	return inet_pton(AF_INET, ip, &a) == 1 || inet_pton(AF_INET6, ip, &a) == 1;
-}
-
 static void warn_ingress(struct decode *c, const struct node *n)
 {
 	decode_warn(c, n,
@@ -142,7 +136,7 @@ static void port_short(struct decode *c, const struct node *n, const char *text,
 		*colon = '\0';
 	bool published = colon && rest[0];
 	if (!range_parse(target, &r[0]) || r[0].from == 0 ||
-	    (published && !range_parse(rest, &r[1])) || (p.host_ip && !host_ip_valid(p.host_ip))) {
+	    (published && !range_parse(rest, &r[1])) || (p.host_ip && !address_valid(p.host_ip))) {
 		decode_error(c, n, "'%.100s' is not a port; write [[ADDRESS:]NODE_PORT:]PORT[/udp]",
 			     text);
 		return;
@@ -198,7 +192,7 @@ static void port_long(struct decode *c, const struct node *n, struct spec_servic
 		goto out;
 	if (p.target == 0)
 		decode_error(c, n, "a port needs 'target', the port in the container");
-	else if (p.host_ip && !host_ip_valid(p.host_ip))
+	else if (p.host_ip && !address_valid(p.host_ip))
 		decode_error(c, n, "'host_ip' must be an address, not '%.100s'", p.host_ip);
 	else if (port_add(c, n, &p, s, cap) && p.mode == PORT_INGRESS)
 		warn_ingress(c, n);

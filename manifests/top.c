@@ -78,16 +78,10 @@ static void own_name_check(struct decode *c, const struct node *n, const char *n
 			     CLUSTER_NAME_MAX, name);
 }
 
-static const struct node *child(const struct node *n, const char *key)
-{
-	const struct node_pair *p = n->kind == NODE_MAP ? node_find(n, key) : NULL;
-	return p ? p->value : n;
-}
-
 static void network_check(struct decode *c, const struct node *n, const struct spec_network *net)
 {
-	const struct node *driver = child(n, "driver");
-	own_name_check(c, child(n, "name"), net->name);
+	const struct node *driver = node_child(n, "driver");
+	own_name_check(c, node_child(n, "name"), net->name);
 	if (net->external &&
 	    (net->driver || net->driver_opts.n || net->labels.n || net->subnet || net->internal))
 		decode_error(c, n,
@@ -133,13 +127,13 @@ FIELD_DECODER(decode_top_networks)
 
 void volume_check(struct decode *c, const struct node *n, const struct spec_volume *v)
 {
-	own_name_check(c, child(n, "name"), v->name);
+	own_name_check(c, node_child(n, "name"), v->name);
 	if (v->external && (v->driver || v->driver_opts.n || v->labels.n))
 		decode_error(c, n,
 			     "an external volume is made elsewhere; only 'name' may stand "
 			     "beside 'external'");
 	if (v->driver && !streq(v->driver, "local"))
-		decode_error(c, child(n, "driver"),
+		decode_error(c, node_child(n, "driver"),
 			     "there is no volume driver '%.100s'; leave 'driver' out", v->driver);
 }
 

@@ -5,18 +5,12 @@
 #include "manifests/decode.h"
 #include "manifests/imageref.h"
 #include "manifests/limits.h"
+#include "manifests/words.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
 
 #define SIGNAL_MAX 64
-
-static const struct node *child(const struct node *n, const char *key)
-{
-	const struct node_pair *p = n->kind == NODE_MAP ? node_find(n, key) : NULL;
-	return p ? p->value : n;
-}
 
 static void check_image(struct decode *c, const struct node *n, const struct spec_service *s)
 {
@@ -25,12 +19,12 @@ static void check_image(struct decode *c, const struct node *n, const struct spe
 	if (!s->image)
 		decode_error(
 			c, n, "the service '%s' has no 'image'%s", s->name,
-			n->kind == NODE_MAP && node_find(n, "build")
+			node_find(n, "build")
 				? "; images are not built here: build it, push it to a registry "
 				  "and name it"
 				: "");
 	else if (imageref_parse(s->image, &ref, &err) < 0)
-		decode_error(c, child(n, "image"), "%s", err_text(&err));
+		decode_error(c, node_child(n, "image"), "%s", err_text(&err));
 	else
 		imageref_done(&ref);
 }
@@ -40,12 +34,12 @@ static void check_networks(struct decode *c, const struct node *n, struct spec_s
 	if (s->network_mode) {
 		if (!streq(s->network_mode, "none") && !streq(s->network_mode, "host"))
 			decode_error(
-				c, child(n, "network_mode"),
+				c, node_child(n, "network_mode"),
 				"'network_mode' can be none or host, not '%.100s'; leave it out "
 				"and use 'networks'",
 				s->network_mode);
 		if (s->n_networks)
-			decode_error(c, child(n, "network_mode"),
+			decode_error(c, node_child(n, "network_mode"),
 				     "'network_mode' and 'networks' exclude each other");
 		return;
 	}
@@ -79,28 +73,23 @@ static bool host_name_valid(const char *text)
 static void check_strings(struct decode *c, const struct node *n, const struct spec_service *s)
 {
 	if (s->stop_signal && !signal_valid(s->stop_signal))
-		decode_error(c, child(n, "stop_signal"), "'%.100s' is not a signal such as SIGTERM",
-			     s->stop_signal);
+		decode_error(c, node_child(n, "stop_signal"),
+			     "'%.100s' is not a signal such as SIGTERM", s->stop_signal);
 	if (s->hostname && !host_name_valid(s->hostname))
-		decode_error(c, child(n, "hostname"), "'%.100s' is not a host name", s->hostname);
+		decode_error(c, node_child(n, "hostname"), "'%.100s' is not a host name",
+			     s->hostname);
 	if (s->domainname && !host_name_valid(s->domainname))
-		decode_error(c, child(n, "domainname"), "'%.100s' is not a domain name",
+		decode_error(c, node_child(n, "domainname"), "'%.100s' is not a domain name",
 			     s->domainname);
 	if (s->working_dir && s->working_dir[0] != '/')
-		decode_error(c, child(n, "working_dir"),
+		decode_error(c, node_child(n, "working_dir"),
 			     "'working_dir' must be an absolute path, not '%.200s'",
 			     s->working_dir);
 	if (s->logging_driver && !streq(s->logging_driver, "json-file") &&
 	    !streq(s->logging_driver, "local") && !streq(s->logging_driver, "none"))
-		decode_warn(c, child(n, "logging"),
+		decode_warn(c, node_child(n, "logging"),
 			    "the logging driver '%.100s' is not used: logs are kept on the node",
 			    s->logging_driver);
-}
-
-static bool is_address(const char *text)
-{
-	struct in6_addr a;
-	return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
 }
 
 static bool constraint_valid(const char *text)
@@ -114,27 +103,27 @@ static bool constraint_valid(const char *text)
 static void check_lists(struct decode *c, const struct node *n, const struct spec_service *s)
 {
 	for (size_t i = 0; i < s->dns.n; i++)
-		if (!is_address(s->dns.v[i]))
-			decode_error(c, child(n, "dns"),
+		if (!address_valid(s->dns.v[i]))
+			decode_error(c, node_child(n, "dns"),
 				     "the name server '%.100s' is not an address", s->dns.v[i]);
 	for (size_t i = 0; i < s->tmpfs.n; i++)
 		if (s->tmpfs.v[i][0] != '/')
-			decode_error(c, child(n, "tmpfs"),
+			decode_error(c, node_child(n, "tmpfs"),
 				     "a tmpfs must be an absolute path, not '%.200s'",
 				     s->tmpfs.v[i]);
 	for (size_t i = 0; i < s->constraints.n; i++)
 		if (!constraint_valid(s->constraints.v[i]))
-			decode_error(c, child(child(n, "deploy"), "placement"),
+			decode_error(c, node_child(node_child(n, "deploy"), "placement"),
 				     "the constraint '%.200s' must be KEY==VALUE or KEY!=VALUE",
 				     s->constraints.v[i]);
 	if (strlist_has(&s->depends_on, s->name))
-		decode_error(c, child(n, "depends_on"), "the service '%s' depends on itself",
+		decode_error(c, node_child(n, "depends_on"), "the service '%s' depends on itself",
 			     s->name);
 }
 
 static void check_deploy(struct decode *c, const struct node *n, const struct spec_service *s)
 {
-	const struct node *deploy = child(n, "deploy");
+	const struct node *deploy = node_child(n, "deploy");
 	if (s->limits.memory && s->reservations.memory > s->limits.memory)
 		decode_error(c, deploy, "the memory reserved is more than its limit");
 	if (s->limits.cpus > 0 && s->reservations.cpus > s->limits.cpus)

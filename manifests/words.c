@@ -2,6 +2,7 @@
  * Words, paths and names; see words.h. */
 #include "manifests/words.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -149,4 +150,10 @@ bool utf8_valid(const char *text)
 		s += n;
 	}
 	return true;
+}
+
+bool address_valid(const char *text)
+{
+	struct in6_addr a;
+	return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
 }

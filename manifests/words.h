@@ -12,3 +12,4 @@ char *name_normalise(const char *text);
 /* The word of the n that is nearest to text, or NULL when none is near. */
 const char *nearest_word(const char *text, const char *const *words, size_t n);
 bool utf8_valid(const char *text);
+bool address_valid(const char *text); /* of IPv4 or IPv6 */
