@@ -174,6 +174,7 @@ struct wait {
 	const char *name;
 	bool changed;
 	uint64_t start, timeout_ms;
+	bool lost; /* the controller does not answer, and that was said */
 	struct judge judge;
 	struct progress progress;
 };
@@ -181,12 +182,32 @@ struct wait {
 static void tell_up(const struct wait *w, const json_t *services, const json_t *tasks, bool first)
 {
 	double seconds = (double)(clock_ms() - w->start) / 1000;
+	size_t n_services = json_array_size(services), n_tasks = count_wanted(tasks);
 
 	if (!w->changed && first)
 		printf("stack '%s': nothing to change\n", w->name);
 	else
-		printf("stack '%s' is up: %zu services, %zu tasks (%.1f s)\n", w->name,
-		       json_array_size(services), count_wanted(tasks), seconds);
+		printf("stack '%s' is up: %zu service%s, %zu task%s (%.1f s)\n", w->name,
+		       n_services, n_services == 1 ? "" : "s", n_tasks, n_tasks == 1 ? "" : "s",
+		       seconds);
+}
+
+/* The controller may be started again while we wait: what it acknowledged goes on. */
+static int no_answer(struct wait *w, int code, const struct err *err)
+{
+	bool in_time = clock_ms() - w->start < w->timeout_ms;
+
+	if (code == -EHOSTUNREACH && in_time) {
+		if (!w->lost) {
+			progress_end(&w->progress);
+			out_warn("%s; still waiting", err_text(err));
+		}
+		w->lost = true;
+		return -1;
+	}
+	progress_end(&w->progress);
+	out_error("%s", err_text(err));
+	return 1;
 }
 
 /* One look; -1: go on, otherwise the exit status. */
@@ -200,11 +221,9 @@ static int look(struct wait *w, const char *escaped, bool first)
 
 	if (!r)
 		r = client_get(w->c, &tasks, &err, "/v1/tasks?stack=%s", escaped);
-	if (r) {
-		progress_end(&w->progress);
-		out_error("%s", err_text(&err));
-		return 1;
-	}
+	if (r)
+		return no_answer(w, r, &err);
+	w->lost = false;
 	judge_stack(&w->judge, services, tasks, clock_ms(), &g);
 	if (g.verdict != VERDICT_READY || w->changed || !first)
 		progress_show(&w->progress, services, tasks);

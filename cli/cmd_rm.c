@@ -18,6 +18,7 @@ static void why_not_gone(struct client *c, const char *escaped, const char *name
 {
 	auto_json *tasks = NULL;
 	const json_t *task;
+	bool lost = false;
 	size_t i;
 
 	if (client_get(c, &tasks, NULL, "/v1/tasks?stack=%s", escaped))
@@ -29,9 +30,12 @@ static void why_not_gone(struct client *c, const char *escaped, const char *name
 		auto_free char *reason = why ? xasprintf(": %s", why) : xstrdup("");
 		auto_free char *clean = out_clean(reason, strlen(reason));
 
+		lost |= streq(json_str(task, "state"), "lost");
 		fprintf(stderr, "  %s on %s is %s%s\n", json_str_or(task, "name", "?"),
 			node ? node : "no node", json_str_or(task, "state", "?"), clean);
 	}
+	if (lost)
+		fputs("  if a node is gone for good, forget it: carrack nodes rm NODE\n", stderr);
 }
 
 /* Until the controller knows no such stack. */
@@ -44,9 +48,10 @@ static int wait_gone(struct client *c, const char *escaped, const char *name, in
 		auto_json *stack = NULL;
 		int r = client_get(c, &stack, err, "/v1/stacks/%s", escaped);
 
-		if (r)
+		/* A controller that is started again goes on removing. */
+		if (r && (r != -EHOSTUNREACH || clock_ms() >= end))
 			return r == -ENOENT ? 0 : r;
-		if (clock_ms() >= end) {
+		if (!r && clock_ms() >= end) {
 			why_not_gone(c, escaped, name);
 			return -ETIMEDOUT;
 		}

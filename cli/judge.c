@@ -3,6 +3,7 @@
 #include "cli/judge.h"
 #include "cli/resolve.h"
 #include "manifests/task.h"
+#include <string.h>
 
 void judge_init(struct judge *j)
 {
@@ -75,7 +76,7 @@ static char *task_failed(struct judge *j, const json_t *task, uint64_t now_ms)
 	str_add(&why, reason ? reason : "it ended");
 	if (code >= 0 && !reason)
 		str_addf(&why, " with exit status %lld", (long long)code);
-	else if (code >= 0)
+	else if (code >= 0 && !strstr(reason, "status"))
 		str_addf(&why, " (exit status %lld)", (long long)code);
 	if (restarts > 0)
 		str_addf(&why, ", restarted %lld times", (long long)restarts);
