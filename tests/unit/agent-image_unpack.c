@@ -223,7 +223,8 @@ static void test_kinds(void **state)
 			     .uid = 5,
 			     .data = "x",
 			     .mtime = 99});
-	link_to(b, '1', "d/hard", "d/su");
+	add(b,
+	    (struct head){.name = "d/hard", .link = "d/su", .type = '1', .mode = 04755, .uid = 5});
 	link_to(b, '2', "d/soft", "/etc/passwd");
 	add(b, (struct head){.name = "d/fifo", .type = '6', .mode = 0622});
 	file(b, "implied/a/b", "deep");
@@ -234,6 +235,7 @@ static void test_kinds(void **state)
 	assert_int_equal(look(b, "d").st_mtime, 1000);
 	assert_int_equal(look(b, ".").st_mtime, 77);
 	assert_int_equal(look(b, "d/su").st_uid, 5);
+	assert_int_equal(look(b, "d/su").st_mode & 07777, 04755);
 	assert_int_equal(look(b, "d/su").st_mtime, 99);
 	assert_int_equal(look(b, "d/hard").st_ino, look(b, "d/su").st_ino);
 	assert_true(S_ISLNK(look(b, "d/soft").st_mode));
@@ -383,8 +385,8 @@ static void test_damaged(void **state)
 	struct box *b = *state;
 	add(b, (struct head){.name = "cut", .type = '0', .mode = 0644, .size = 100000});
 	assert_int_equal(unpack(b), -EBADMSG);
-	add(b, (struct head){.name = "huge", .type = '0', .mode = 0644, .size = 8ULL << 30});
-	add(b, (struct head){.name = "huge", .type = '0', .mode = 0644, .size = 8ULL << 30});
+	add(b, (struct head){.name = "huge", .type = '0', .mode = 0644, .size = 7ULL << 30});
+	add(b, (struct head){.name = "huge", .type = '0', .mode = 0644, .size = 7ULL << 30});
 	assert_true(unpack(b) < 0);
 	for (int i = 0; i < 4; i++)
 		str_add(&b->tar,
