@@ -164,11 +164,12 @@ static void reply(struct httpd_req *req, int status, const char *type, const cha
 {
 	struct session *s = req->session;
 	bool keep_alive = req->head.keep_alive;
-	req_free(req);
+	if (s)
+		write_reply(s->conn, status, type, body, len, keep_alive);
+	req_free(req); /* and with it the text, where it was the request's own */
 	if (!s)
 		return;
 	s->req = NULL;
-	write_reply(s->conn, status, type, body, len, keep_alive);
 	session_next(s, keep_alive);
 }
 
