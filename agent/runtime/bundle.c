@@ -267,6 +267,14 @@ json_t *bundle_plan(const struct rt_spec *s, const struct bundle_host *h, struct
 	if (!(part = plan_linux(s, h, caps, err)))
 		return NULL;
 	json_object_set_new(j, "linux", part);
+	const char *bpf = NULL;
+	if (json_object_get(part, "seccomp") && h->seccomp)
+		bpf = h->seccomp(caps, h->seccomp_arg);
+	if (bpf) {
+		json_t *notes = json_object();
+		json_put_str(notes, "run.oci.seccomp_bpf_data", bpf);
+		json_object_set_new(j, "annotations", notes);
+	}
 	return json_incref(j);
 }
 

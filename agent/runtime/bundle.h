@@ -17,6 +17,9 @@ struct bundle_host { /* what the plan needs to know of this container's place */
 	const char *shim;        /* carrack-shim, for init: true */
 	const struct rt_user *user;
 	uint64_t caps_available;
+	/* The compiled seccomp profile for these capabilities (borrowed); NULL: not compiled. */
+	const char *(*seccomp)(uint64_t caps, void *arg);
+	void *seccomp_arg;
 };
 
 /* Refuses what cannot be asked for, before anything is made. */

@@ -43,6 +43,7 @@ struct runtime {
 	int log_files;
 	caps_t caps;
 	struct cgroups cgroups;
+	struct map filters;    /* capabilities in hex to the compiled seccomp profile; owns */
 	struct map containers; /* id to struct container; owns */
 	struct background *background;
 	struct rt_logs *readers;

@@ -109,6 +109,7 @@ int runtime_open(struct loop *l, const struct runtime_config *c, rt_event_cb cb,
 						      : c->log_files;
 	r->caps = caps_available();
 	r->containers.free_val = container_free;
+	r->filters.free_val = free;
 	int code = find_programs(r, c, err);
 	if (code == 0)
 		code = make_folders(r, err);
@@ -131,6 +132,7 @@ void runtime_close(struct runtime *r)
 	timer_free(r->found);
 	background_free(r);
 	map_clear(&r->containers);
+	map_clear(&r->filters);
 	cgroups_done(&r->cgroups);
 	free(r->run_dir);
 	free(r->data_dir);

@@ -8,6 +8,8 @@
 #include "agent/runtime/etcfiles.h"
 #include "agent/runtime/internal.h"
 #include "agent/runtime/rootfs.h"
+#include "agent/runtime/seccomp.h"
+#include "agent/runtime/seccomp_bpf.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -18,6 +20,7 @@
 #include <sys/wait.h>
 
 #define HOSTNAME_LEN 12
+#define FILTERS_MAX  32 /* sets of capabilities whose seccomp programs are kept */
 
 static int write_intent(const struct container *c, const struct rt_spec *s, struct err *err)
 {
@@ -45,6 +48,22 @@ static int fill_volumes(const struct rt_spec *s, int rootfd, struct err *err)
 	return r;
 }
 
+/* Compiled once for each set of capabilities. An empty text: it could not be. */
+static const char *filter_for(uint64_t caps, void *arg)
+{
+	struct runtime *r = arg;
+	auto_free char *key = xasprintf("%llx", (unsigned long long)caps);
+	char *text = map_get(&r->filters, key);
+	if (!text) {
+		if (r->filters.n >= FILTERS_MAX)
+			map_clear(&r->filters);
+		auto_json *profile = seccomp_profile(caps);
+		text = seccomp_bpf_text(profile) ?: xstrdup("");
+		map_set(&r->filters, key, text);
+	}
+	return *text ? text : NULL;
+}
+
 static int write_config(const struct container *c, const struct rt_spec *s,
 			const struct rt_user *user, struct err *err)
 {
@@ -57,6 +76,8 @@ static int write_config(const struct container *c, const struct rt_spec *s,
 		.shim = r->shim,
 		.user = user,
 		.caps_available = r->caps,
+		.seccomp = filter_for,
+		.seccomp_arg = r,
 	};
 	auto_json *config = bundle_plan(s, &host, err);
 	if (!config)

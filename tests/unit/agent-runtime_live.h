@@ -47,6 +47,8 @@ static inline void on_event(const char *id, const struct rt_status *st, void *ar
 {
 	(void)arg;
 	t.events++;
+	if (t.until)
+		timer_set(t.tick, 0);
 	t.last = *st;
 	snprintf(t.last_error, sizeof(t.last_error), "%s", st->error ?: "");
 	if (getenv("CARRACK_LIVE_VERBOSE"))
