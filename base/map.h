@@ -27,6 +27,6 @@ bool map_del(struct map *m, const char *key);            /* frees the value; fal
 void map_clear(struct map *m);                           /* empties and frees; free_val is kept */
 
 #define map_each(m, e)                                                                             \
-	for (struct map_entry *e = (m)->entries, *e##_end = (m)->entries + (m)->used;              \
+	for (struct map_entry *e = (m)->entries, *e##_end = e ? e + (m)->used : NULL;              \
 	     e && e < e##_end; e++)                                                                \
 		if (e->key)
