@@ -37,7 +37,7 @@ static json_t *task_answer(const struct task *t)
 	json_put_str(j, "name", name);
 	json_put_str(j, "stack", t->svc->stack->name);
 	json_put_str(j, "service", t->svc->name);
-	json_put_int(j, "slot", t->svc->global ? 0 : t->slot + 1);
+	json_put_int(j, "slot", t->global ? 0 : t->slot + 1);
 	json_put_str(j, "node", n ? n->name : "");
 	json_put_str(j, "node_id", n ? n->id : "");
 	json_put_str(j, "state", task_state_name(task_shown(t)));

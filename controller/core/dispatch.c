@@ -177,6 +177,46 @@ static void collect_tasks(struct cluster *c, struct round *r)
 	c->tasks_marked.n = 0;
 }
 
+/* One message may not both set and delete: peers that come and go are settled when it is made. */
+static void peer_touched(struct cluster *c, struct node *a, const struct node *b)
+{
+	if (!listens(c, a))
+		return;
+	a->touched = vec_grow(a->touched, a->n_touched, &a->cap_touched, sizeof(*a->touched));
+	a->touched[a->n_touched++] = b->ix;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const size_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+static void settle_peers(struct cluster *c, struct node *n)
+{
+	qsort(n->touched, n->n_touched, sizeof(*n->touched), by_number);
+	for (size_t i = 0; i < n->n_touched; i++) {
+		const struct node *peer = c->node_v[n->touched[i]];
+		if (!peer || (i && n->touched[i] == n->touched[i - 1]))
+			continue;
+		if (n->peers[peer->ix])
+			put_peer(&n->set, peer);
+		else if (peer != n)
+			put_del(&n->del, KIND_NODE, peer->id, NULL);
+	}
+	n->n_touched = 0;
+}
+
+/* A node that is removed goes while it can still be named. */
+void dispatch_node_gone(struct cluster *c, const struct node *gone)
+{
+	for (size_t i = 0; i < c->n_node_v; i++) {
+		struct node *n = c->node_v[i];
+		if (n && n != gone)
+			settle_peers(c, n);
+	}
+}
+
 static uint32_t *pair(struct cluster *c, struct node *a, const struct node *b)
 {
 	if (b->ix >= a->n_peers) {
@@ -189,14 +229,16 @@ static uint32_t *pair(struct cluster *c, struct node *a, const struct node *b)
 
 static void meet(struct cluster *c, struct node *a, const struct node *b)
 {
-	if ((*pair(c, a, b))++ == 0 && listens(c, a))
-		put_peer(&a->set, b);
+	uint32_t *p = pair(c, a, b);
+	if ((*p)++ == 0)
+		peer_touched(c, a, b);
 }
 
 static void part_ways(struct cluster *c, struct node *a, const struct node *b)
 {
-	if (--*pair(c, a, b) == 0 && listens(c, a))
-		put_del(&a->del, KIND_NODE, b->id, NULL);
+	uint32_t *p = pair(c, a, b);
+	if (--*p == 0)
+		peer_touched(c, a, b);
 }
 
 static void member_joined(struct cluster *c, struct round *r, struct member *m)
@@ -292,6 +334,7 @@ static void fill_snapshot(struct cluster *c, struct round *r, struct node *n)
 	str_clear(&n->set);
 	str_clear(&n->set_ep);
 	str_clear(&n->del);
+	n->n_touched = 0;
 	for (size_t i = 0; i < n->n_tasks; i++)
 		put_task(&n->set, n->tasks[i]);
 	put_peer(&n->set, n);
@@ -340,6 +383,8 @@ static void emit(struct cluster *c, struct round *r, struct node *n)
 	bool snapshot = n->snapshot;
 	if (snapshot)
 		fill_snapshot(c, r, n);
+	else
+		settle_peers(c, n);
 	/* A snapshot starts with the tasks: those that its first message lacks would be stopped. In
 	 * changes endpoints go first: one that stops is out of the names before it is told. */
 	struct str *first = snapshot ? &n->set : &n->set_ep,
@@ -362,9 +407,10 @@ static void emit(struct cluster *c, struct round *r, struct node *n)
 
 static void forget(struct node *n)
 {
-	if (n->set.len || n->set_ep.len || n->del.len || n->snapshot)
+	if (n->set.len || n->set_ep.len || n->del.len || n->n_touched || n->snapshot)
 		n->stale = true;
 	n->snapshot = n->stops = false;
+	n->n_touched = 0;
 	str_done(&n->set);
 	str_done(&n->set_ep);
 	str_done(&n->del);
@@ -382,7 +428,8 @@ void dispatch_emit(struct cluster *c)
 			marks_del(&c->nodes_changed, &n->marked);
 			if (!n->connected)
 				forget(n);
-			else if (n->snapshot || n->set.len || n->set_ep.len || n->del.len)
+			else if (n->snapshot || n->set.len || n->set_ep.len || n->del.len ||
+				 n->n_touched)
 				emit(c, &r, n);
 		}
 	c->nodes_changed.n = 0;

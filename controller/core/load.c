@@ -143,6 +143,7 @@ static void load_state(struct task *t, const json_t *j)
 	t->health = task_health_parse(json_str_or(j, "health", ""));
 	t->stop = json_bool(j, "stop", false);
 	t->lost = json_bool(j, "lost", false);
+	t->global = json_bool(j, "global", false);
 	t->retiring = json_bool(j, "retiring", false);
 	t->reason = dup_member(j, "reason");
 	t->since = json_int(j, "since", 0);
@@ -178,7 +179,7 @@ static void load_slot(struct task *t, struct node *node, bool old)
 	while (svc->n_slots <= (size_t)t->slot)
 		service_slot_add(svc);
 	struct slot *sl = &svc->slots[t->slot];
-	if (svc->global && node) {
+	if (svc->global && t->global && !t->stop) {
 		sl->node = node;
 		map_set(&svc->node_slots, node->id, (void *)(size_t)(t->slot + 1));
 	}

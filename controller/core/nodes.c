@@ -52,6 +52,7 @@ void node_free(void *p)
 	free(n->tasks);
 	free(n->ports);
 	free(n->peers);
+	free(n->touched);
 	map_clear(&n->members);
 	str_done(&n->set);
 	str_done(&n->set_ep);
@@ -206,6 +207,7 @@ int cluster_node_del(struct cluster *c, const char *id_or_name, struct err *err)
 	while (n->n_tasks)
 		task_drop(c, n->tasks[n->n_tasks - 1]);
 	dispatch_collect(c); /* the others forget it while it can still be named */
+	dispatch_node_gone(c, n);
 	event(c, n, "node_removed", "was removed from the cluster");
 	cluster_put(c, "nodes", n->id, NULL);
 	beat_remove(c, n);

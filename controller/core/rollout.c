@@ -74,6 +74,10 @@ void rollout_begin(struct cluster *c, struct service *svc)
 	svc->cursor = svc->n_rolling = 0;
 	free_and_null(&svc->why);
 	svc->roll = any ? ROLL_UPDATING : ROLL_NONE;
+	if (!any) {
+		tmpl_unref(c, svc->prev);
+		svc->prev = NULL;
+	}
 	for (size_t i = 0; i < svc->n_slots; i++) {
 		struct slot *sl = &svc->slots[i];
 		sl->rolling = any && !outdated(svc, sl) && !settled(svc, sl) &&

@@ -104,6 +104,8 @@ void row_task(struct cluster *c, const struct task *t)
 		str_add(&s, ",\"stop\":true");
 	if (t->lost)
 		str_add(&s, ",\"lost\":true");
+	if (t->global)
+		str_add(&s, ",\"global\":true");
 	if (t->retiring)
 		str_add(&s, ",\"retiring\":true");
 	if (t->svc->slots[t->slot].cur != t)

@@ -70,6 +70,7 @@ struct task {
 	size_t node_ix;    /* in node->tasks */
 	bool stop;         /* desired state is STOPPED */
 	bool lost;         /* its node is down; state is the last that was heard */
+	bool global;       /* made for a global service: named after its node */
 	bool retiring;     /* in slot->old, and runs on until the new one is ready (start-first) */
 	bool gone_ok; /* was to stop when its agent said hello: if it does not know it, it is gone */
 	bool counted; /* uses its node's resources */
@@ -171,6 +172,8 @@ struct node {
 	struct map members; /* network id -> struct member */
 	uint32_t *peers;    /* by ix: networks shared with that node */
 	size_t n_peers;
+	size_t *touched; /* ix of peers that came or went since the last message */
+	size_t n_touched, cap_touched;
 	/* dispatch.c */
 	int64_t version;
 	bool snapshot; /* wants the whole set */
@@ -334,6 +337,7 @@ int stack_check_users(const struct cluster *c, const char *name, const struct sp
 
 /* dispatch.c, texts.c */
 void dispatch_node(struct cluster *c, struct node *n); /* its own object changed */
+void dispatch_node_gone(struct cluster *c, const struct node *gone);
 void dispatch_task_gone(struct cluster *c, struct task *t);
 void dispatch_mark(struct cluster *c, struct node *n);
 void dispatch_collect(struct cluster *c); /* marks become parts of messages */

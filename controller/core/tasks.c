@@ -8,7 +8,7 @@ char *task_name(const struct task *t)
 {
 	const struct slot *sl = &t->svc->slots[t->slot];
 	const struct node *n = t->node ? t->node : sl->node;
-	if (t->svc->global && n)
+	if (t->global && n)
 		return xasprintf("%s_%s.%s", t->svc->stack->name, t->svc->name, n->name);
 	return xasprintf("%s_%s.%d", t->svc->stack->name, t->svc->name, t->slot + 1);
 }
@@ -84,6 +84,7 @@ struct task *task_new(struct cluster *c, struct service *svc, size_t slot)
 	while (map_has(&c->tasks, t->id));
 	t->svc = svc;
 	t->tmpl = tmpl_ref(svc->tmpl);
+	t->global = svc->global;
 	t->slot = (int)slot;
 	t->state = TASK_PENDING;
 	t->since = c->wall;

@@ -59,7 +59,7 @@ void text_task(struct str *s, struct task *t)
 	str_add(s, t->id);
 	str_addc(s, '"');
 	text_member(s, "name", name);
-	str_addf(s, ",\"slot\":%d", t->svc->global ? 0 : t->slot + 1);
+	str_addf(s, ",\"slot\":%d", t->global ? 0 : t->slot + 1);
 	if (t->stop)
 		str_add(s, ",\"stop\":true");
 	str_add(s, common(t->tmpl));

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What goes wrong, and what operators ask meanwhile. */
+#include "tests/sim/world.h"
+#include "manifests/canon.h"
+
+#include <string.h>
+
+static void service_text(struct world *w, struct str *s, size_t stack, size_t i)
+{
+	bool start_first = i == 1;
+	static const char *const actions[] = {"pause", "continue", "rollback"};
+	str_addf(s, "%s\"%s%zu\":{\"image\":\"app:%llu\",\"networks\":{\"default\":{}%s}",
+		 i ? "," : "", start_first ? "startfirst" : "stopfirst", i,
+		 (unsigned long long)sim_random(w, 4), i == 2 ? ",\"back\":{}" : "");
+	if (i == 3)
+		str_addf(s, ",\"ports\":[{\"target\":80,\"published\":%zu,\"protocol\":\"tcp\","
+			    "\"mode\":\"host\"}]",
+			 8000 + stack);
+	if (i == 2 && sim_chance(w, 5000))
+		str_add(s, ",\"deploy\":{\"mode\":\"global\"}}");
+	else
+		str_addf(s,
+			 ",\"deploy\":{\"replicas\":%llu,\"update_config\":{\"parallelism\":%llu,"
+			 "\"order\":\"%s\",\"failure_action\":\"%s\"}}}",
+			 (unsigned long long)sim_random(w, i == 3 ? 3 : 6),
+			 (unsigned long long)sim_random(w, 3),
+			 start_first ? "start-first" : "stop-first", actions[sim_random(w, 3)]);
+}
+
+static json_t *random_stack(struct world *w, size_t ix)
+{
+	struct str s = {0};
+	const char *name = w->stacks[ix].name;
+	str_addf(&s, "{\"name\":\"%s\",\"services\":{", name);
+	size_t n = 3 + sim_random(w, 2);
+	for (size_t i = 0; i < n; i++)
+		service_text(w, &s, ix, i);
+	str_addf(&s, "},\"networks\":{\"default\":{\"name\":\"%s_default\"%s},"
+		     "\"back\":{\"name\":\"%s_back\"",
+		 name, sim_chance(w, 3000) ? ",\"internal\":true" : "", name);
+	if (sim_chance(w, 3000))
+		str_addf(&s, ",\"ipam\":{\"config\":[{\"subnet\":\"172.20.%zu.0/24\"}]}", ix);
+	str_add(&s, "}}}");
+	struct err err = {0};
+	auto_json *raw = json_parse(s.data, s.len, &err);
+	struct spec_stack *spec = NULL;
+	if (!raw || canon_stack_parse(raw, &spec, &err) < 0) {
+		sim_fail(w, "the simulation's own stack is refused: %s", err.text);
+		str_done(&s);
+		return NULL;
+	}
+	str_done(&s);
+	json_t *canon = canon_stack(spec);
+	spec_stack_free(spec);
+	return canon;
+}
+
+static json_t *scaled(const json_t *spec, const char **ret_service, int64_t replicas)
+{
+	json_t *copy = json_deep_copy(spec);
+	const char *key;
+	json_t *v;
+	json_object_foreach(json_object_get(copy, "services"), key, v)
+	{
+		json_t *deploy = json_object_get(v, "deploy");
+		if (!streq(key, "stopfirst0") || !deploy)
+			continue;
+		*ret_service = key;
+		json_put_int(deploy, "replicas", replicas);
+	}
+	/* Through the typed form: what is a default has no place in the canonical one. */
+	struct spec_stack *s = NULL;
+	json_t *canon = NULL;
+	if (canon_stack_parse(copy, &s, NULL) == 0)
+		canon = canon_stack(s);
+	spec_stack_free(s);
+	json_decref(copy);
+	return canon;
+}
+
+/* Scales when that is what the wish amounts to; the result must be the same as an apply. */
+static int try_scale(struct world *w, struct sim_stack *ss, struct err *err)
+{
+	const char *service = NULL;
+	int64_t replicas = (int64_t)sim_random(w, 6);
+	json_t *want = scaled(ss->spec, &service, replicas);
+	if (!want)
+		return -1;
+	json_decref(ss->want);
+	ss->want = want;
+	return cluster_scale(w->c, ss->name, "stopfirst0", replicas, err);
+}
+
+static void wish(struct world *w, struct sim_stack *ss, size_t ix)
+{
+	if (ss->want || ss->want_rm)
+		return;
+	if (ss->there && sim_chance(w, 3000))
+		ss->want_rm = true;
+	else
+		ss->want = random_stack(w, ix);
+}
+
+/* One operator's request is under way at a time. */
+bool chaos_operate(struct world *w)
+{
+	struct err err = {0};
+	for (size_t i = 0; i < SIM_STACKS; i++) {
+		struct sim_stack *ss = &w->stacks[i];
+		ss->tried = false;
+		if (w->chaos && sim_chance(w, 80))
+			wish(w, ss, i);
+		json_t *answer = NULL;
+		int rc;
+		if (ss->want_rm)
+			rc = cluster_stack_del(w->c, ss->name, &err);
+		else if (ss->want && ss->there && !ss->unsure && sim_chance(w, 1000))
+			rc = try_scale(w, ss, &err);
+		else if (ss->want)
+			rc = cluster_stack_put(w->c, ss->name, ss->want, &answer, &err);
+		else
+			continue;
+		json_decref(answer);
+		if (rc < 0 && !(ss->want_rm && rc == -2))
+			sim_fail(w, "%s: %s", ss->name, err.text);
+		ss->tried = true;
+		return true;
+	}
+	return false;
+}
+
+static void agent_trouble(struct world *w, struct sim_agent *a)
+{
+	if (a->on && sim_chance(w, 25))
+		agent_kill(w, a);
+	else if (!a->on && sim_chance(w, 150)) {
+		a->on = true;
+		a->dial_ms = w->now + sim_random(w, 2000);
+	}
+	if (!a->partitioned && sim_chance(w, 25))
+		a->partitioned = true;
+	else if (a->partitioned && sim_chance(w, 200)) {
+		a->partitioned = false;
+		if (sim_chance(w, 5000)) /* the stream may have outlived it, or not */
+			agent_cut(w, a);
+	}
+	if (sim_chance(w, 40))
+		agent_cut(w, a);
+	if (sim_chance(w, 20))
+		a->slow = 1 + (int)sim_random(w, 6);
+}
+
+void chaos_tick(struct world *w)
+{
+	for (size_t i = 0; i < w->n_agents; i++)
+		agent_trouble(w, &w->agents[i]);
+}
+
+void chaos_calm(struct world *w)
+{
+	w->chaos = false;
+	for (size_t i = 0; i < w->n_agents; i++) {
+		struct sim_agent *a = &w->agents[i];
+		a->on = true;
+		a->slow = 1;
+		if (a->partitioned)
+			agent_cut(w, a);
+		a->partitioned = false;
+	}
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What must hold: after every turn, now and then, and when the failures have stopped. */
+#include "tests/sim/world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static size_t live_in(struct world *w, const struct slot *sl)
+{
+	size_t n = 0;
+	for (const struct task *o = sl->old; o; o = o->slot_next)
+		n += !o->lost && o->node && !map_has(&w->ever_lost, o->id);
+	return n + (sl->cur && sl->cur->node && !sl->cur->lost);
+}
+
+static void check_service(struct world *w, const struct service *svc)
+{
+	/* What was start-first a moment ago may still be two. */
+	size_t max = svc->spec && !rollout_start_first(svc) && svc->roll != ROLL_NONE ? 1 : 2;
+	if (svc->spec && !(svc->spec->update.set && svc->spec->update.start_first) &&
+	    !strncmp(svc->name, "stopfirst", 9))
+		max = 1;
+	for (size_t i = 0; i < svc->n_slots; i++) {
+		const struct slot *sl = &svc->slots[i];
+		if (live_in(w, sl) > max)
+			sim_fail(w, "%s_%s has %zu live tasks in slot %zu", svc->stack->name,
+				 svc->name, live_in(w, sl), i + 1);
+		if (sl->cur && (sl->cur->stop || (size_t)sl->cur->slot != i))
+			sim_fail(w, "slot %zu of %s_%s holds a task of another", i + 1,
+				 svc->stack->name, svc->name);
+	}
+}
+
+static void check_networks(struct world *w)
+{
+	map_each(&w->c->networks, e)
+	{
+		const struct network *n = e->val;
+		struct map seen = {0};
+		for (size_t i = 0; i < n->n_attaches; i++) {
+			char ip[IPAM_TEXT];
+			ipam_addr_text(n->attaches[i]->ip, ip);
+			if (map_has(&seen, ip))
+				sim_fail(w, "the address %s is twice on %s", ip, n->name);
+			map_set(&seen, ip, (void *)n);
+		}
+		if (n->subnet.n_used != n->n_attaches)
+			sim_fail(w, "%s has %u addresses in use by %zu tasks", n->name,
+				 n->subnet.n_used, n->n_attaches);
+		map_clear(&seen);
+	}
+}
+
+/* Containers that really run, wherever they are, partitioned hosts too. */
+static void check_containers(struct world *w)
+{
+	struct map seen = {0};
+	for (size_t i = 0; i < w->n_agents; i++) {
+		struct sim_agent *a = &w->agents[i];
+		map_each(&a->tasks, e)
+		{
+			struct sim_task *t = e->val;
+			if (!t->key[0] || task_state_ended(t->state) || !map_has(&w->c->tasks, e->key))
+				continue;
+			if (map_has(&seen, t->key))
+				sim_fail(w, "two containers have '%s' (%s)", t->key, a->name);
+			map_set(&seen, t->key, t);
+		}
+	}
+	map_clear(&seen);
+}
+
+void check_step(struct world *w)
+{
+	map_each(&w->c->tasks, e)
+	{
+		const struct task *t = e->val;
+		if (t->lost)
+			map_set(&w->ever_lost, t->id, w);
+	}
+	map_each(&w->c->stacks, e)
+	{
+		const struct stack *s = e->val;
+		map_each(&s->services, se)
+		{
+			check_service(w, se->val);
+		}
+	}
+	check_networks(w);
+	check_containers(w);
+	if (cluster_next_ms(w->c) <= w->now)
+		sim_fail(w, "a step left work behind");
+}
+
+/* Agents that have heard everything are given a snapshot, which must be what they have. */
+void check_sets(struct world *w)
+{
+	for (size_t i = 0; i < w->n_agents; i++) {
+		struct sim_agent *a = &w->agents[i];
+		struct node *n = map_get(&w->c->nodes, a->id);
+		if (!n || !a->linked || a->partitioned || !a->said_hello || !n->connected ||
+		    !queue_quiet(&a->in) || a->version != n->version || n->stale)
+			continue;
+		a->compare = true;
+		cluster_agent_resync(w->c, a->id);
+	}
+	world_step(w, 0);
+}
+
+static void check_slots_end(struct world *w, const struct service *svc)
+{
+	if (!svc->spec) {
+		sim_fail(w, "%s_%s is still there", svc->stack->name, svc->name);
+		return;
+	}
+	if (svc->roll == ROLL_UPDATING || svc->roll == ROLL_BACK)
+		sim_fail(w, "%s_%s is still being updated", svc->stack->name, svc->name);
+	for (size_t i = 0; i < svc->n_slots; i++) {
+		const struct slot *sl = &svc->slots[i];
+		bool wanted = svc->global ? sl->node != NULL : i < svc->n_want;
+		if (!wanted)
+			continue;
+		if (!sl->cur || !(task_up(sl->cur) || task_state_ended(sl->cur->state)))
+			sim_fail(w, "%s_%s slot %zu is not up: %s %s", svc->stack->name, svc->name,
+				 i + 1, sl->cur ? task_state_name(sl->cur->state) : "empty",
+				 sl->cur && sl->cur->reason ? sl->cur->reason : "");
+		if (sl->cur && sl->cur->tmpl != svc->tmpl && svc->roll != ROLL_PAUSED)
+			sim_fail(w, "%s_%s slot %zu is out of date", svc->stack->name, svc->name,
+				 i + 1);
+		for (const struct task *o = sl->old; o; o = o->slot_next)
+			if (svc->roll != ROLL_PAUSED)
+				sim_fail(w, "%s_%s slot %zu has a task left", svc->stack->name,
+					 svc->name, i + 1);
+	}
+}
+
+static void check_stack_end(struct world *w, const struct sim_stack *ss)
+{
+	const struct stack *s = map_get(&w->c->stacks, ss->name);
+	if (!ss->there) {
+		if (s)
+			sim_fail(w, "the stack %s is still there", ss->name);
+		return;
+	}
+	if (!s) {
+		sim_fail(w, "the stack %s was acknowledged and is lost", ss->name);
+		return;
+	}
+	auto_free char *want = json_text_canonical(ss->spec);
+	if (!streq(s->text, want))
+		sim_fail(w, "the stack %s is not what was acknowledged: %s", ss->name, s->text);
+	map_each(&s->services, e)
+	{
+		check_slots_end(w, e->val);
+	}
+}
+
+static void check_agent_end(struct world *w, struct sim_agent *a)
+{
+	const struct node *n = map_get(&w->c->nodes, a->id);
+	if (!n || !n->up)
+		sim_fail(w, "%s is not up", a->name);
+	if (n && n->n_tasks != a->tasks.n)
+		sim_fail(w, "%s runs %zu tasks, the controller thinks %zu", a->name, a->tasks.n,
+			 n->n_tasks);
+}
+
+void check_end(struct world *w)
+{
+	size_t networks = 0;
+	for (size_t i = 0; i < SIM_STACKS; i++)
+		check_stack_end(w, &w->stacks[i]);
+	for (size_t i = 0; i < w->n_agents; i++)
+		check_agent_end(w, &w->agents[i]);
+	map_each(&w->c->networks, e)
+	{
+		const struct network *n = e->val;
+		networks += n->dying;
+		if (n->dying && w->verbose)
+			printf("%s: %zu users, %zu members, %zu endpoints\n", n->name, n->n_users,
+			       n->n_members, n->n_attaches);
+	}
+	if (networks)
+		sim_fail(w, "%zu networks were left behind", networks);
+	size_t rows = 0;
+	map_each(&w->rows, e)
+	{
+		rows += str_starts(e->key, "tasks/");
+	}
+	if (rows != w->c->tasks.n)
+		sim_fail(w, "%zu rows for %zu tasks", rows, w->c->tasks.n);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Runs random schedules of failures against the real controller core; a failure prints its seed.
+ *
+ *   sim [--seeds N] [--seed S] [--verbose]
+ *   sim --scale TASKS AGENTS
+ */
+#include "base/num.h"
+#include "tests/sim/world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHAOS_MS 60000
+#define CALM_MS  120000
+
+static void acknowledge(struct world *w)
+{
+	for (size_t i = 0; i < SIM_STACKS; i++) {
+		struct sim_stack *ss = &w->stacks[i];
+		if (!ss->tried)
+			continue;
+		ss->unsure = false;
+		if (ss->want_rm) {
+			ss->there = ss->want_rm = false;
+		} else {
+			json_decref(ss->spec);
+			ss->spec = take_ptr(ss->want);
+			ss->there = true;
+		}
+	}
+}
+
+static void tick(struct world *w)
+{
+	w->now += SIM_TICK_MS;
+	if (w->chaos)
+		chaos_tick(w);
+	for (size_t i = 0; i < w->n_agents; i++)
+		agent_tick(w, &w->agents[i]);
+	for (size_t i = 0; i < w->n_agents; i++)
+		agent_receive(w, &w->agents[i]);
+	bool asked = chaos_operate(w);
+	int crash = w->chaos && sim_chance(w, asked ? 300 : 15) ? 1 + (int)sim_random(w, 2) : 0;
+	bool done = world_step(w, crash);
+	if (asked && done)
+		acknowledge(w);
+	if (!done) {
+		for (size_t i = 0; i < SIM_STACKS; i++)
+			w->stacks[i].unsure |= w->stacks[i].tried;
+		world_restart(w);
+		world_step(w, 0);
+	}
+	check_step(w);
+	if (sim_chance(w, 200))
+		check_sets(w);
+}
+
+static bool pending_wishes(const struct world *w)
+{
+	for (size_t i = 0; i < SIM_STACKS; i++)
+		if (w->stacks[i].want || w->stacks[i].want_rm)
+			return true;
+	return false;
+}
+
+static bool run_seed(uint64_t seed, bool verbose)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+	w->verbose = verbose;
+	world_init(w, seed);
+	w->chaos = true;
+	uint64_t end = w->now + CHAOS_MS;
+	while (w->now < end && !w->failure[0])
+		tick(w);
+	chaos_calm(w);
+	end = w->now + CALM_MS;
+	while ((w->now < end || pending_wishes(w)) && !w->failure[0]) {
+		tick(w);
+		if (w->now > end + CALM_MS)
+			sim_fail(w, "operators were never answered");
+	}
+	if (!w->failure[0])
+		check_end(w);
+	bool ok = !w->failure[0];
+	if (!ok)
+		printf("seed %llu, at %llu ms: %s\n", (unsigned long long)seed,
+		       (unsigned long long)(w->now - 1000000), w->failure);
+	world_done(w);
+	free(w);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	int64_t seeds = 200, seed = -1, tasks = 0, agents = 0;
+	bool verbose = false;
+	for (int i = 1; i < argc; i++) {
+		if (streq(argv[i], "--verbose"))
+			verbose = true;
+		else if (streq(argv[i], "--seeds") && i + 1 < argc &&
+			 num_parse_i64(argv[i + 1], 1, 10000000, &seeds))
+			i++;
+		else if (streq(argv[i], "--seed") && i + 1 < argc &&
+			 num_parse_i64(argv[i + 1], 0, INT64_MAX, &seed))
+			i++;
+		else if (streq(argv[i], "--scale") && i + 2 < argc &&
+			 num_parse_i64(argv[i + 1], 1, 10000000, &tasks) &&
+			 num_parse_i64(argv[i + 2], 1, 20000, &agents))
+			i += 2;
+		else {
+			fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--verbose] "
+					"[--scale TASKS AGENTS]\n");
+			return 2;
+		}
+	}
+	if (tasks)
+		return scale_run((long)tasks, (long)agents);
+	long passed = 0, failed = 0;
+	int64_t first = seed >= 0 ? seed : 1;
+	for (int64_t s = first; s < (seed >= 0 ? seed + 1 : first + seeds); s++) {
+		bool ok = run_seed((uint64_t)s, verbose);
+		passed += ok;
+		failed += !ok;
+	}
+	printf("sim: %ld passed, %ld failed\n", passed, failed);
+	return failed ? 1 : 0;
+}
