@@ -11,7 +11,7 @@
 
 size_t httphead_length(const void *data, size_t n)
 {
-	const char *end = memmem(data, n, "\r\n\r\n", 4);
+	const char *end = n ? memmem(data, n, "\r\n\r\n", 4) : NULL;
 	return end ? (size_t)(end - (const char *)data) + 4 : 0;
 }
 
