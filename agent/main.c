@@ -251,6 +251,7 @@ static int agent_open(struct agent *a, struct err *err)
 	c->data_dir = a->opt.conf.data_dir;
 	c->node_id = a->id.node_id;
 	c->node_name = a->name;
+	c->cgroup_parent = a->opt.conf.cgroup_parent ? a->opt.conf.cgroup_parent : "/carrack";
 	a->tls = tls_client(a->id.key, a->id.cert, a->id.ca, err);
 	if (!a->tls)
 		return err->code ? err->code : -EINVAL;
@@ -292,6 +293,14 @@ static void agent_close(struct agent *a)
 	loop_free(c->loop);
 }
 
+/* The secret in it is of no more use here, and `ps` would show it to everyone. */
+static void hide_token(struct agent *a)
+{
+	if (a->opt.token)
+		memset((char *)a->opt.token, 'x', strlen(a->opt.token));
+	a->opt.token = NULL;
+}
+
 static int run(struct agent *a, struct err *err)
 {
 	int r = dir_make(a->opt.conf.data_dir, 0711, err);
@@ -303,6 +312,7 @@ static int run(struct agent *a, struct err *err)
 		r = get_identity(a, err);
 	if (r < 0)
 		return r;
+	hide_token(a);
 	r = agent_open(a, err);
 	if (r == 0) {
 		log_info("agent", "node \"%s\" (%s) is up", a->name, a->id.node_id);

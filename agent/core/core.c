@@ -6,6 +6,7 @@
 #include "agent/core/report.h"
 #include "agent/core/results.h"
 #include "agent/core/taskset.h"
+#include "agent/core/tidy.h"
 #include "agent/core/uplink.h"
 #include "base/log.h"
 #include "manifests/wire.h"
@@ -13,7 +14,15 @@
 
 static void wipe_if_idle(struct core *c)
 {
-	if (taskset_count(c->tasks) > 0 || nodenet_count(c->networks) > 0 || !c->had_tasks)
+	if (taskset_count(c->tasks) > 0 || nodenet_count(c->networks) > 0)
+		return;
+	if (!c->tidy)
+		c->tidy = tidy_cgroups(c->cgroup_parent);
+	if (!c->tidy && c->tidy_tries < CORE_TIDY_TRIES) {
+		c->tidy_tries++;
+		timer_set(c->sync, CORE_TIDY_MS);
+	}
+	if (!c->had_tasks)
 		return;
 	struct err err = {0};
 	if (overlay_wipe(c->overlay, &err) < 0) {
@@ -25,20 +34,21 @@ static void wipe_if_idle(struct core *c)
 }
 
 /* What overlay_wipe took away belongs to what overlay_open makes. */
-static void reopen_overlay(struct core *c)
+static bool overlay_ready(struct core *c)
 {
 	struct overlay *fresh = NULL;
 	struct err err = {0};
 	if (!c->wiped || assign_tasks(c->assign)->n == 0)
-		return;
+		return true;
 	if (overlay_open(c->loop, c->overlay_config, &fresh, &err) < 0) {
-		log_error("agent", "the host's network cannot be used: %s", err_text(&err));
-		return;
+		log_error("agent", "the host's network cannot be used yet: %s", err_text(&err));
+		return false;
 	}
 	overlay_close(c->overlay);
 	c->overlay = fresh;
 	nodenet_use(c->networks, fresh);
 	c->wiped = false;
+	return true;
 }
 
 /* In the first quiet turn after changes: parsing them took memory that is not needed again soon. */
@@ -59,15 +69,21 @@ static void sync_now(void *arg)
 		return;
 	if (!c->swept)
 		nodenet_note_assigned(c->networks);
-	reopen_overlay(c);
+	if (!overlay_ready(c)) {
+		timer_set(c->sync, CORE_RETRY_MS);
+		return;
+	}
 	taskset_sync(c->tasks);
 	nodenet_sync(c->networks);
 	if (!c->swept) {
 		c->swept = true;
 		taskset_sweep_sandboxes(c->tasks);
 	}
-	if (taskset_count(c->tasks) > 0)
+	if (taskset_count(c->tasks) > 0) {
 		c->had_tasks = true;
+		c->tidy = false;
+		c->tidy_tries = 0;
+	}
 	wipe_if_idle(c);
 }
 

@@ -16,6 +16,7 @@ struct core {
 	struct loop *loop;
 	const char *data_dir;
 	const char *node_id, *node_name;
+	const char *cgroup_parent; /* as the runtime has it; NULL: not to be tidied */
 	struct image_store *images;
 	struct runtime *runtime;
 	struct overlay *overlay;
@@ -29,12 +30,17 @@ struct core {
 	struct timer *sync;    /* one turn after a change, and every CORE_CHECK_MS */
 	bool had_tasks;        /* something of ours is or was in the kernel since the last wipe */
 	bool wiped;            /* the overlay must be opened anew before its next use */
-	bool swept;            /* strays were looked for since the start */
-	bool changed;          /* a sync was asked for */
-	bool untrimmed;        /* memory of a change was not given back yet */
+	bool tidy;             /* an idle node has nothing left to remove */
+	unsigned tidy_tries;
+	bool swept;     /* strays were looked for since the start */
+	bool changed;   /* a sync was asked for */
+	bool untrimmed; /* memory of a change was not given back yet */
 };
 
-#define CORE_CHECK_MS 10000
+#define CORE_CHECK_MS   10000
+#define CORE_RETRY_MS   1000
+#define CORE_TIDY_TRIES 20
+#define CORE_TIDY_MS    500 /* between looks while the last container is going */
 
 /* The parts below loop, directories, ids, images, runtime, overlay and assign, which are set by the
  * caller, as uplink is afterwards. */
