@@ -11,21 +11,22 @@
 #define CONF_DEFAULT_PORT 7677
 
 struct conf {
-	char *data_dir;       /* data_dir: /var/lib/carrack */
-	char *run_dir;        /* run_dir: /run/carrack */
-	char *listen;         /* listen: "0.0.0.0:7677" (controller) */
+	char *data_dir;           /* data_dir: /var/lib/carrack */
+	char *run_dir;            /* run_dir: /run/carrack */
+	char *listen;             /* listen: "0.0.0.0:7677" (controller) */
 	struct strlist advertise; /* advertise: addresses put into tokens; empty: found */
-	char *underlay;       /* underlay: interface name or address (agent); NULL: default route's */
-	char *node_name;      /* node_name: (agent); NULL: the host's name */
-	struct kvlist labels; /* labels: of this node (agent), shown to constraints as node.labels.* */
+	char *underlay;  /* underlay: interface name or address (agent); NULL: default route's */
+	char *node_name; /* node_name: (agent); NULL: the host's name */
+	struct kvlist
+		labels; /* labels: of this node (agent), shown to constraints as node.labels.* */
 	struct strlist insecure_registries; /* registries: {insecure: [HOST:PORT…]} */
 	struct kvlist mirrors;              /* registries: {mirrors: {HOST: URL}} */
 	struct kvlist auth;                 /* registries: {auth: {HOST: "user:password"}} */
-	char *runtime;        /* runtime: path of the OCI runtime; NULL: crun */
-	char *cgroup_parent;  /* cgroup_parent: NULL: /carrack */
-	int heartbeat_ms;     /* heartbeat_ms: 1000 (controller) */
-	int heartbeat_misses; /* heartbeat_misses: 3 (controller) */
-	int vxlan_port;       /* vxlan_port: 4789 */
+	char *runtime;                      /* runtime: path of the OCI runtime; NULL: crun */
+	char *cgroup_parent;                /* cgroup_parent: NULL: /carrack */
+	int heartbeat_ms;                   /* heartbeat_ms: 1000 (controller) */
+	int heartbeat_misses;               /* heartbeat_misses: 3 (controller) */
+	int vxlan_port;                     /* vxlan_port: 4789 */
 };
 /* Fills defaults; then the file's values if there is a file. required: a missing file is an error.
  * 0 or negative errno with findings in d. */

@@ -204,7 +204,7 @@ char *decode_host_path(struct decode *c, const struct node *n, const char *text)
 	auto_free char *full = NULL;
 	if (text[0] == '/') {
 		full = xstrdup(text);
-	} else if (!c->in) {
+	} else if (!c->in || (text[0] != '~' && !c->in->project_dir)) {
 		decode_error(c, n, "the host path '%.200s' must be absolute", text);
 		return NULL;
 	} else if (text[0] == '~') {
@@ -216,7 +216,7 @@ char *decode_host_path(struct decode *c, const struct node *n, const char *text)
 		}
 		full = xasprintf("%s%s", home, text + 1);
 	} else {
-		full = xasprintf("%s/%s", c->in->project_dir ? c->in->project_dir : "", text);
+		full = xasprintf("%s/%s", c->in->project_dir, text);
 	}
 	if (strlen(full) >= LIMIT_PATH) {
 		decode_error(c, n, "a path is longer than %d bytes", LIMIT_PATH);

@@ -6,22 +6,25 @@
 #include "manifests_helper.h"
 #include <stdio.h>
 
+/* a text for a member that owns its strings, in an object that is only read */
+#define TEXT(s) ((char *)(s))
+
 static void tasks(void **state)
 {
 	(void)state;
 	struct spec_stack *s =
 		parse_ok("services: {web: {image: a, volumes: ['v:/v'], tty: true}}\n"
 			 "volumes: {v: {labels: {a: b}}}\n");
-	struct wire_attach attach = {.network_id = "ab12",
-				     .ip = "10.128.0.5",
-				     .mac = "02:42:0a:80:00:05"};
-	struct wire_task t = {.id = "0af1",
-			      .name = "hello_web.1",
-			      .stack = "hello",
-			      .service = "web",
+	struct wire_attach attach = {.network_id = TEXT("ab12"),
+				     .ip = TEXT("10.128.0.5"),
+				     .mac = TEXT("02:42:0a:80:00:05")};
+	struct wire_task t = {.id = TEXT("0af1"),
+			      .name = TEXT("hello_web.1"),
+			      .stack = TEXT("hello"),
+			      .service = TEXT("web"),
 			      .slot = 1,
 			      .stop = true,
-			      .hash = "ff",
+			      .hash = TEXT("ff"),
 			      .spec = s->services[0],
 			      .attach = &attach,
 			      .n_attach = 1,

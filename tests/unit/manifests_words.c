@@ -171,10 +171,11 @@ static void dotenv_files(void **state)
 	struct diag d = {0};
 	kvlist_set(&env, "V", "value");
 	assert_int_equal(dotenv_parse("e", text, strlen(text), &env, &out, &d), 0);
-	static const struct kv want[] =
-		{{"A", "one"},          {"B", "$A # x"}, {"C", "one\n\"q\" $A"},
-		 {"D", "two\\n#three"}, {"E", ""},       {"F", "six"},
-		 {"G", "multi\nline"},  {"V", "value"},  {"H", "one"}};
+	static const struct {
+		const char *k, *v;
+	} want[] = {{"A", "one"},          {"B", "$A # x"}, {"C", "one\n\"q\" $A"},
+		    {"D", "two\\n#three"}, {"E", ""},       {"F", "six"},
+		    {"G", "multi\nline"},  {"V", "value"},  {"H", "one"}};
 	assert_int_equal(out.n, ARRAY_LEN(want));
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
 		assert_string_equal(kvlist_get(&out, want[i].k), want[i].v);
