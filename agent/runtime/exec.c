@@ -16,8 +16,9 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
-#define READ_BYTES (32 << 10)
-#define GRACE_MS   300 /* for output when something else still holds the pipe after the end */
+#define READ_BYTES    (32 << 10)
+#define COMPLAINT_MAX 256 /* bytes of stderr that are looked at for crun's own words */
+#define GRACE_MS      300 /* for output when something else still holds the pipe after the end */
 
 struct exec_stream {
 	struct rt_exec *e;
@@ -38,7 +39,8 @@ struct rt_exec {
 	bool tty, paused, close_stdin, ended, told;
 	int code;
 	unsigned rows, cols;
-	bool *freed; /* set when a callback frees the object */
+	struct str complaint; /* the first of stderr: why crun could not start the command */
+	bool *freed;          /* set when a callback frees the object */
 };
 
 static void drop(int *fd, struct watch **w)
@@ -50,6 +52,21 @@ static void drop(int *fd, struct watch **w)
 	*fd = -1;
 }
 
+static char *file_of(const struct rt_exec *e, const char *suffix)
+{
+	return xasprintf("%s.%s", e->base, suffix);
+}
+
+/* As shells say it, when crun ended without having started the command (it wrote no pid). */
+static int exit_code(const struct rt_exec *e)
+{
+	auto_free char *path = file_of(e, "pid");
+	if (e->code == 0 || exec_read_pid(path))
+		return e->code;
+	const char *why = e->complaint.data ?: "";
+	return strstr(why, "not found") || strstr(why, "No such file") ? 127 : 126;
+}
+
 static void tell_exit(struct rt_exec *e)
 {
 	if (!e->ended || e->told || e->paused || e->out.fd >= 0 || e->err.fd >= 0)
@@ -57,7 +74,7 @@ static void tell_exit(struct rt_exec *e)
 	e->told = true;
 	timer_stop(e->grace);
 	drop(&e->in, &e->writable);
-	e->ops->exit(e->code, e->arg);
+	e->ops->exit(exit_code(e), e->arg);
 }
 
 static void stream_end(struct exec_stream *s)
@@ -85,6 +102,8 @@ static void on_output(int fd, unsigned flags, void *arg)
 		stream_end(s);
 		return;
 	}
+	if (s == &e->err && e->complaint.len < COMPLAINT_MAX)
+		str_addn(&e->complaint, buf, (size_t)n < COMPLAINT_MAX ? (size_t)n : COMPLAINT_MAX);
 	bool freed = false;
 	e->freed = &freed;
 	e->ops->output(s->number, buf, (size_t)n, e->arg);
@@ -206,11 +225,6 @@ static void on_child(pid_t pid, int status, void *arg)
 	if (!e->paused)
 		timer_set(e->grace, GRACE_MS);
 	tell_exit(e);
-}
-
-static char *file_of(const struct rt_exec *e, const char *suffix)
-{
-	return xasprintf("%s.%s", e->base, suffix);
 }
 
 static int write_process(const struct container *c, const struct rt_exec_spec *s,
@@ -454,6 +468,7 @@ void rt_exec_free(struct rt_exec *e)
 	drop(&e->err.fd, &e->err.watch);
 	timer_free(e->grace);
 	str_done(&e->input);
+	str_done(&e->complaint);
 	exec_remove_files(e->base);
 	free(e->base);
 	free(e);

@@ -250,7 +250,7 @@ static void test_exec(void **state)
 	print_message("%d %s", t.exec_code, t.err.data);
 	rt_exec_free(e);
 	strlist_done(&none.args);
-	assert_true(t.exec_code != 0);
+	assert_int_equal(t.exec_code, 127);
 	delete ("host");
 }
 
