@@ -315,6 +315,10 @@ void nodetask_running(struct nodetask *t, const struct rt_status *st)
 	}
 	plan_health_done(&cfg);
 	nodetask_move(t, TASK_RUNNING, NULL);
+	if (st->started_ms > 0) { /* an adopted container began before its agent */
+		t->since = st->started_ms;
+		nodetask_report(t);
+	}
 }
 
 void nodetask_event(struct nodetask *t, const struct rt_status *st)
