@@ -122,10 +122,11 @@ static void slot_done(struct cluster *c, struct service *svc, struct slot *sl)
 
 static void roll_back(struct cluster *c, struct service *svc, const char *reason)
 {
-	struct tmpl *to = svc->prev, *from = svc->tmpl;
+	struct tmpl *from = svc->tmpl, *to = tmpl_again(c, svc->stack, svc->prev);
 	kvlist_set(&svc->stack->pinned, svc->name, to->id);
 	row_stack(c, svc->stack);
-	svc->tmpl = to;
+	svc->tmpl = tmpl_ref(to);
+	tmpl_unref(c, svc->prev);
 	svc->prev = NULL;
 	rollout_begin(c, svc);
 	svc->roll = ROLL_BACK;
@@ -145,7 +146,7 @@ static void slot_failed(struct cluster *c, struct service *svc, struct slot *sl)
 		slot_done(c, svc, sl);
 		return;
 	}
-	if (streq(action, "rollback") && svc->prev && svc->prev != svc->tmpl) {
+	if (streq(action, "rollback") && svc->prev && !streq(svc->prev->hash, svc->tmpl->hash)) {
 		roll_back(c, svc, why);
 		return;
 	}

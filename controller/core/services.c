@@ -135,8 +135,12 @@ static void set_tmpl(struct cluster *c, struct service *svc)
 {
 	const char *pin = kvlist_get(&svc->stack->pinned, svc->name);
 	struct tmpl *t = pin ? map_get(&c->tmpls, pin) : NULL;
-	if (!t)
+	if (t) {
+		t = tmpl_again(c, svc->stack, t);
+		kvlist_set(&svc->stack->pinned, svc->name, t->id);
+	} else {
 		t = tmpl_of(c, svc->stack, svc->spec);
+	}
 	if (!t || t == svc->tmpl)
 		return;
 	struct tmpl *old = svc->prev;

@@ -125,6 +125,18 @@ struct tmpl *tmpl_of(struct cluster *c, struct stack *s, const struct spec_servi
 	return t;
 }
 
+struct tmpl *tmpl_again(struct cluster *c, struct stack *s, struct tmpl *t)
+{
+	for (size_t i = 0; i < t->spec.n_networks; i++) {
+		const struct spec_network *sn =
+			spec_find_network(s->spec, t->spec.networks[i].network);
+		if (!sn || !network_of(c, s, sn))
+			return t;
+	}
+	struct tmpl *again = tmpl_of(c, s, &t->spec);
+	return again ? again : t;
+}
+
 bool tmpl_networks_ready(const struct cluster *c, const struct tmpl *t, const char **ret_name)
 {
 	for (size_t i = 0; i < t->n_networks; i++) {

@@ -248,6 +248,8 @@ void row_tmpl(struct cluster *c, const struct tmpl *t);
 /* specs.c */
 /* Finds or makes the template; borrowed until somebody takes a reference. */
 struct tmpl *tmpl_of(struct cluster *c, struct stack *s, const struct spec_service *spec);
+/* What t was made from, on the stack's networks of today; t itself where one of them is gone. */
+struct tmpl *tmpl_again(struct cluster *c, struct stack *s, struct tmpl *t);
 struct tmpl *tmpl_ref(struct tmpl *t); /* NULL is fine */
 void tmpl_unref(struct cluster *c, struct tmpl *t);
 struct tmpl *tmpl_add(struct cluster *c, struct tmpl *t_taken);

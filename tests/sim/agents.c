@@ -65,6 +65,12 @@ void agent_kill(struct world *w, struct sim_agent *a)
 	agent_cut(w, a);
 	a->on = false;
 	map_clear(&a->tasks);
+	a->dirty = true;
+}
+
+void agent_free_object(void *p)
+{
+	json_decref(p);
 }
 
 static void apply_entries(struct sim_agent *a, const json_t *msg, const char *key, bool set)
@@ -76,7 +82,7 @@ static void apply_entries(struct sim_agent *a, const json_t *msg, const char *ke
 		auto_free char *at = xasprintf("%s/%s", json_str_or(v, "kind", "?"),
 					       json_str_or(v, "id", "?"));
 		if (set)
-			map_set(&a->set, at, json_text_canonical(json_object_get(v, "obj")));
+			map_set(&a->set, at, json_incref(json_object_get(v, "obj")));
 		else
 			map_del(&a->set, at);
 	}
@@ -92,10 +98,13 @@ static void same_sets(struct world *w, const struct sim_agent *a, const struct m
 {
 	map_each(was, e)
 	{
-		const char *now = map_get(&a->set, e->key);
-		if (!streq(now, e->val))
-			sim_fail(w, "%s had '%s' = ...%s, a fresh snapshot has ...%s", a->name,
-				 e->key, tail(e->val), now ? tail(now) : "nothing");
+		const json_t *now = map_get(&a->set, e->key);
+		if (now && json_equal(now, e->val))
+			continue;
+		auto_free char *had = json_text_canonical(e->val);
+		auto_free char *has = now ? json_text_canonical(now) : xstrdup("nothing");
+		sim_fail(w, "%s had '%s' = ...%s, a fresh snapshot has ...%s", a->name, e->key,
+			 tail(had), tail(has));
 	}
 	map_each(&a->set, e)
 	{
@@ -112,17 +121,18 @@ static void take_assign(struct world *w, struct sim_agent *a, const char *text)
 		return;
 	}
 	int64_t prev = json_int(msg, "prev", -1);
-	struct map was = {.free_val = free};
+	struct map was = {.free_val = agent_free_object};
 	if (prev >= 0 && prev != a->version) {
 		say(w, a, WIRE_RESYNC, xstrdup("{}"));
 		return;
 	}
 	if (prev < 0) {
 		was = a->set;
-		a->set = (struct map){.free_val = free};
+		a->set = (struct map){.free_val = agent_free_object};
 	}
 	apply_entries(a, msg, "set", true);
 	apply_entries(a, msg, "del", false);
+	a->dirty = true;
 	a->version = json_int(msg, "version", 0);
 	if (prev < 0 && a->compare)
 		same_sets(w, a, &was);
@@ -150,11 +160,14 @@ static void start_task(struct world *w, struct sim_agent *a, const char *id, con
 /* The set against the containers. */
 static void reconcile(struct world *w, struct sim_agent *a)
 {
+	if (!a->dirty)
+		return;
+	a->dirty = false;
 	map_each(&a->set, e)
 	{
 		if (!str_starts(e->key, "task/"))
 			continue;
-		auto_json *obj = json_parse(e->val, strlen(e->val), NULL);
+		const json_t *obj = e->val;
 		struct sim_task *t = map_get(&a->tasks, e->key + 5);
 		if (!t) {
 			start_task(w, a, e->key + 5, obj);

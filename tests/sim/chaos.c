@@ -55,35 +55,26 @@ static json_t *random_stack(struct world *w, size_t ix)
 	return canon;
 }
 
-static json_t *scaled(const json_t *spec, const char **ret_service, int64_t replicas)
+static json_t *scaled(struct world *w, const json_t *spec, int64_t replicas)
 {
-	json_t *copy = json_deep_copy(spec);
-	const char *key;
-	json_t *v;
-	json_object_foreach(json_object_get(copy, "services"), key, v)
-	{
-		json_t *deploy = json_object_get(v, "deploy");
-		if (!streq(key, "stopfirst0") || !deploy)
-			continue;
-		*ret_service = key;
-		json_put_int(deploy, "replicas", replicas);
-	}
-	/* Through the typed form: what is a default has no place in the canonical one. */
 	struct spec_stack *s = NULL;
+	struct err err = {0};
 	json_t *canon = NULL;
-	if (canon_stack_parse(copy, &s, NULL) == 0)
+	if (canon_stack_parse(spec, &s, &err) == 0) {
+		spec_find_service(s, "stopfirst0")->replicas = replicas;
 		canon = canon_stack(s);
+	} else {
+		sim_fail(w, "a canonical stack is refused: %s", err.text);
+	}
 	spec_stack_free(s);
-	json_decref(copy);
 	return canon;
 }
 
 /* Scales when that is what the wish amounts to; the result must be the same as an apply. */
 static int try_scale(struct world *w, struct sim_stack *ss, struct err *err)
 {
-	const char *service = NULL;
 	int64_t replicas = (int64_t)sim_random(w, 6);
-	json_t *want = scaled(ss->spec, &service, replicas);
+	json_t *want = scaled(w, ss->spec, replicas);
 	if (!want)
 		return -1;
 	json_decref(ss->want);
@@ -105,9 +96,10 @@ static void wish(struct world *w, struct sim_stack *ss, size_t ix)
 bool chaos_operate(struct world *w)
 {
 	struct err err = {0};
+	for (size_t i = 0; i < SIM_STACKS; i++)
+		w->stacks[i].tried = false;
 	for (size_t i = 0; i < SIM_STACKS; i++) {
 		struct sim_stack *ss = &w->stacks[i];
-		ss->tried = false;
 		if (w->chaos && sim_chance(w, 80))
 			wish(w, ss, i);
 		json_t *answer = NULL;

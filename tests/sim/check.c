@@ -165,6 +165,20 @@ static void check_agent_end(struct world *w, struct sim_agent *a)
 			 n->n_tasks);
 }
 
+/* An update that waits for its operator holds what it came from. */
+static bool paused(const struct world *w, const char *stack)
+{
+	const struct stack *s = map_get(&w->c->stacks, stack);
+	if (!s)
+		return false;
+	map_each(&s->services, e)
+	{
+		if (((struct service *)e->val)->roll == ROLL_PAUSED)
+			return true;
+	}
+	return false;
+}
+
 void check_end(struct world *w)
 {
 	size_t networks = 0;
@@ -175,7 +189,7 @@ void check_end(struct world *w)
 	map_each(&w->c->networks, e)
 	{
 		const struct network *n = e->val;
-		networks += n->dying;
+		networks += n->dying && !paused(w, n->stack);
 		if (n->dying && w->verbose)
 			printf("%s: %zu users, %zu members, %zu endpoints\n", n->name, n->n_users,
 			       n->n_members, n->n_attaches);

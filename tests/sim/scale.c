@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STACK_TASKS 200
-#define STACK_BATCH 10 /* stacks applied in one step */
+#define STACK_TASKS 50
+#define STACK_BATCH 40 /* stacks applied in one step */
 
 static json_t *stack_of(long ix, long tasks, struct err *err)
 {
@@ -52,7 +52,7 @@ static void step(struct cluster *c, struct count *n)
 
 int scale_run(long tasks, long agents)
 {
-	struct cluster_config cfg = {.seed = 1, .pool = "10.0.0.0/8", .prefix_len = 23};
+	struct cluster_config cfg = {.seed = 1, .pool = "10.0.0.0/8", .prefix_len = 24};
 	struct err err = {0};
 	struct count n = {0};
 	struct cluster *c = cluster_new(&cfg);

@@ -69,7 +69,7 @@ void world_init(struct world *w, uint64_t seed)
 		struct sim_agent *a = &w->agents[i];
 		snprintf(a->id, sizeof(a->id), "%012zx", i + 1);
 		snprintf(a->name, sizeof(a->name), "host%zu", i + 1);
-		a->set.free_val = free;
+		a->set.free_val = agent_free_object;
 		a->tasks.free_val = free;
 		a->on = true;
 		a->slow = 1;

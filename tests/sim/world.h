@@ -35,8 +35,9 @@ struct sim_agent {
 	bool on, linked, partitioned, said_hello;
 	uint64_t dial_ms, beat_ms, heard_ms;
 	int slow;         /* factor */
-	struct map set;   /* "kind/id" -> JSON text; on its disk */
+	struct map set;   /* "kind/id" -> json_t; on its disk */
 	int64_t version;  /* on its disk */
+	bool dirty;       /* set or containers have changed since they were compared */
 	struct map tasks; /* id -> struct sim_task; gone when the host dies */
 	struct sim_queue in, out;
 	bool compare; /* the next snapshot must equal the set */
@@ -83,6 +84,7 @@ void agent_tick(struct world *w, struct sim_agent *a);
 void agent_receive(struct world *w, struct sim_agent *a); /* messages that are due, at the controller */
 void agent_cut(struct world *w, struct sim_agent *a);     /* its stream breaks */
 void agent_kill(struct world *w, struct sim_agent *a);    /* the host dies */
+void agent_free_object(void *p); /* of the set: JSON */
 void agent_done(struct sim_agent *a);
 void queue_push(struct sim_queue *q, uint64_t due, uint8_t type, char *json_taken);
 void queue_clear(struct sim_queue *q);
