@@ -219,7 +219,8 @@ int runtime_logs(struct runtime *r, const char *id, bool follow, int64_t tail, c
 	l->arg = arg;
 	l->id = xstrdup(id);
 	l->dir = xstrdup(c->data);
-	l->since = xstrdup(since);
+	/* Without the Z, a shorter fraction compares before all longer ones that begin with it. */
+	l->since = since ? xstrndup(since, strcspn(since, "Z")) : NULL;
 	l->follow = follow;
 	l->notify = -1;
 	l->step = timer_new(r->loop, on_step, l);

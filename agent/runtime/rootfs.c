@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #define OPTIONS_MAX 4000
 
@@ -94,6 +95,21 @@ int rootfs_mount(const struct strlist *layers, const char *data, const char *tar
 	}
 	opened_done(&o);
 	return r;
+}
+
+int rootfs_check(int rootfd, struct err *err)
+{
+	static const char *const places[] = {"dev", "proc", "sys"};
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		struct stat st;
+		if (fstatat(rootfd, places[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    !S_ISDIR(st.st_mode))
+			return err_set(err, -ELOOP,
+				       "the image's '/%s' is not a folder: the image is broken or "
+				       "hostile, use another",
+				       places[i]);
+	}
+	return 0;
 }
 
 void rootfs_unmount(const char *target)

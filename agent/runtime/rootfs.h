@@ -10,5 +10,8 @@
  * folder, in which upper, work and (without layers) empty are made. */
 int rootfs_mount(const struct strlist *layers, const char *data, const char *target,
 		 struct err *err);
+/* Refuses an image whose /dev, /proc or /sys is anything but a folder: what the OCI runtime mounts
+ * there must not land elsewhere. */
+int rootfs_check(int rootfd, struct err *err);
 /* Detaches whatever is mounted at target; nothing there is fine. */
 void rootfs_unmount(const char *target);

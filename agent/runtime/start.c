@@ -96,7 +96,9 @@ static int make_bundle(const struct container *c, const struct rt_spec *s, struc
 	if (rootfd < 0)
 		return err_sys(err, -errno, "cannot open '%s'", c->rootfs);
 	struct rt_user user = {0};
-	r = user_lookup(rootfd, s->user, &s->groups, &user, err);
+	r = rootfs_check(rootfd, err);
+	if (r == 0)
+		r = user_lookup(rootfd, s->user, &s->groups, &user, err);
 	if (r == 0)
 		r = fill_volumes(s, rootfd, err);
 	if (r == 0)

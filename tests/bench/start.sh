@@ -9,6 +9,7 @@ n=${1:-10}
 if [ "${CARRACK_INSIDE:-}" != 1 ]; then
   make --no-print-directory build/release/carrack-shim build/release/tests/unit/agent-runtime_adopt >/dev/null
   cgroup=carrack-bench-$$
+  # shellcheck disable=SC2317 # called by the trap
   clean() {
     local dir
     for dir in /sys/fs/cgroup/*/"$cgroup" /sys/fs/cgroup/"$cgroup"; do

@@ -10,6 +10,7 @@ if [ "${CARRACK_INSIDE:-}" != 1 ]; then
   make --no-print-directory MODE="$mode" "build/$mode/tests/unit/agent-runtime_live" \
     "build/$mode/tests/unit/agent-runtime_adopt"
   cgroup=carrack-test-$$
+  # shellcheck disable=SC2317 # called by the trap
   clean() {
     # The groups outlive the namespaces; what is left in them was killed with the pid namespace.
     local dir

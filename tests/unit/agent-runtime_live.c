@@ -294,6 +294,60 @@ static void test_volumes(void **state)
 	delete ("vol");
 }
 
+/* A hundred layers with long names, one of them hostile. */
+static void test_layers(void **state)
+{
+	(void)state;
+	need_live();
+	struct rt_spec s = shell("layers", "cat /stacked");
+	for (int i = 0; i < 100; i++) {
+		auto_free char *dir = xasprintf("%s/layer-with-a-long-name-%060d", t.dir, i);
+		auto_free char *file = xasprintf("%s/stacked", dir);
+		auto_free char *text = xasprintf("%d\n", i);
+		assert_int_equal(dir_make(dir, 0755, NULL), 0);
+		assert_int_equal(file_replace(file, text, strlen(text), 0644, NULL), 0);
+		strlist_add(&s.layers, dir);
+	}
+	start_spec(&s);
+	assert_int_equal(wait_state("layers", RT_ENDED).exit_code, 0);
+	assert_string_equal(logs_of("layers", false, -1), "1:99\n");
+	delete ("layers");
+	auto_free char *bad = xasprintf("%s/bad", t.dir), *dev = xasprintf("%s/dev", bad);
+	assert_int_equal(dir_make(bad, 0755, NULL), 0);
+	assert_int_equal(symlink("/tmp", dev), 0);
+	struct rt_spec h = shell("hostile", "true");
+	strlist_add(&h.layers, bad);
+	struct err err = {0};
+	assert_int_equal(runtime_start(t.rt, &h, &err), -ELOOP);
+	assert_non_null(strstr(err.text, "'/dev'"));
+	strlist_done(&h.layers);
+	strlist_done(&h.args);
+}
+
+static void test_network(void **state)
+{
+	(void)state;
+	need_live();
+	struct rt_spec s = shell("net", "cat /proc/sys/net/ipv4/ping_group_range "
+					"/proc/sys/net/ipv4/ip_unprivileged_port_start; "
+					"cat /etc/resolv.conf; grep -c peer /etc/hosts");
+	s.netns = "/proc/self/ns/net";
+	s.user = "web";
+	strlist_add(&s.dns, "127.0.0.11");
+	strlist_add(&s.dns_search, "stack.internal");
+	strlist_add(&s.extra_hosts, "peer=10.0.0.9");
+	start_spec(&s);
+	strlist_done(&s.dns);
+	strlist_done(&s.dns_search);
+	strlist_done(&s.extra_hosts);
+	assert_int_equal(wait_state("net", RT_ENDED).exit_code, 0);
+	const char *log = logs_of("net", false, -1);
+	print_message("%s", log);
+	assert_non_null(strstr(log, "2147483647"));
+	assert_non_null(strstr(log, "1:nameserver 127.0.0.11\n1:search stack.internal\n1:1\n"));
+	delete ("net");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,7 +356,8 @@ int main(void)
 		cmocka_unit_test(test_init),       cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_oom),        cmocka_unit_test(test_rotation),
 		cmocka_unit_test(test_exec),       cmocka_unit_test(test_tty),
-		cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_volumes),    cmocka_unit_test(test_layers),
+		cmocka_unit_test(test_network),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
