@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The controller whole, in a child process on loopback: joining, roles, stacks that survive kill -9,
  * events, and what is refused. */
+#include "base/conn.h"
 #include "base/fd.h"
 #include "base/http.h"
 #include "base/loop.h"
@@ -144,9 +145,22 @@ static void new_token(const struct fixture *f, const char *options, struct joint
 	assert_int_equal(jointoken_parse(json_str(answer, "token"), ret, NULL), 0);
 }
 
-/* Joins; the status, and on 200 a client with the agent's certificate. */
+struct agent {
+	char *key, *cert, *node_id;
+	struct http *http;
+};
+
+static void agent_done(struct agent *a)
+{
+	free(a->key);
+	free(a->cert);
+	free(a->node_id);
+	http_free(a->http);
+}
+
+/* Joins; the status, and on 200 who the agent is now (ret may be NULL). */
 static int join(const struct fixture *f, const struct jointoken *t, const char *name,
-		struct http **ret)
+		struct agent *ret)
 {
 	struct http *anyone = client(f->ca, NULL, NULL);
 	auto_free char *key = NULL, *csr = NULL, *text = NULL;
@@ -161,8 +175,12 @@ static int join(const struct fixture *f, const struct jointoken *t, const char *
 	text = json_text(body);
 	status = ask(f, anyone, "POST", "/v1/join", text, &answer);
 	http_free(anyone);
-	if (status == 200 && ret)
-		*ret = client(json_str(answer, "ca"), key, json_str(answer, "cert"));
+	if (status == 200 && ret) {
+		ret->cert = xstrdup(json_str(answer, "cert"));
+		ret->node_id = xstrdup(json_str(answer, "node_id"));
+		ret->key = take_ptr(key);
+		ret->http = client(json_str(answer, "ca"), ret->key, ret->cert);
+	}
 	return status;
 }
 
@@ -186,7 +204,7 @@ static void test_join(void **state)
 {
 	struct fixture *f = *state;
 	struct jointoken t = {0}, wrong;
-	struct http *agent = NULL;
+	struct agent agent = {0};
 	auto_json *nodes = NULL;
 
 	new_token(f, "{}", &t);
@@ -195,10 +213,10 @@ static void test_join(void **state)
 	assert_int_equal(json_array_size(nodes), 1);
 	assert_string_equal(json_str(json_array_get(nodes, 0), "name"), "host1");
 	/* The certificate is an agent's, whatever the request said. */
-	assert_int_equal(ask(f, agent, "GET", "/v1/stacks", NULL, NULL), 403);
-	assert_int_equal(ask(f, agent, "POST", "/v1/agent/stream", NULL, NULL), 426);
-	assert_int_equal(ask(f, agent, "POST", "/v1/agent/renew", "{}", NULL), 400);
-	http_free(agent);
+	assert_int_equal(ask(f, agent.http, "GET", "/v1/stacks", NULL, NULL), 403);
+	assert_int_equal(ask(f, agent.http, "POST", "/v1/agent/stream", NULL, NULL), 426);
+	assert_int_equal(ask(f, agent.http, "POST", "/v1/agent/renew", "{}", NULL), 400);
+	agent_done(&agent);
 	assert_int_equal(join(f, &t, "bad name!", NULL), 400);
 	wrong = t;
 	wrong.secret[0] = wrong.secret[0] == '0' ? '1' : '0';
@@ -212,18 +230,19 @@ static void test_renew(void **state)
 	auto_free char *key = NULL, *csr = NULL, *text = NULL;
 	auto_json *body = json_object(), *answer = NULL;
 	struct jointoken t = {0};
-	struct http *agent = NULL, *renewed;
+	struct agent agent = {0};
+	struct http *renewed;
 
 	new_token(f, "{}", &t);
 	assert_int_equal(join(f, &t, "host1", &agent), 200);
 	assert_int_equal(tls_key_and_csr("x", "y", &key, &csr, NULL), 0);
 	json_put_str(body, "csr", csr);
 	text = json_text(body);
-	assert_int_equal(ask(f, agent, "POST", "/v1/agent/renew", text, &answer), 200);
+	assert_int_equal(ask(f, agent.http, "POST", "/v1/agent/renew", text, &answer), 200);
 	renewed = client(f->ca, key, json_str(answer, "cert"));
 	assert_int_equal(ask(f, renewed, "POST", "/v1/agent/stream", NULL, NULL), 426);
 	http_free(renewed);
-	http_free(agent);
+	agent_done(&agent);
 	jointoken_done(&t);
 }
 
@@ -352,6 +371,171 @@ static void test_events(void **state)
 	assert_int_equal(json_array_size(json_object_get(later, "events")), 0);
 }
 
+/* A fake agent and an operator's session on one loop: the agent says hello, is assigned the tasks, is
+ * told of the session, dials back, answers what it gets and ends. */
+struct play {
+	struct loop *loop;
+	const struct fixture *f;
+	struct tls *agent_tls, *operator_tls;
+	struct conn *stream, *back, *session;
+	bool welcomed, assigned, echoed, agent_ended;
+	char *task;  /* of the assignment */
+	char *ended; /* why the operator's end closed */
+};
+
+static void play_stop(void *arg)
+{
+	struct play *p = arg;
+
+	loop_stop(p->loop);
+}
+
+static void back_frame(struct conn *c, uint8_t type, const void *data, size_t len, void *arg)
+{
+	(void)arg;
+	assert_int_equal(type, SESSION_STDIN);
+	conn_frame(c, SESSION_STDOUT, data, len);
+	conn_flush_close(c);
+}
+
+static void back_close(struct conn *c, const char *why, void *arg)
+{
+	struct play *p = arg;
+
+	(void)c, (void)why;
+	p->agent_ended = true;
+}
+
+static void session_open(struct conn *c, void *arg)
+{
+	(void)arg;
+	conn_frame(c, SESSION_STDIN, "hello", 5);
+}
+
+static void session_frame(struct conn *c, uint8_t type, const void *data, size_t len, void *arg)
+{
+	struct play *p = arg;
+
+	(void)c;
+	p->echoed = type == SESSION_STDOUT && len == 5 && memcmp(data, "hello", 5) == 0;
+}
+
+static void session_close(struct conn *c, const char *why, void *arg)
+{
+	struct play *p = arg;
+
+	(void)c;
+	p->ended = xstrdup(why);
+	loop_stop(p->loop);
+}
+
+static void begin_session(struct play *p)
+{
+	static const struct conn_ops ops = {.on_open = session_open,
+					    .on_frame = session_frame,
+					    .on_close = session_close};
+	auto_free char *path =
+		xasprintf("/v1/tasks/%s/exec?options=%%7B%%22cmd%%22%%3A%%5B%%22x%%22"
+			  "%%5D%%7D",
+			  p->task);
+
+	p->session =
+		conn_dial(p->loop, p->operator_tls, "127.0.0.1", p->f->port, path, 5000, &ops, p);
+}
+
+static void told_session(struct play *p, const json_t *msg)
+{
+	static const struct conn_ops ops = {.on_frame = back_frame, .on_close = back_close};
+	auto_free char *path = xasprintf("/v1/agent/session/%s", json_str(msg, "session"));
+
+	assert_string_equal(json_str(msg, "kind"), "exec");
+	assert_string_equal(json_str(msg, "task"), p->task);
+	assert_int_equal(json_array_size(json_object_get(msg, "cmd")), 1);
+	p->back = conn_dial(p->loop, p->agent_tls, "127.0.0.1", p->f->port, path, 5000, &ops, p);
+}
+
+static void told_assign(struct play *p, const json_t *msg)
+{
+	const json_t *it;
+	size_t i;
+
+	json_array_foreach(json_object_get(msg, "set"), i,
+			   it) if (streq(json_str(it, "kind"), "task") && !p->task) p->task =
+		xstrdup(json_str(it, "id"));
+	if (p->task && !p->assigned) {
+		p->assigned = true;
+		begin_session(p);
+	}
+}
+
+static void stream_frame(struct conn *c, uint8_t type, const void *data, size_t len, void *arg)
+{
+	struct play *p = arg;
+	auto_json *msg = len ? json_parse(data, len, NULL) : NULL;
+
+	(void)c;
+	if (type == WIRE_WELCOME)
+		p->welcomed = true;
+	else if (type == WIRE_ASSIGN)
+		told_assign(p, msg);
+	else if (type == WIRE_SESSION)
+		told_session(p, msg);
+}
+
+static void stream_close(struct conn *c, const char *why, void *arg)
+{
+	(void)c, (void)arg;
+	fail_msg("the stream was closed: %s", why);
+}
+
+static void stream_open(struct conn *c, void *arg)
+{
+	static const char hello[] =
+		"{\"wire\":1,\"version\":0,\"node\":{\"name\":\"host1\",\"address\":\"10.0.0.1\","
+		"\"os\":\"linux\",\"arch\":\"amd64\",\"cpus\":2,\"memory\":1000000000}}";
+
+	(void)arg;
+	conn_frame(c, WIRE_HELLO, hello, strlen(hello));
+	conn_frame(c, WIRE_REPORT, "{\"tasks\":[]}", 12);
+}
+
+static void test_stream_and_session(void **state)
+{
+	static const struct conn_ops ops = {.on_open = stream_open,
+					    .on_frame = stream_frame,
+					    .on_close = stream_close};
+	struct fixture *f = *state;
+	struct play p = {.f = f};
+	struct jointoken t = {0};
+	struct agent agent = {0};
+	struct timer *limit;
+
+	new_token(f, "{}", &t);
+	assert_int_equal(join(f, &t, "host1", &agent), 200);
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/stacks/s", stack, NULL), 200);
+	p.loop = loop_new();
+	p.agent_tls = tls_client(agent.key, agent.cert, f->ca, NULL);
+	p.operator_tls = tls_client(f->key, f->cert, f->ca, NULL);
+	limit = timer_new(p.loop, play_stop, &p);
+	timer_set(limit, 10000);
+	p.stream = conn_dial(p.loop, p.agent_tls, "127.0.0.1", f->port, "/v1/agent/stream", 5000,
+			     &ops, &p);
+	loop_run(p.loop);
+	assert_true(p.welcomed);
+	assert_true(p.assigned);
+	assert_true(p.echoed);
+	assert_non_null(p.ended);
+	timer_free(limit);
+	conn_close(p.stream);
+	tls_free(p.agent_tls);
+	tls_free(p.operator_tls);
+	loop_free(p.loop);
+	free(p.task);
+	free(p.ended);
+	agent_done(&agent);
+	jointoken_done(&t);
+}
+
 static void test_second_controller(void **state)
 {
 	struct fixture *f = *state;
@@ -376,6 +560,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stack_survives_kill, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stream_and_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_second_controller, setup, teardown),
 	};
 
