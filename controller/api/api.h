@@ -18,6 +18,7 @@
 #define API_SESSIONS_MAX   1024
 #define API_SESSION_MS     10000       /* for an agent to dial back */
 #define API_BACKLOG_MAX    (64u << 20) /* unsent bytes after which an agent's stream is cut */
+#define API_EVENT_MAX      (16u << 10) /* bytes of an event that an agent tells */
 #define API_PROGRESS_MAX   10000       /* tasks whose pull progress is kept */
 #define API_JOIN_FAILURES  10          /* bad tokens from one address in API_JOIN_WINDOW_MS */
 #define API_JOIN_WINDOW_MS 1000

@@ -320,6 +320,8 @@ static void on_stream_frame(struct conn *conn, uint8_t type, const void *data, s
 	msg = len ? json_parse(data, len, &err) : json_object();
 	if (!json_is_object(msg))
 		r = err_wrap(&err, -EPROTO, "message of type %u", type);
+	else if (type == WIRE_EVENT && len > API_EVENT_MAX)
+		r = err_set(&err, -EPROTO, "an event of %zu bytes is too long", len);
 	else if (!st->greeted && type != WIRE_HELLO)
 		r = err_set(&err, -EPROTO, "message of type %u came before the hello", type);
 	if (!r)

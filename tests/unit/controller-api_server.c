@@ -28,12 +28,19 @@ struct fixture {
 	struct http *http;
 };
 
+static void on_term(int signo, void *arg)
+{
+	(void)signo;
+	loop_stop(arg);
+}
+
 /* The child's life: a controller that tells its port through the pipe. */
 static void serve(const char *dir, uint16_t port, int fd)
 {
 	auto_free char *listen = xasprintf("127.0.0.1:%u", port);
 	struct server_config c = {.data_dir = dir, .listen = listen};
 	struct loop *l = loop_new();
+	struct watch *w = watch_signal(l, SIGTERM, on_term, l);
 	struct server *s = NULL;
 	struct err err = {0};
 
@@ -46,7 +53,11 @@ static void serve(const char *dir, uint16_t port, int fd)
 	if (write(fd, &port, sizeof(port)) != sizeof(port))
 		_exit(1);
 	loop_run(l);
-	_exit(0);
+	server_free(s);
+	watch_free(w);
+	loop_free(l);
+	/* Not _exit: the sanitizer looks for leaks. */
+	exit(0);
 }
 
 static void start(struct fixture *f)
@@ -54,6 +65,7 @@ static void start(struct fixture *f)
 	int fds[2];
 
 	assert_int_equal(pipe(fds), 0);
+	fflush(NULL);
 	f->pid = fork();
 	if (f->pid == 0) {
 		close(fds[0]);
@@ -103,8 +115,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
+	int status = 0;
 
-	stop(f);
+	kill(f->pid, SIGTERM);
+	assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
+	assert_int_equal(status, 0);
 	http_free(f->http);
 	assert_int_equal(dir_remove(f->dir, NULL), 0);
 	free(f->ca);
