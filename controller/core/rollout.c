@@ -158,14 +158,39 @@ static void slot_failed(struct cluster *c, struct service *svc, struct slot *sl)
 	event(c, svc, "update_paused", svc->why);
 }
 
+/* Nothing new will come up here for now: the slot is not wanted, or its node is down. */
+static bool idle(const struct service *svc, const struct slot *sl)
+{
+	if (!svc->spec)
+		return true;
+	if (svc->global)
+		return !sl->node || !sl->node->up;
+	return sl >= svc->slots + svc->n_want;
+}
+
+/* A task of an older template is back, with its node, in a slot that the update has passed. */
+static void look_again(struct service *svc, struct slot *sl)
+{
+	size_t ix = (size_t)(sl - svc->slots);
+	if (sl->rolling) {
+		sl->rolling = false;
+		svc->n_rolling--;
+	}
+	if (svc->cursor > ix)
+		svc->cursor = ix;
+	if (svc->roll == ROLL_NONE || svc->roll == ROLL_DONE)
+		svc->roll = ROLL_UPDATING;
+}
+
 void rollout_slot(struct cluster *c, struct service *svc, struct slot *sl)
 {
 	if (settled(svc, sl))
 		stop_retiring(c, sl);
 	bool active = svc->roll == ROLL_UPDATING || svc->roll == ROLL_PAUSED;
-	if (sl->rolling &&
-	    (settled(svc, sl) || !svc->spec || (!svc->global && sl >= svc->slots + svc->n_want)))
+	if (sl->rolling && (settled(svc, sl) || idle(svc, sl)))
 		slot_done(c, svc, sl);
+	else if (outdated(svc, sl) && !idle(svc, sl))
+		look_again(svc, sl);
 	else if (active && svc->spec && failing(svc, sl))
 		slot_failed(c, svc, sl);
 	service_mark(c, svc);
@@ -230,7 +255,7 @@ void rollout_step(struct cluster *c, struct service *svc)
 	size_t max = parallelism(c, svc);
 	while (svc->n_rolling < max && svc->cursor < svc->n_slots && svc->roll_at <= c->now) {
 		struct slot *sl = &svc->slots[svc->cursor];
-		if (outdated(svc, sl) && !sl->rolling && !roll_slot(c, svc, sl))
+		if (outdated(svc, sl) && !idle(svc, sl) && !roll_slot(c, svc, sl))
 			return;
 		svc->cursor++;
 	}

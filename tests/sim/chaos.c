@@ -121,6 +121,22 @@ bool chaos_operate(struct world *w)
 	return false;
 }
 
+/* A host that is dead is taken out of the cluster, and one with its name joins empty. */
+static void replace_host(struct world *w, struct sim_agent *a)
+{
+	struct err err = {0};
+	const struct node *n = map_get(&w->c->nodes, a->id);
+	if (n && n->up)
+		return;
+	if (n && cluster_node_del(w->c, a->name, &err) < 0)
+		sim_fail(w, "%s", err.text);
+	map_clear(&a->set);
+	a->version = 0;
+	if (cluster_node_join(w->c, a->id, a->name, &err) < 0)
+		sim_fail(w, "%s", err.text);
+	world_step(w, 0); /* the join is answered after its commit */
+}
+
 static void agent_trouble(struct world *w, struct sim_agent *a)
 {
 	if (a->on && sim_chance(w, 25))
@@ -129,6 +145,8 @@ static void agent_trouble(struct world *w, struct sim_agent *a)
 		a->on = true;
 		a->dial_ms = w->now + sim_random(w, 2000);
 	}
+	if (!a->on && sim_chance(w, 60))
+		replace_host(w, a);
 	if (!a->partitioned && sim_chance(w, 25))
 		a->partitioned = true;
 	else if (a->partitioned && sim_chance(w, 200)) {

@@ -9,8 +9,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define CHAOS_MS 40000
+#define SIM_JOBS 2
+#define CHAOS_MS 30000
 #define CALM_MS  120000
 
 static void acknowledge(struct world *w)
@@ -102,6 +105,41 @@ static bool run_seed(uint64_t seed, bool verbose)
 	return ok;
 }
 
+/* Every SIM_JOBS-th seed, in a process of its own; its status is the number of failures. */
+static pid_t run_share(int64_t first, int64_t end, bool verbose)
+{
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid != 0)
+		return pid;
+	int failed = 0;
+	for (int64_t s = first; s < end; s += SIM_JOBS)
+		failed += !run_seed((uint64_t)s, verbose);
+	fflush(stdout);
+	_exit(failed > 255 ? 255 : failed);
+}
+
+static int run_all(int64_t first, int64_t n, bool verbose)
+{
+	pid_t pids[SIM_JOBS];
+	int failed = 0;
+	for (int i = 0; i < SIM_JOBS; i++)
+		pids[i] = run_share(first + i, first + n, verbose);
+	for (int i = 0; i < SIM_JOBS; i++) {
+		int status = -1;
+		if (pids[i] > 0)
+			waitpid(pids[i], &status, 0);
+		if (pids[i] > 0 && WIFEXITED(status)) {
+			failed += WEXITSTATUS(status);
+			continue;
+		}
+		printf("a share of the seeds ended by itself, status %d\n", status);
+		failed++;
+	}
+	printf("sim: %lld passed, %d failed\n", (long long)n - failed, failed);
+	return failed ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	int64_t seeds = 200, seed = -1, tasks = 0, agents = 0;
@@ -127,13 +165,7 @@ int main(int argc, char **argv)
 	}
 	if (tasks)
 		return scale_run((long)tasks, (long)agents);
-	long passed = 0, failed = 0;
-	int64_t first = seed >= 0 ? seed : 1;
-	for (int64_t s = first; s < (seed >= 0 ? seed + 1 : first + seeds); s++) {
-		bool ok = run_seed((uint64_t)s, verbose);
-		passed += ok;
-		failed += !ok;
-	}
-	printf("sim: %ld passed, %ld failed\n", passed, failed);
-	return failed ? 1 : 0;
+	if (seed >= 0)
+		return run_all(seed, 1, verbose);
+	return run_all(1, seeds, verbose);
 }
