@@ -298,7 +298,7 @@ static const struct field service_fields[] = {
 	CUSTOM("links", decode_links, NULL, "services reach each other by name"),
 	USE("healthcheck", SECTION, .offset = 0, "is it well?", .record = &record_health,
 	    SET(spec_service, health.set)),
-	CUSTOM("restart", decode_restart, encode_restart, "no, always, on-failure[:N]"),
+	CUSTOM("restart", decode_restart, encode_restart, "no, always (default), on-failure[:N]"),
 	USE("deploy", SECTION, .offset = 0, "how many, where, with what", .record = &record_deploy),
 	USE("mem_limit", SIZE, SVC(limits.memory), "'deploy.resources.limits.memory'",
 	    .flags = FIELD_LEGACY),
@@ -355,6 +355,7 @@ static void service_init(void *obj)
 	struct spec_service *s = obj;
 	s->shm_size = s->stop_grace_period = -1;
 	s->replicas = 1;
+	s->restart = RESTART_ALWAYS; /* a service is kept up unless its file says otherwise */
 	s->restart_max = -1;
 	s->health.interval = s->health.timeout = s->health.retries = -1;
 	s->health.start_period = s->health.start_interval = -1;

@@ -365,7 +365,7 @@ json_t *encode_restart(const void *obj)
 	const struct spec_service *s = obj;
 	switch (s->restart) {
 	case RESTART_NO:
-		return NULL;
+		return json_string("no");
 	case RESTART_ON_FAILURE:
 		return s->restart_max < 0
 			       ? json_string("on-failure")

@@ -113,7 +113,7 @@ struct spec_service {
 	size_t n_networks;
 	struct strlist depends_on; /* names; order and conditions are honoured by a later issue */
 	struct spec_health health;
-	enum spec_restart restart;
+	enum spec_restart restart; /* RESTART_ALWAYS when the file does not say */
 	int64_t restart_max; /* on-failure:N; -1: no limit */
 	/* deploy */
 	enum spec_deploy_mode mode;
