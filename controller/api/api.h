@@ -51,6 +51,7 @@ struct server {
 	struct map
 		join_failures; /* address -> count, of this window; values are counts, not pointers */
 	uint64_t join_window_ms;
+	uint64_t silent_ms;      /* a node that says nothing for so long gets no new sessions */
 	uint64_t stream_idle_ms; /* an agent's stream that is silent for so long is cut */
 	struct strlist advertise;
 };
@@ -99,5 +100,7 @@ void api_task_logs(struct call *c);     /* upgrade */
 
 /* Sends to a node's agent; false when it has no stream (api_agent.c). */
 bool agent_send(struct server *s, const char *node_id, uint8_t type, const char *json);
+/* How long nothing came from the node; UINT64_MAX: it has no stream. */
+uint64_t agent_silent_ms(const struct server *s, const char *node_id);
 void agent_close_all(struct server *s);
 void session_close_all(struct server *s);

@@ -15,7 +15,8 @@ struct stream {
 	struct server *s;
 	struct conn *conn;
 	char *node_id;
-	bool greeted; /* WIRE_HELLO came */
+	bool greeted;      /* WIRE_HELLO came */
+	uint64_t heard_ms; /* when the last message came */
 };
 
 void api_version(struct call *c)
@@ -317,6 +318,7 @@ static void on_stream_frame(struct conn *conn, uint8_t type, const void *data, s
 	(void)conn;
 	if (st->s->failed)
 		return;
+	st->heard_ms = clock_ms();
 	msg = len ? json_parse(data, len, &err) : json_object();
 	if (!json_is_object(msg))
 		r = err_wrap(&err, -EPROTO, "message of type %u", type);
@@ -349,6 +351,7 @@ void api_agent_stream(struct call *c)
 		return;
 	st = xcalloc(1, sizeof(*st));
 	st->s = c->s;
+	st->heard_ms = clock_ms();
 	st->node_id = xstrdup(httpd_peer_name(c->req));
 	/* An agent that dials again has lost the stream it had, whether we saw that or not. */
 	old = map_get(&c->s->streams, st->node_id);
@@ -373,6 +376,13 @@ bool agent_send(struct server *s, const char *node_id, uint8_t type, const char 
 	}
 	conn_frame(st->conn, type, json, strlen(json));
 	return true;
+}
+
+uint64_t agent_silent_ms(const struct server *s, const char *node_id)
+{
+	const struct stream *st = map_get(&s->streams, node_id);
+
+	return st ? clock_ms() - st->heard_ms : UINT64_MAX;
 }
 
 void agent_close_all(struct server *s)

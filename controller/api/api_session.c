@@ -15,6 +15,7 @@ struct session {
 	struct server *s;
 	char id[33];
 	char *node_id;         /* the only agent that may answer */
+	char *node_name;       /* for people */
 	struct httpd_req *req; /* the operator's, until the agent has dialled back */
 	struct timer *timer;
 	struct conn *client, *agent; /* both or none */
@@ -25,6 +26,7 @@ static void session_free(struct session *ss)
 	map_del(&ss->s->sessions, ss->id);
 	timer_free(ss->timer);
 	free(ss->node_id);
+	free(ss->node_name);
 	free(ss);
 }
 
@@ -33,7 +35,7 @@ static void on_timeout(void *arg)
 	struct session *ss = arg;
 
 	httpd_reply_error(ss->req, 504, "node '%s' did not answer within %d s; see `carrack nodes`",
-			  ss->node_id, API_SESSION_MS / 1000);
+			  ss->node_name, API_SESSION_MS / 1000);
 	session_free(ss);
 }
 
@@ -115,14 +117,17 @@ static int session_start(struct call *c, struct session *ss, const char *kind, s
 	if (!node)
 		return err->code ? err->code : -ENOENT;
 	ss->node_id = xstrdup(node);
+	ss->node_name = xstrdup(json_str_or(task, "node", node));
+	if (agent_silent_ms(c->s, node) > c->s->silent_ms)
+		return err_set(err, -EBUSY, "node '%s' is not connected; see `carrack nodes`",
+			       ss->node_name);
 	msg = session_message(c, ss, kind, id, err);
 	if (!msg)
 		return err->code ? err->code : -EINVAL;
 	text = json_text(msg);
 	if (!agent_send(c->s, node, WIRE_SESSION, text))
-		return err_set(err, -EBUSY,
-			       "node '%s' of task '%s' is not connected; see `carrack nodes`",
-			       json_str_or(task, "node", node), json_str_or(task, "name", id));
+		return err_set(err, -EBUSY, "node '%s' does not read what it is sent",
+			       ss->node_name);
 	return 0;
 }
 
@@ -189,6 +194,7 @@ void session_close_all(struct server *s)
 		conn_close(ss->agent);
 		timer_free(ss->timer);
 		free(ss->node_id);
+		free(ss->node_name);
 		free(ss);
 	}
 	map_clear(&s->sessions);

@@ -16,6 +16,8 @@
 
 #define STORE_FILE         "carrack.db"
 #define STOP_GRACE_MS      300 /* for the last answers to reach their clients */
+#define SILENT_BEATS       3
+#define SILENT_MIN_MS      2000
 #define STREAM_IDLE_MIN_MS 30000
 #define STEP_MAX_MS        1000 /* tokens expire and clocks are looked at least this often */
 
@@ -351,6 +353,7 @@ int server_new(struct loop *l, const struct server_config *c, struct server **re
 
 	s->loop = l;
 	s->progress.free_val = free_json;
+	s->silent_ms = (uint64_t)c->heartbeat_ms * SILENT_BEATS + SILENT_MIN_MS;
 	s->stream_idle_ms = (uint64_t)c->heartbeat_ms * 10 + STREAM_IDLE_MIN_MS;
 	s->step_timer = timer_new(l, on_step_timer, s);
 	s->stop_timer = timer_new(l, on_stop_timer, s);
