@@ -19,6 +19,7 @@ struct registry {
 	char *host, *repo, *scope;
 	struct endpoint endpoints[ENDPOINTS_MAX];
 	size_t n;
+	size_t mirrors; /* of them, in front */
 };
 
 struct registry_conn {
@@ -80,6 +81,7 @@ struct registry *registry_new(const struct registry_config *rc, const struct ref
 			auto_free char *at =
 				u.port ? xasprintf("%s:%s", u.host, u.port) : xstrdup(u.host);
 			add_endpoint(r, mirror, is_insecure(rc, at), kvlist_get(&rc->auth, at));
+			r->mirrors = r->n;
 			url_done(&u);
 		}
 	}
@@ -221,6 +223,8 @@ int registry_manifest(struct registry *r, struct registry_conn *c, const char *v
 		http_res_done(&res);
 		if (code == 0)
 			return 0;
+		if (i >= r->mirrors && code != -EHOSTUNREACH)
+			break; /* the registry itself has spoken: nothing is sent in the clear after it */
 	}
 	return err_set(err, code, "%s", why.code ? why.text : "no registry answers");
 }
@@ -323,7 +327,8 @@ int registry_blob(struct registry *r, struct registry_conn *c, const char *diges
 		code = blob_from(r, c, &r->endpoints[i], digest, b, &why);
 		if (code == 0)
 			return blob_finish(b, err);
-		if (why.code == -ENOSPC || why.code == -ECANCELED || why.code == -EBADMSG)
+		if (i >= r->mirrors || why.code == -ENOSPC || why.code == -ECANCELED ||
+		    why.code == -EBADMSG)
 			break;
 	}
 	return err_set(err, code == -EAGAIN ? -EHOSTUNREACH : code, "%s",

@@ -18,6 +18,7 @@
 #define WHITEOUT_META        ".wh..wh." /* a layer tool's own notes */
 #define WHITEOUT_OPQ         ".wh..wh..opq"
 
+#define TAR_BLOCK            512
 #define REMEMBERED_BYTES_MAX (256u << 20)
 
 struct folder_time {
@@ -31,6 +32,7 @@ struct unpack {
 	struct archive *archive;
 	unpack_source source;
 	void *arg;
+	int tail;              /* bytes so far into a block */
 	struct err source_err; /* why the source failed, which libarchive cannot carry */
 	struct folder_time *folders;
 	size_t n_folders, cap_folders;
@@ -44,12 +46,20 @@ static int remember(struct unpack *u, const char *path)
 	return u->remembered > REMEMBERED_BYTES_MAX ? -ENOBUFS : 0;
 }
 
+/* Some tools leave out what follows the last file's data, even the rest of its block: that is filled
+ * in. Whether the bytes are those that were made is for the digests to say. */
 static la_ssize_t read_source(struct archive *a, void *arg, const void **buf)
 {
 	struct unpack *u = arg;
+	static const char zeros[TAR_BLOCK];
 	ssize_t n = u->source(u->arg, buf, &u->source_err);
 	if (n < 0)
 		archive_set_error(a, EIO, "the source failed");
+	if (n == 0) {
+		*buf = zeros;
+		n = (TAR_BLOCK - u->tail) % TAR_BLOCK;
+	}
+	u->tail = (u->tail + n) % TAR_BLOCK;
 	return n;
 }
 
