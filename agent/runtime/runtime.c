@@ -77,7 +77,11 @@ static int find_programs(struct runtime *r, const struct runtime_config *c, stru
 		return err_set(err, -ENOENT,
 			       "no program '%s': install it beside carrack or in the PATH",
 			       c->shim ?: "carrack-shim");
-	return cgroups_detect(&r->cgroups, err);
+	int code = cgroups_detect(&r->cgroups, err);
+	if (code == 0 && r->cgroups.hybrid)
+		log_info("runtime", "cgroup v1 with controllers on v2 at '/sys/fs/cgroup/unified': "
+				    "containers are started without sight of the v2 part");
+	return code;
 }
 
 static int make_folders(struct runtime *r, struct err *err)
