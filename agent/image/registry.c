@@ -131,8 +131,9 @@ static void back_off(int tries, const struct http_res *res)
 static int refusal(const struct registry *r, long status, const char *what, struct err *err)
 {
 	if (status == 404)
-		return err_set(err, -ENOENT, "there is no '%s/%s' with '%s' in the registry",
-			       r->host, r->repo, what);
+		return err_set(err, -ENOENT,
+			       "the registry '%s' has no '%s%s%s'; check the name of the image",
+			       r->host, r->repo, strchr(what, ':') ? "@" : ":", what);
 	if (status == 401 || status == 403)
 		return err_set(
 			err, -EACCES,
