@@ -235,13 +235,15 @@ static void host_init(const struct place *p, const struct space_host *h)
 	}
 }
 
-static int link_host(const struct place *p, pid_t lab, pid_t host, const struct space_host *h,
-		     struct err *err)
+static int link_host(pid_t lab, pid_t host, const struct space_host *h, struct err *err)
 {
-	(void)p;
 	/* The host's pid inside the lab is not known, but /proc/PID/ns of ours is: move the link by the
 	 * namespace's descriptor, which the child of space_run inherits. */
 	auto_free char *path = xasprintf("/proc/%d/ns/net", (int)host);
+	/* A host that was killed leaves its end until the kernel gets round to its namespace. */
+	auto_free char *stale = xasprintf("ip link del ck-%s 2>/dev/null || true", h->name);
+	const char *const drop[] = {"sh", "-c", stale, NULL};
+	space_run(lab, drop, NULL);
 	auto_close int fd = open(path, O_RDONLY); /* inherited on purpose */
 	if (fd < 0)
 		return err_sys(err, -errno, "cannot open '%s'", path);
@@ -322,7 +324,7 @@ int space_start_host(const struct place *p, pid_t lab, const struct space_host *
 		return err_set(err, -EIO, "cannot start the host '%s'", h->name);
 	int r = place_put_pid(p, h->name, host, err);
 	if (r == 0)
-		r = link_host(p, lab, host, h, err);
+		r = link_host(lab, host, h, err);
 	if (r < 0)
 		kill(host, SIGKILL);
 	return r;

@@ -11,15 +11,16 @@ name: work
 services:
   web:
     image: $img
+    init: true
     command: ["sh", "-c", "hostname > /www/index.html; exec httpd -f -p 80 -h /www"]
     deploy: {replicas: 6}
 Y
-pids() { on "$1" pgrep -f 'httpd -f' | sort -n | tr '\n' ' '; }
+pids() { on "$1" pgrep -x httpd | sort -n | tr '\n' ' '; }
 slots_ok() { # every slot has one running task, and no address twice
-  [ "$(tasks '[.[]|select(.state=="running")|.slot]|sort|join(",")')" = "1,2,3,4,5,6" ] &&
-    [ "$(tasks '[.[]|select(.state=="running").addresses[].ip]|(length==(unique|length))')" = true ]
+  [ "$(tasks '[.[]|select(.state=="running" and .service=="web")|.slot]|sort|join(",")')" = "1,2,3,4,5,6" ] &&
+    [ "$(tasks '[.[].addresses[].ip]|(length==(unique|length))')" = true ]
 }
-host_off() { tasks '.[]|select(.state=="running").node' | grep -vq "^$1\$" && ! tasks '.[]|select(.state=="running").node' | grep -q "^$1\$"; }
+host_off() { ! tasks '.[]|select(.state=="running").node' | grep -q "^$1\$"; }
 
 up() { apply work && slots_ok; }
 agent_killed() {
@@ -39,7 +40,7 @@ controller_killed_in_apply() {
   stack extra <<Y
 name: extra
 services:
-  x: {image: $img, command: ["sleep", "inf"], deploy: {replicas: 12}}
+  x: {image: $img, init: true, command: ["sleep", "inf"], deploy: {replicas: 12}}
 Y
   apply extra --no-wait || return
   on ctl sh -c 'kill -9 $(pgrep -f "carrack controller")'
@@ -49,7 +50,7 @@ Y
 }
 controller_gone() { # containers restart without it
   lab partition ctl || return
-  on host1 sh -c 'kill -9 $(pgrep -f "httpd -f" | head -n 1)'
+  on host1 sh -c 'kill -9 $(pgrep -x httpd | head -n 1)'
   sleep 0.5
   until_ok 15 eval '[ "$(pids host1 | wc -w)" = 2 ]' || fail "not restarted without the controller: $(pids host1)"
   local r=$?
@@ -83,7 +84,7 @@ partition() {
   stack probe <<Y
 name: probe
 services:
-  a: {image: $img, command: ["sleep", "inf"], deploy: {mode: global}}
+  a: {image: $img, init: true, command: ["sleep", "inf"], deploy: {mode: global}}
 Y
   apply probe || return
   local n
@@ -99,10 +100,11 @@ name: sick
 services:
   a:
     image: $img
+    init: true
     command: ["sh", "-c", "touch /ok; sleep inf"]
     healthcheck: {test: ["CMD", "test", "-e", "/ok"], interval: 300ms, timeout: 1s, retries: 2, start_period: 1s}
     deploy: {replicas: 2}
-  b: {image: $img, command: ["sleep", "inf"]}
+  b: {image: $img, init: true, command: ["sleep", "inf"]}
 Y
   apply sick || return
   [ "$(tasks '[.[]|select(.service=="a" and .health=="healthy")]|length')" = 2 ] || fail "not healthy: $(c ps)" || return

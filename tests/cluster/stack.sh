@@ -11,11 +11,13 @@ name: hello
 services:
   web:
     image: $img
+    stop_grace_period: 1s
     command: ["sh", "-c", "hostname > /www/index.html; exec httpd -f -p 8080 -h /www"]
     environment: {COLOUR: blue}
     deploy: {replicas: 3}
   client:
     image: $img
+    stop_grace_period: 1s
     command: ["sh", "-c", "while :; do wget -q -O - http://web:8080/; sleep 1; done"]
 Y
 
@@ -50,7 +52,8 @@ scale() {
   c scale hello_web=5 || return
   until_ok 20 ready hello 6 || fail "no 6 ready tasks" || return
   c scale hello_web=2 || return
-  until_ok 20 ready hello 3 && [ "$(tasks '[.[]|select(.service=="web")]|length')" = 2 ]
+  until_ok 20 eval '[ "$(tasks "[.[]|select(.service==\"web\")]|length")" = 2 ]' || fail "surplus tasks are left" || return
+  ready hello 3
 }
 logs_and_exec() {
   until_ok 10 eval 'c logs --tail 5 hello_client.1 | grep -q .' || fail "no logs" || return
@@ -70,8 +73,8 @@ three_stacks() {
     stack "$s" <<Y
 name: $s
 services:
-  one: {image: $img, command: ["sleep", "inf"], hostname: "$s-one"}
-  two: {image: $img, command: ["sleep", "inf"], deploy: {replicas: 2}}
+  one: {image: $img, command: ["sleep", "inf"], init: true, hostname: "$s-one"}
+  two: {image: $img, command: ["sleep", "inf"], init: true, deploy: {replicas: 2}}
 Y
     apply "$s" --no-wait || return
   done
