@@ -59,8 +59,9 @@ static void learn(struct cluster *c, struct node *n, struct wire_node *info)
 	node_row(c, n);
 }
 
-/* Tasks that the node may still run count again; what they do now its report will tell. */
-static void find_again(struct cluster *c, struct node *n)
+/* Tasks that the node may still run count again. After a hello the next report tells what they do
+ * now; on a stream that outlived the silence, what was heard last still holds. */
+static void find_again(struct cluster *c, struct node *n, bool hello)
 {
 	for (size_t i = 0; i < n->n_tasks; i++) {
 		struct task *t = n->tasks[i];
@@ -68,11 +69,29 @@ static void find_again(struct cluster *c, struct node *n)
 		if (!t->lost)
 			continue;
 		t->lost = false;
-		t->state = TASK_ASSIGNED;
-		t->health = HEALTH_NONE;
+		if (hello) {
+			t->state = TASK_ASSIGNED;
+			t->health = HEALTH_NONE;
+		}
 		task_mark(c, t, MARK_ROW | MARK_SEND | MARK_ENDPOINT);
 		service_queue(c, t->svc, (size_t)t->slot);
 	}
+}
+
+static void say_up(struct cluster *c, const struct node *n)
+{
+	struct event_of of = {.type = "node_up", .node = n->name};
+	cluster_event(c, &of, "is up");
+}
+
+/* A node that was silent too long is heard on the stream it had. */
+static void back_up(struct cluster *c, struct node *n)
+{
+	n->up = true;
+	find_again(c, n, false);
+	node_refresh(c, n);
+	node_row(c, n);
+	say_up(c, n);
 }
 
 int cluster_agent_hello(struct cluster *c, const char *node_id, const json_t *msg, uint64_t now_ms,
@@ -100,12 +119,10 @@ int cluster_agent_hello(struct cluster *c, const char *node_id, const json_t *ms
 	node_beat(c, n, now_ms);
 	n->connected = true;
 	n->full = true;
-	find_again(c, n);
+	find_again(c, n, true);
 	learn(c, n, &info);
-	if (!was_up) {
-		struct event_of of = {.type = "node_up", .node = n->name};
-		cluster_event(c, &of, "is up");
-	}
+	if (!was_up)
+		say_up(c, n);
 	n->snapshot = n->stale || json_int(msg, "version", 0) != n->version;
 	send_welcome(c, n);
 	dispatch_mark(c, n);
@@ -115,8 +132,11 @@ int cluster_agent_hello(struct cluster *c, const char *node_id, const json_t *ms
 void cluster_agent_heartbeat(struct cluster *c, const char *node_id, uint64_t now_ms)
 {
 	struct node *n = map_get(&c->nodes, node_id);
-	if (n && n->up && n->connected)
-		node_beat(c, n, now_ms);
+	if (!n || !n->connected)
+		return;
+	node_beat(c, n, now_ms);
+	if (!n->up)
+		back_up(c, n);
 }
 
 void cluster_agent_resync(struct cluster *c, const char *node_id)
@@ -191,8 +211,6 @@ static void report_one(struct cluster *c, struct node *n, struct wire_report *r)
 		task_drop(c, t);
 		return;
 	}
-	if (t->lost)
-		return; /* a message that was under way; hello comes first */
 	note_restarts(c, t, r);
 	if (take_report(t, r)) {
 		task_mark(c, t, MARK_ROW | MARK_ENDPOINT);
@@ -216,12 +234,14 @@ int cluster_agent_report(struct cluster *c, const char *node_id, const json_t *m
 {
 	struct node *n = map_get(&c->nodes, node_id);
 	const json_t *list = json_object_get(msg, "tasks");
-	if (!n || !n->connected || !n->up)
+	if (!n || !n->connected)
 		return err_set(err, -EPROTO, "a report came before hello");
 	if (!json_is_array(list) || json_array_size(list) > REPORT_TASKS_MAX)
 		return err_set(err, -EINVAL, "'tasks' must be a list of at most %d reports",
 			       REPORT_TASKS_MAX);
 	node_beat(c, n, now_ms);
+	if (!n->up)
+		back_up(c, n);
 	n->report++;
 	size_t i;
 	json_t *v;

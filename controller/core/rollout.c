@@ -72,6 +72,8 @@ void rollout_begin(struct cluster *c, struct service *svc)
 		any |= outdated(svc, sl);
 	}
 	svc->cursor = svc->n_rolling = 0;
+	svc->roll_at = svc->watch_until = 0;
+	marks_del(&c->timed, &svc->timed);
 	free_and_null(&svc->why);
 	svc->roll = any ? ROLL_UPDATING : ROLL_NONE;
 	if (!any) {
@@ -90,11 +92,22 @@ void rollout_begin(struct cluster *c, struct service *svc)
 	service_mark(c, svc);
 }
 
-static int64_t pause_ms(const struct service *svc)
+static void wait_until(struct cluster *c, struct service *svc, uint64_t when)
 {
-	const struct spec_update *u = &svc->spec->update;
-	int64_t ns = (u->delay > 0 ? u->delay : 0) + (u->monitor > 0 ? u->monitor : 0);
-	return u->set ? ns / 1000000 : 0;
+	svc->roll_at = when;
+	marks_add(&c->timed, svc, &svc->timed);
+}
+
+/* A slot is through: `delay` until the next, and `monitor` in which a failure still counts. */
+static void take_time(struct cluster *c, struct service *svc)
+{
+	const struct spec_update *u = svc->spec ? &svc->spec->update : NULL;
+	if (!u || !u->set)
+		return;
+	if (u->delay > 0)
+		wait_until(c, svc, c->now + (uint64_t)u->delay / 1000000);
+	if (u->monitor > 0)
+		svc->watch_until = c->now + (uint64_t)u->monitor / 1000000;
 }
 
 static void stop_retiring(struct cluster *c, struct slot *sl)
@@ -111,10 +124,7 @@ static void slot_done(struct cluster *c, struct service *svc, struct slot *sl)
 	if (sl->rolling) {
 		sl->rolling = false;
 		svc->n_rolling--;
-		if (svc->spec && pause_ms(svc)) {
-			svc->roll_at = c->now + (uint64_t)pause_ms(svc);
-			marks_add(&c->timed, svc, &svc->timed);
-		}
+		take_time(c, svc);
 	}
 	if (svc->roll == ROLL_PAUSED && !svc->n_rolling)
 		svc->roll = ROLL_UPDATING;
@@ -261,6 +271,10 @@ void rollout_step(struct cluster *c, struct service *svc)
 	}
 	if (svc->cursor < svc->n_slots || svc->n_rolling)
 		return;
+	if (svc->watch_until > c->now) {
+		wait_until(c, svc, svc->watch_until);
+		return;
+	}
 	svc->roll = svc->roll == ROLL_BACK ? ROLL_NONE : ROLL_DONE;
 	tmpl_unref(c, svc->prev);
 	svc->prev = NULL;

@@ -123,8 +123,9 @@ struct service {
 	/* rollout.c */
 	enum roll_state roll;
 	size_t n_rolling, cursor;
-	uint64_t roll_at; /* not before; 0: now */
-	size_t timed;     /* place in c->timed */
+	uint64_t roll_at;     /* not before; 0: now */
+	uint64_t watch_until; /* a failure before this is the update's */
+	size_t timed;         /* place in c->timed */
 	char *why;
 };
 

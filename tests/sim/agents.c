@@ -79,8 +79,8 @@ static void apply_entries(struct sim_agent *a, const json_t *msg, const char *ke
 	json_t *v;
 	json_array_foreach(json_object_get(msg, key), i, v)
 	{
-		auto_free char *at = xasprintf("%s/%s", json_str_or(v, "kind", "?"),
-					       json_str_or(v, "id", "?"));
+		auto_free char *at =
+			xasprintf("%s/%s", json_str_or(v, "kind", "?"), json_str_or(v, "id", "?"));
 		if (set)
 			map_set(&a->set, at, json_incref(json_object_get(v, "obj")));
 		else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What goes wrong, and what operators ask meanwhile. */
-#include "tests/sim/world.h"
 #include "manifests/canon.h"
+#include "tests/sim/world.h"
 
 #include <string.h>
 
@@ -13,8 +13,9 @@ static void service_text(struct world *w, struct str *s, size_t stack, size_t i)
 		 i ? "," : "", start_first ? "startfirst" : "stopfirst", i,
 		 (unsigned long long)sim_random(w, 4), i == 2 ? ",\"back\":{}" : "");
 	if (i == 3)
-		str_addf(s, ",\"ports\":[{\"target\":80,\"published\":%zu,\"protocol\":\"tcp\","
-			    "\"mode\":\"host\"}]",
+		str_addf(s,
+			 ",\"ports\":[{\"target\":80,\"published\":%zu,\"protocol\":\"tcp\","
+			 "\"mode\":\"host\"}]",
 			 8000 + stack);
 	if (i == 2 && sim_chance(w, 5000))
 		str_add(s, ",\"deploy\":{\"mode\":\"global\"}}");
@@ -35,8 +36,9 @@ static json_t *random_stack(struct world *w, size_t ix)
 	size_t n = 3 + sim_random(w, 2);
 	for (size_t i = 0; i < n; i++)
 		service_text(w, &s, ix, i);
-	str_addf(&s, "},\"networks\":{\"default\":{\"name\":\"%s_default\"%s},"
-		     "\"back\":{\"name\":\"%s_back\"",
+	str_addf(&s,
+		 "},\"networks\":{\"default\":{\"name\":\"%s_default\"%s},"
+		 "\"back\":{\"name\":\"%s_back\"",
 		 name, sim_chance(w, 3000) ? ",\"internal\":true" : "", name);
 	if (sim_chance(w, 3000))
 		str_addf(&s, ",\"ipam\":{\"config\":[{\"subnet\":\"172.20.%zu.0/24\"}]}", ix);

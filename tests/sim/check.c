@@ -60,7 +60,8 @@ static void check_containers(struct world *w)
 		map_each(&a->tasks, e)
 		{
 			struct sim_task *t = e->val;
-			if (!t->key[0] || task_state_ended(t->state) || !map_has(&w->c->tasks, e->key))
+			if (!t->key[0] || task_state_ended(t->state) ||
+			    !map_has(&w->c->tasks, e->key))
 				continue;
 			if (map_has(&seen, t->key))
 				sim_fail(w, "two containers have '%s' (%s)", t->key, a->name);
@@ -121,8 +122,9 @@ static void check_slots_end(struct world *w, const struct service *svc)
 		if (!wanted)
 			continue;
 		if (!sl->cur || !(task_up(sl->cur) || task_state_ended(sl->cur->state)))
-			sim_fail(w, "%s_%s slot %zu is not up: %s %s", svc->stack->name, svc->name,
-				 i + 1, sl->cur ? task_state_name(sl->cur->state) : "empty",
+			sim_fail(w, "%s_%s slot %zu of %s is not up: %s %s", svc->stack->name,
+				 svc->name, i + 1, sl->node ? sl->node->name : "any",
+				 sl->cur ? task_state_name(sl->cur->state) : "empty",
 				 sl->cur && sl->cur->reason ? sl->cur->reason : "");
 		if (sl->cur && sl->cur->tmpl != svc->tmpl && svc->roll != ROLL_PAUSED)
 			sim_fail(w, "%s_%s slot %zu is out of date", svc->stack->name, svc->name,

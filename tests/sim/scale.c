@@ -12,10 +12,11 @@
 
 static json_t *stack_of(long ix, long tasks, struct err *err)
 {
-	auto_free char *text = xasprintf("{\"name\":\"s%ld\",\"services\":{\"web\":{\"image\":\"app:1\","
-					 "\"networks\":{\"default\":{}},\"deploy\":{\"replicas\":%ld}}},"
-					 "\"networks\":{\"default\":{\"name\":\"s%ld_default\"}}}",
-					 ix, tasks, ix);
+	auto_free char *text =
+		xasprintf("{\"name\":\"s%ld\",\"services\":{\"web\":{\"image\":\"app:1\","
+			  "\"networks\":{\"default\":{}},\"deploy\":{\"replicas\":%ld}}},"
+			  "\"networks\":{\"default\":{\"name\":\"s%ld_default\"}}}",
+			  ix, tasks, ix);
 	return json_parse(text, strlen(text), err);
 }
 
@@ -26,7 +27,10 @@ static void join_all(struct cluster *c, long agents)
 		snprintf(id, sizeof(id), "%012lx", i + 1);
 		snprintf(name, sizeof(name), "host%ld", i + 1);
 		snprintf(address, sizeof(address), "10.%ld.%ld.1", i / 250, i % 250);
-		struct wire_node n = {.name = name, .address = address, .cpus = 64, .memory = 1LL << 38};
+		struct wire_node n = {.name = name,
+				      .address = address,
+				      .cpus = 64,
+				      .memory = 1LL << 38};
 		auto_json *hello = json_object();
 		json_put_int(hello, "wire", WIRE_VERSION);
 		json_object_set_new(hello, "node", wire_node_json(&n));
@@ -78,7 +82,8 @@ int scale_run(long tasks, long agents)
 	size_t placed = 0;
 	for (size_t i = 0; i < c->n_sched; i++)
 		placed += c->sched_of[i]->n_tasks;
-	printf("%zu of %ld tasks handed out to %ld agents in %llu ms: %zu messages, %zu MB, %zu rows\n",
+	printf("%zu of %ld tasks handed out to %ld agents in %llu ms: %zu messages, %zu MB, %zu "
+	       "rows\n",
 	       placed, tasks, agents, (unsigned long long)(clock_ms() - start), n.messages,
 	       n.bytes >> 20, n.rows);
 	cluster_free(c);

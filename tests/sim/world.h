@@ -46,9 +46,9 @@ struct sim_agent {
 struct sim_stack { /* what was acknowledged last */
 	char name[16];
 	bool there, tried;
-	bool unsure; /* a request was made and its answer lost */
-	json_t *spec;     /* of the last acknowledged apply */
-	json_t *want;     /* to be tried until it is acknowledged; NULL with want_rm: removal */
+	bool unsure;  /* a request was made and its answer lost */
+	json_t *spec; /* of the last acknowledged apply */
+	json_t *want; /* to be tried until it is acknowledged; NULL with want_rm: removal */
 	bool want_rm;
 };
 
@@ -81,10 +81,11 @@ void world_restart(struct world *w);
 
 /* agents.c */
 void agent_tick(struct world *w, struct sim_agent *a);
-void agent_receive(struct world *w, struct sim_agent *a); /* messages that are due, at the controller */
-void agent_cut(struct world *w, struct sim_agent *a);     /* its stream breaks */
-void agent_kill(struct world *w, struct sim_agent *a);    /* the host dies */
-void agent_free_object(void *p); /* of the set: JSON */
+void agent_receive(struct world *w,
+		   struct sim_agent *a);              /* messages that are due, at the controller */
+void agent_cut(struct world *w, struct sim_agent *a); /* its stream breaks */
+void agent_kill(struct world *w, struct sim_agent *a); /* the host dies */
+void agent_free_object(void *p);                       /* of the set: JSON */
 void agent_done(struct sim_agent *a);
 void queue_push(struct sim_queue *q, uint64_t due, uint8_t type, char *json_taken);
 void queue_clear(struct sim_queue *q);
@@ -97,7 +98,7 @@ void check_end(struct world *w);
 
 /* chaos.c */
 void chaos_tick(struct world *w);
-void chaos_calm(struct world *w); /* everything on and linked */
+void chaos_calm(struct world *w);    /* everything on and linked */
 bool chaos_operate(struct world *w); /* tries what operators want; true: something was asked */
 
 /* scale.c */

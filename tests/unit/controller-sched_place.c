@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Placement on thousands of random clusters, against the rules written down naively. */
+#include "controller/sched/sched.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NODES 24
+
+static uint64_t state;
+
+static uint64_t rnd(uint64_t below)
+{
+	uint64_t x = state += 0x9e3779b97f4a7c15u;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return (x ^ (x >> 31)) % below;
+}
+
+struct lab {
+	struct sched_node nodes[NODES];
+	struct kvlist labels[NODES];
+	struct spec_port ports[NODES];
+	const struct spec_port *port_list[NODES][1];
+	char names[NODES][16];
+	size_t n;
+	struct spec_service s;
+	struct spec_port own;
+};
+
+static void lab_make(struct lab *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->n = rnd(NODES + 1);
+	for (size_t i = 0; i < l->n; i++) {
+		struct sched_node *n = &l->nodes[i];
+		snprintf(l->names[i], sizeof(l->names[i]), "host%zu", i);
+		n->id = n->name = l->names[i];
+		n->os = "linux";
+		n->arch = rnd(5) ? "amd64" : "arm64";
+		n->ready = rnd(8) != 0;
+		kvlist_set(&l->labels[i], "disk", rnd(2) ? "ssd" : "hdd");
+		n->labels = &l->labels[i];
+		n->cpus = 4;
+		n->cpus_used = (double)rnd(9) * 0.5;
+		n->memory = 4096;
+		n->memory_used = (int64_t)rnd(9) * 512;
+		n->n_tasks = rnd(6);
+		n->n_service_tasks = rnd(3);
+		l->ports[i] =
+			(struct spec_port){.published = (uint16_t)(80 + rnd(2)), .mode = PORT_HOST};
+		l->port_list[i][0] = &l->ports[i];
+		n->ports = l->port_list[i];
+		n->n_ports = rnd(2);
+	}
+	l->own = (struct spec_port){.published = 80, .target = 80, .mode = PORT_HOST};
+	l->s.ports = &l->own;
+	l->s.n_ports = rnd(3) == 0;
+	if (rnd(2))
+		strlist_add(&l->s.constraints, "node.labels.disk == ssd");
+	if (rnd(4) == 0)
+		strlist_add(&l->s.constraints, "node.hostname!=host1");
+	l->s.platform = rnd(3) ? NULL : xstrdup("linux/amd64");
+	l->s.reservations.cpus = (double)rnd(3) * 0.5;
+	l->s.reservations.memory = (int64_t)rnd(3) * 512;
+	l->s.max_replicas_per_node = (int64_t)rnd(4);
+}
+
+static void lab_done(struct lab *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		kvlist_done(&l->labels[i]);
+	strlist_done(&l->s.constraints);
+	free(l->s.platform);
+}
+
+/* The rules of sched.h, one after the other. */
+static bool fits(const struct lab *l, const struct sched_node *n)
+{
+	const struct spec_service *s = &l->s;
+	if (!n->ready || (s->platform && strcmp(n->arch, "amd64") != 0))
+		return false;
+	for (size_t i = 0; i < s->constraints.n; i++) {
+		bool disk = strstr(s->constraints.v[i], "disk") != NULL;
+		if (disk && strcmp(kvlist_get(n->labels, "disk"), "ssd") != 0)
+			return false;
+		if (!disk && strcmp(n->name, "host1") == 0)
+			return false;
+	}
+	if (n->cpus_used + s->reservations.cpus > n->cpus && s->reservations.cpus > 0)
+		return false;
+	if (n->memory_used + s->reservations.memory > n->memory && s->reservations.memory > 0)
+		return false;
+	if (s->n_ports && n->n_ports && n->ports[0]->published == 80)
+		return false;
+	return !s->max_replicas_per_node || n->n_service_tasks < (size_t)s->max_replicas_per_node;
+}
+
+static int rank(const struct sched_node *a, const struct sched_node *b)
+{
+	if (a->n_service_tasks != b->n_service_tasks)
+		return a->n_service_tasks < b->n_service_tasks ? -1 : 1;
+	if (a->n_tasks != b->n_tasks)
+		return a->n_tasks < b->n_tasks ? -1 : 1;
+	int64_t x = a->memory - a->memory_used, y = b->memory - b->memory_used;
+	return x > y ? -1 : x < y;
+}
+
+static void test_against_rules(void **unused)
+{
+	(void)unused;
+	for (int round = 0; round < 20000; round++) {
+		struct lab l;
+		struct sched_result r;
+		lab_make(&l);
+		sched_place(&l.s, l.nodes, l.n, (uint64_t)round, &r);
+		size_t refused = 0, able = 0;
+		for (size_t i = 0; i < FILTER_MAX; i++)
+			refused += r.refused[i];
+		for (size_t i = 0; i < l.n; i++) {
+			able += fits(&l, &l.nodes[i]);
+			if (r.node >= 0 && fits(&l, &l.nodes[i]))
+				assert_true(rank(&l.nodes[r.node], &l.nodes[i]) <= 0);
+		}
+		assert_int_equal(refused + able, l.n);
+		assert_int_equal(r.node >= 0, able > 0);
+		if (r.node >= 0)
+			assert_true(fits(&l, &l.nodes[r.node]));
+		else
+			assert_non_null(strstr(r.why, "no node fits: "));
+		lab_done(&l);
+	}
+}
+
+static void account(struct lab *l, long node)
+{
+	struct sched_node *n = &l->nodes[node];
+	n->n_tasks++;
+	n->n_service_tasks++;
+	n->cpus_used += l->s.reservations.cpus;
+	n->memory_used += l->s.reservations.memory;
+	if (l->s.n_ports) {
+		l->port_list[node][0] = &l->own;
+		n->n_ports = 1;
+	}
+}
+
+/* A batch puts each task where a single placement would. */
+static void test_batch(void **unused)
+{
+	(void)unused;
+	for (int round = 0; round < 3000; round++) {
+		struct lab l;
+		struct sched_result one, many;
+		lab_make(&l);
+		struct sched_batch *b = sched_batch_new(&l.s, l.nodes, l.n, (uint64_t)round);
+		for (int k = 0; k < 40; k++) {
+			sched_place(&l.s, l.nodes, l.n, (uint64_t)round, &one);
+			sched_batch_next(b, &many);
+			assert_int_equal(one.node, many.node);
+			if (one.node < 0) {
+				assert_memory_equal(one.refused, many.refused, sizeof(one.refused));
+				sched_batch_why(b, l.n, &many);
+				assert_string_equal(one.why, many.why);
+				break;
+			}
+			account(&l, one.node);
+			sched_batch_used(b);
+		}
+		sched_batch_free(b);
+		lab_done(&l);
+	}
+}
+
+static void test_constraints(void **unused)
+{
+	(void)unused;
+	assert_true(sched_constraint_valid("node.labels.disk == ssd"));
+	assert_true(sched_constraint_valid("node.hostname!=a"));
+	assert_true(sched_constraint_valid("node.platform.arch==x86_64"));
+	assert_false(sched_constraint_valid("node.labels. == ssd"));
+	assert_false(sched_constraint_valid("node.labels.disk"));
+	assert_false(sched_constraint_valid("disk == ssd"));
+	assert_false(sched_constraint_valid("node.id =="));
+	assert_false(sched_constraint_valid(""));
+	struct sched_node n = {.id = "1", .name = "a", .os = "linux", .arch = "amd64"};
+	struct spec_service s = {0};
+	strlist_add(&s.constraints, "node.platform.arch == x86_64");
+	strlist_add(&s.constraints, "node.labels.missing != yes");
+	strlist_add(&s.constraints, "node.role == worker");
+	assert_true(sched_eligible(&s, &n));
+	strlist_add(&s.constraints, "node.labels.missing == yes");
+	assert_false(sched_eligible(&s, &n));
+	strlist_done(&s.constraints);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_against_rules),
+		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_constraints),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
