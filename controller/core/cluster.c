@@ -96,7 +96,6 @@ void cluster_event(struct cluster *c, const struct event_of *of, const char *fmt
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	struct str s = {0};
-	str_addf(&s, "{\"time\":%lld", (long long)c->wall);
 	text_member(&s, "type", of->type);
 	text_member(&s, "stack", of->stack);
 	text_member(&s, "service", of->service);
@@ -277,6 +276,16 @@ static bool work_stacks(struct cluster *c)
 	return any;
 }
 
+/* Inputs know no wall clock: their events are dated by the step that follows. */
+static void date_events(struct cluster *c)
+{
+	for (size_t i = 0; i < c->out.events.n; i++) {
+		char *text = xasprintf("{\"time\":%lld%s", (long long)c->wall, c->out.events.v[i]);
+		free(c->out.events.v[i]);
+		c->out.events.v[i] = text;
+	}
+}
+
 void cluster_step(struct cluster *c, uint64_t now_ms, int64_t wall_ms, struct cluster_out *out)
 {
 	c->now = now_ms;
@@ -307,6 +316,7 @@ void cluster_step(struct cluster *c, uint64_t now_ms, int64_t wall_ms, struct cl
 		row_node(c, n);
 	}
 	c->node_rows.n = 0;
+	date_events(c);
 	cluster_out_done(out);
 	*out = c->out;
 	c->out = (struct cluster_out){0};

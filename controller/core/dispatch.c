@@ -194,6 +194,8 @@ static int by_number(const void *a, const void *b)
 
 static void settle_peers(struct cluster *c, struct node *n)
 {
+	if (!n->n_touched)
+		return;
 	qsort(n->touched, n->n_touched, sizeof(*n->touched), by_number);
 	for (size_t i = 0; i < n->n_touched; i++) {
 		const struct node *peer = c->node_v[n->touched[i]];

@@ -116,7 +116,7 @@ static pid_t run_share(int64_t first, int64_t end, bool verbose)
 	for (int64_t s = first; s < end; s += SIM_JOBS)
 		failed += !run_seed((uint64_t)s, verbose);
 	fflush(stdout);
-	_exit(failed > 255 ? 255 : failed);
+	exit(failed > 255 ? 255 : failed);
 }
 
 static int run_all(int64_t first, int64_t n, bool verbose)

@@ -31,7 +31,7 @@ struct sim_task { /* a container, as its agent has it */
 };
 
 struct sim_agent {
-	char id[24], name[24];
+	char id[24], name[32];
 	bool on, linked, partitioned, said_hello;
 	uint64_t dial_ms, beat_ms, heard_ms;
 	int slow;         /* factor */

@@ -26,7 +26,7 @@ struct lab {
 	struct kvlist labels[NODES];
 	struct spec_port ports[NODES];
 	const struct spec_port *port_list[NODES][1];
-	char names[NODES][16];
+	char names[NODES][32];
 	size_t n;
 	struct spec_service s;
 	struct spec_port own;
