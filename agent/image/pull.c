@@ -26,7 +26,17 @@ struct pull_worker {
 	int code;
 	const struct pull_ops *ops; /* NULL: killed */
 	void *arg;
+	struct pull_worker *next, **dying; /* once killed */
 };
+
+static void leave_dying(struct pull_worker *w)
+{
+	struct pull_worker **at = w->dying;
+	while (at && *at && *at != w)
+		at = &(*at)->next;
+	if (at && *at)
+		*at = w->next;
+}
 
 static void worker_free(struct pull_worker *w)
 {
@@ -118,6 +128,7 @@ static void on_child(pid_t pid, int status, void *arg)
 			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		ops->ended(NULL, -EIO, why, ops_arg);
 	}
+	leave_dying(w);
 	worker_free(w);
 }
 
@@ -184,10 +195,26 @@ int pull_worker_start(struct loop *l, const json_t *job, const struct pull_ops *
 	return 0;
 }
 
-void pull_worker_kill(struct pull_worker *w)
+void pull_worker_kill(struct pull_worker *w, struct pull_worker **dying)
 {
 	if (!w)
 		return;
 	w->ops = NULL;
+	w->dying = dying;
+	w->next = *dying;
+	*dying = w;
 	kill(w->pid, SIGKILL);
+}
+
+void pull_workers_reap(struct pull_worker **dying)
+{
+	while (*dying) {
+		struct pull_worker *w = *dying;
+		*dying = w->next;
+		watch_free(w->child);
+		w->child = NULL;
+		while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		worker_free(w);
+	}
 }

@@ -12,5 +12,8 @@ struct pull_ops {
 };
 int pull_worker_start(struct loop *l, const json_t *job, const struct pull_ops *ops, void *arg,
 		      struct pull_worker **ret, struct err *err);
-/* Ends it; ended is not called, what it held is freed when the process is gone. */
-void pull_worker_kill(struct pull_worker *w);
+/* Ends it; ended is not called. It stays in *dying (a list of the caller's) until the process is gone,
+ * which may take a moment when it writes to the disk. NULL is fine. */
+void pull_worker_kill(struct pull_worker *w, struct pull_worker **dying);
+/* Waits for all of them and frees them: before the loop is freed. */
+void pull_workers_reap(struct pull_worker **dying);

@@ -18,7 +18,7 @@
 
 struct image_request {
 	struct image_store *store;
-	struct image_request *next; /* of the same pull */
+	struct image_request *next; /* of the same pull, or of those answered soon */
 	struct pull *pull;          /* NULL: answered from here, by the timer */
 	struct timer *timer;
 	char *ref, *platform;
@@ -43,6 +43,8 @@ struct image_store {
 	struct refs refs;
 	struct map pulls; /* key -> struct pull, oldest first */
 	int running;
+	struct image_request *soon; /* answered by their timers */
+	struct pull_worker *dying;
 };
 
 static void start_waiting(struct image_store *s);
@@ -94,7 +96,7 @@ void image_store_close(struct image_store *s)
 	map_each(&s->pulls, e)
 	{
 		struct pull *p = e->val;
-		pull_worker_kill(p->worker);
+		pull_worker_kill(p->worker, &s->dying);
 		while (p->requests) {
 			struct image_request *q = p->requests;
 			p->requests = q->next;
@@ -103,6 +105,12 @@ void image_store_close(struct image_store *s)
 		pull_free(p);
 	}
 	map_clear(&s->pulls);
+	pull_workers_reap(&s->dying);
+	while (s->soon) {
+		struct image_request *q = s->soon;
+		s->soon = q->next;
+		request_free(q);
+	}
 	refs_done(&s->refs);
 	strlist_done(&s->config.insecure);
 	kvlist_done(&s->config.mirrors);
@@ -140,6 +148,16 @@ static void answer(struct image_request *q, struct image *i, const char *why)
 	request_free(q);
 }
 
+/* Takes a request out of the list it is in. */
+static void unlink_request(struct image_request *q)
+{
+	struct image_request **at = q->pull ? &q->pull->requests : &q->store->soon;
+	while (*at && *at != q)
+		at = &(*at)->next;
+	if (*at)
+		*at = q->next;
+}
+
 static void on_timer(void *arg)
 {
 	struct image_request *q = arg;
@@ -148,6 +166,7 @@ static void on_timer(void *arg)
 	struct image *i = NULL;
 	if (!q->why && refs_key(q->ref, q->platform, &key, &err) == 0)
 		i = local_by_key(q->store, key, q->ref, &err);
+	unlink_request(q);
 	answer(q, i, i ? NULL : q->why ? q->why : err_text(&err));
 }
 
@@ -155,6 +174,8 @@ static void on_timer(void *arg)
 static void answer_soon(struct image_request *q, const char *why)
 {
 	q->why = xstrdup(why);
+	q->next = q->store->soon;
+	q->store->soon = q;
 	q->timer = timer_new(q->store->loop, on_timer, q);
 	timer_set(q->timer, 0);
 }
@@ -317,17 +338,13 @@ void image_cancel(struct image_request *r)
 	if (!r)
 		return;
 	struct pull *p = r->pull;
-	struct image_request **at = p ? &p->requests : NULL;
-	while (at && *at && *at != r)
-		at = &(*at)->next;
-	if (at && *at)
-		*at = r->next;
+	unlink_request(r);
 	request_free(r);
 	if (!p || p->requests || p->ended)
 		return;
 	struct image_store *s = p->store;
 	s->running -= p->worker != NULL;
-	pull_worker_kill(p->worker);
+	pull_worker_kill(p->worker, &s->dying);
 	map_del(&s->pulls, p->key);
 	pull_free(p);
 	start_waiting(s);
