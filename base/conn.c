@@ -46,6 +46,7 @@ struct conn {
 	bool paused;
 	bool drains;    /* something was written since on_drain */
 	char *eof_why;  /* the peer has ended; said once the input is consumed */
+	bool half;      /* it ended in good order and may listen yet */
 	char *fail_why; /* for conn_fail_later */
 	char peer[64];
 };
@@ -207,6 +208,21 @@ static bool deliver(struct conn *c)
 	return deliver_raw(c, in);
 }
 
+static void flush(struct conn *c);
+
+/* The owner is told at once; what was written before may still reach a peer that only stopped
+ * sending. */
+static void end_of_input(struct conn *c)
+{
+	if (!c->half || c->dial || !conn_pending(c)) {
+		conn_fail(c, c->eof_why);
+		return;
+	}
+	flush(c);
+	if (c->ops->on_close)
+		c->ops->on_close(c, c->eof_why, c->arg);
+}
+
 /* Hands on what has come, as far as the owner takes it, then the end if that has come too. */
 static void pump(struct conn *c)
 {
@@ -215,7 +231,7 @@ static void pump(struct conn *c)
 	while (more && readable(c))
 		more = deliver(c);
 	if (c->eof_why && readable(c))
-		conn_fail(c, c->eof_why);
+		end_of_input(c);
 	release(c);
 }
 
@@ -363,7 +379,7 @@ static void linger(struct conn *c)
 		SSL_shutdown(c->ssl);
 	ERR_clear_error(); /* a peer that is gone already is no error here */
 	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
-	set_doom(c, LINGER_MS);
+	set_doom(c, c->half ? 0 : LINGER_MS);
 }
 
 static void close_last(void *conn)
@@ -371,24 +387,30 @@ static void close_last(void *conn)
 	conn_close(conn);
 }
 
-void conn_flush_close(struct conn *c)
+/* Sends what is pending, then ends; the conn is its own owner from here on. */
+static void flush(struct conn *c)
 {
-	if (!c || c->phase >= PHASE_FLUSH)
-		return;
-	if (c->phase != PHASE_OPEN || c->dial || c->eof_why || c->fail_why) {
-		conn_close(c);
-		return;
-	}
 	c->phase = PHASE_FLUSH;
 	c->last = (struct loop_last){.cb = close_last, .arg = c};
 	loop_remember(c->loop, &c->last);
 	timer_free(take_ptr(c->idle));
 	evbuffer_drain(bufferevent_get_input(c->bev), SIZE_MAX);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, READ_HIGH);
-	bufferevent_enable(c->bev, EV_READ);
+	if (!c->half)
+		bufferevent_enable(c->bev, EV_READ);
 	set_doom(c, FLUSH_TIMEOUT_MS);
 	if (!conn_pending(c))
 		linger(c);
+}
+
+void conn_flush_close(struct conn *c)
+{
+	if (!c || c->phase >= PHASE_FLUSH)
+		return;
+	if (c->phase != PHASE_OPEN || c->dial || (c->eof_why && !c->half) || c->fail_why)
+		conn_close(c);
+	else
+		flush(c);
 }
 
 static void on_written(struct bufferevent *bev, void *arg)
@@ -460,6 +482,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	/* The last bytes may be in the input yet, and the owner may have paused. */
 	free(c->eof_why);
 	c->eof_why = take_ptr(why);
+	c->half = what & BEV_EVENT_EOF;
 	pump(c);
 }
 
