@@ -74,25 +74,28 @@ static void test_manifest_refused(void **state)
 	assert_true(refuse("", NULL) < 0);
 }
 
-#define ENTRY(c, os, arch, more)                                                                   \
-	"{\"digest\":\"" D(c) "\",\"size\":5,\"platform\":{\"os\":\"" os                           \
-			      "\",\"architecture\":\"" arch "\"" more "}}"
+static void add_entry(struct str *s, const char *digest, const char *arch, const char *variant)
+{
+	str_addf(s, "%s{\"digest\":\"%s\",\"size\":5,\"platform\":{\"os\":\"linux\",",
+		 s->len ? "," : "", digest);
+	str_addf(s, "\"architecture\":\"%s\"", arch);
+	if (variant)
+		str_addf(s, ",\"variant\":\"%s\"", variant);
+	str_add(s, "}}");
+}
 
 static void test_choose(void **state)
 {
 	struct manifest m;
 	struct blob_desc d;
+	auto_str entries = {0};
 	(void)state;
-	assert_int_equal(
-		parse("{\"schemaVersion\":2,\"manifests\":[" ENTRY("1111", "linux", "arm64", ",\"variant\":\"v8\"") "," ENTRY(
-			      "2222", "linux", "amd64",
-			      "") "," ENTRY("3333", "linux",
-					    "arm", ",\"variant\":\"v6\"") "," ENTRY("4444", "linux",
-										    "arm",
-										    ",\"variant\":"
-										    "\"v7\"") "]}",
-		      LIST, &m),
-		0);
+	add_entry(&entries, D("1111"), "arm64", "v8");
+	add_entry(&entries, D("2222"), "amd64", NULL);
+	add_entry(&entries, D("3333"), "arm", "v6");
+	add_entry(&entries, D("4444"), "arm", "v7");
+	auto_free char *text = xasprintf("{\"schemaVersion\":2,\"manifests\":[%s]}", entries.data);
+	assert_int_equal(parse(text, LIST, &m), 0);
 	assert_int_equal(manifest_choose(&m, "linux/amd64", &d, NULL), 0);
 	assert_string_equal(d.digest, D("2222"));
 	assert_int_equal(manifest_choose(&m, "linux/arm64", &d, NULL), 0);
