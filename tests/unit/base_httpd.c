@@ -142,7 +142,8 @@ static void world_open(struct world *w, bool secure)
 
 static void world_close(struct world *w)
 {
-	timer_set(w->stopper, 100); /* upgraded conns are their own: they end when told of the end */
+	timer_set(w->stopper,
+		  100); /* upgraded conns are their own: they end when told of the end */
 	loop_run(w->loop);
 	httpd_free(w->httpd);
 	timer_free(w->guard);
