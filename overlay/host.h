@@ -40,6 +40,7 @@ struct endpoint {
 struct published {
 	struct ov_publish spec; /* host_port is the real one */
 	int fd;                 /* holds the port; -1: not held (adopted, or no such protocol) */
+	struct proxy *proxy;    /* answers on loopback; NULL: not TCP */
 };
 
 struct sandbox {
@@ -101,6 +102,8 @@ void endpoint_name(const char *sandbox_id, size_t number, char out[IFNAMSIZ]);
 /* publish.c */
 int publish_open(struct overlay *o, struct published *p, const char *sandbox_id, struct err *err);
 void publish_close(struct published *p);
+/* Lets a held TCP port answer on the host's loopback as well. */
+void publish_serve(struct overlay *o, struct published *p, struct in_addr container);
 
 /* firewall.c */
 int firewall_open(struct overlay *o, struct err *err);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Host ports of sandboxes: a bound socket holds each, so that nothing else on the host gets it and
- * one in use is found before a container starts. Packets take the rules' way and never reach it. */
+ * one in use is found before a container starts. Packets take the rules' way and do not reach it, but
+ * for those of the host's own loopback, which a proxy passes on. */
 #include "base/mem.h"
 #include "overlay/host.h"
+#include "overlay/proxy.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -94,8 +96,17 @@ int publish_open(struct overlay *o, struct published *p, const char *sandbox_id,
 	return 0;
 }
 
+void publish_serve(struct overlay *o, struct published *p, struct in_addr container)
+{
+	bool any = p->spec.host_ip.s_addr == htonl(INADDR_ANY);
+	proxy_free(take_ptr(p->proxy)); /* the container's address may have changed */
+	if (p->fd >= 0 && p->spec.proto == IPPROTO_TCP && any)
+		p->proxy = proxy_new(o->loop, p->fd, container, p->spec.target);
+}
+
 void publish_close(struct published *p)
 {
+	proxy_free(take_ptr(p->proxy));
 	if (p->fd >= 0)
 		close(take_fd(p->fd));
 }

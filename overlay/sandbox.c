@@ -169,7 +169,9 @@ static struct published keep_port(struct sandbox *s, const struct ov_publish *wa
 		struct published *p = &s->ports[i];
 		if (p->spec.target == 0 || !same_port(&p->spec, want))
 			continue;
-		struct published kept = {.spec = p->spec, .fd = take_fd(p->fd)};
+		struct published kept = *p;
+		p->fd = -1;
+		p->proxy = NULL;
 		p->spec = (struct ov_publish){0}; /* taken */
 		return kept;
 	}
@@ -310,6 +312,9 @@ static int build(struct overlay *o, struct sandbox *s, const struct ov_sandbox *
 		if (r < 0)
 			return r;
 	}
+	const struct endpoint *outer = outer_endpoint(o, s);
+	for (size_t i = 0; i < s->n_ports && outer; i++)
+		publish_serve(o, &s->ports[i], outer->ip);
 	r = set_inside(o, s, ns, spec, err);
 	if (r == 0)
 		r = write_entries(o, s, err);

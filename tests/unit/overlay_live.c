@@ -245,6 +245,12 @@ static void test_nothing_to_mend(void **state)
 	}
 }
 
+static void visit(const char *ns_path)
+{
+	auto_close int ns = netns_open(ns_path, NULL);
+	netns_leave(ns);
+}
+
 #define TRANSFER_BYTES 10000000
 
 /* The far end: takes one connection and counts what comes, each byte in its place. */
@@ -264,7 +270,7 @@ static int receive_all(int listener)
 static void transfer(const char *to_ns, const char *from_ns, const char *addr)
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(5001)};
-	netns_leave(netns_open(to_ns, NULL));
+	visit(to_ns);
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(bind(listener, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	assert_int_equal(listen(listener, 1), 0);
@@ -274,7 +280,7 @@ static void transfer(const char *to_ns, const char *from_ns, const char *addr)
 		_exit(receive_all(listener));
 	}
 	close(listener);
-	netns_leave(netns_open(from_ns, NULL));
+	visit(from_ns);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct timeval limit = {.tv_sec = 10};
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -435,6 +441,16 @@ static void test_publish(void **state)
 				    path, from[i]),
 				 0);
 	}
+	/* And on the host's loopback, both ways at length. */
+	char cmd[512];
+	snprintf(cmd, sizeof(cmd),
+		 "(nsenter --net=%s sh -c 'head -c 3000000 /dev/zero | timeout 5 busybox nc -l -p "
+		 "80 "
+		 ">/dev/null' & sleep 0.2; test $(timeout 4 busybox nc 127.0.0.1 8080 </dev/null | "
+		 "wc -c) -gt 0)",
+		 path);
+	assert_int_equal(sh_served(DIR_ "/a", cmd), 0);
+	assert_int_equal(sh_served(DIR_ "/a", "timeout 2 busybox nc 127.0.0.1 8080 </dev/null"), 0);
 	/* Taken by another sandbox, and by another program. */
 	struct ov_publish q = {.host_port = 8080, .target = 81, .proto = IPPROTO_TCP};
 	struct ov_sandbox s2 = {.id = "web2",
@@ -462,7 +478,7 @@ static void send_raw(const char *ns_path, const uint8_t *f, size_t len)
 {
 	pid_t pid = fork();
 	if (pid == 0) {
-		netns_leave(netns_open(ns_path, NULL));
+		visit(ns_path);
 		int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
 		struct sockaddr_ll to = {.sll_family = AF_PACKET,
 					 .sll_ifindex = (int)if_nametoindex("eth0")};
