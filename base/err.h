@@ -19,7 +19,7 @@ struct err {
 int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* err_set with ": strerror(-code)" appended. */
 int err_sys(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* Prefixes the text already there with "outer: "; returns err->code (or code when err is NULL). */
+/* Prefixes the text already there with "outer: "; err->code stays if it was set. Returns code. */
 int err_wrap(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The text, or "unknown error"; borrowed from err. */
 const char *err_text(const struct err *err);

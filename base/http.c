@@ -138,7 +138,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	n *= size;
 	curl_easy_getinfo(x->http->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (x->req->on_body && status / 100 == 2) {
-		x->code = x->req->on_body(data, n, x->req->arg);
+		int r = x->req->on_body(data, n, x->req->arg);
+		x->code = r > 0 ? -ECANCELED : r;
 		return x->code ? 0 : n;
 	}
 	if (x->req->on_body) {
