@@ -7,11 +7,16 @@ runs=${RUNS:-3}
 if [ "${1:-}" = swarm ]; then
   # shellcheck source=tests/bench/swarm.sh
   . "$here/tests/bench/swarm.sh"
-  swarm_up 3 && swarm_image 3 || exit 1
-  printf 'version: "3.8"\nservices:\n  w: {image: "busybox:latest", command: sleep 100000, deploy: {replicas: 30, endpoint_mode: dnsrr}}\n' >"$swarm_work/s.yaml"
+  swarm_up 3 && swarm_pull 3 || exit 1
+  cat >"$swarm_work/s.yaml" <<Y
+version: "3.8"
+services:
+  w: {image: "$swarm_image", command: ["sleep", "100000"], networks: [net], deploy: {replicas: 30, endpoint_mode: dnsrr}}
+networks: {net: {driver: overlay}}
+Y
   for i in $(seq "$runs"); do
     begin=$(date +%s.%N)
-    d 1 stack deploy --resolve-image never -c "$swarm_work/s.yaml" "s$i" >/dev/null 2>&1
+    d 1 stack deploy -c "$swarm_work/s.yaml" "s$i" >/dev/null 2>&1
     until [ "$(d 1 service ls --format '{{.Replicas}}' --filter "name=s${i}_w")" = 30/30 ]; do sleep 0.02; done
     end=$(date +%s.%N)
     echo "swarm $(echo "$end - $begin" | bc)"

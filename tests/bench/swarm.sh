@@ -27,7 +27,7 @@ swarm_host() { # N: a network namespace on the switch with a dockerd in it
     mount --make-rprivate /; mount --rbind /sys/fs/cgroup $dir/cg; mount -t sysfs sysfs /sys
     mount --rbind $dir/cg /sys/fs/cgroup; echo 1 >/proc/sys/net/ipv4/ip_forward
     mkdir -p /run/docker; mount -t tmpfs t /run/docker
-    exec dockerd --data-root $dir/data --exec-root $dir/run -H unix://$dir.sock --pidfile $dir/pid --bip 172.18.$n.1/24" \
+    exec dockerd --data-root $dir/data --exec-root $dir/run -H unix://$dir.sock --pidfile $dir/pid --bip 172.18.$n.1/24 --insecure-registry 10.78.0.254:5000" \
     >"$dir.log" 2>&1 &
 }
 swarm_up() { # N hosts in one swarm
@@ -38,6 +38,8 @@ swarm_up() { # N hosts in one swarm
   ip link add switch type bridge
   ip link set switch up
   ip addr add 10.78.0.254/24 dev switch
+  printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s/registry}}\nhttp: {addr: "10.78.0.254:5000"}\n' "$swarm_work" >"$swarm_work/registry.yaml"
+  docker-registry serve "$swarm_work/registry.yaml" >"$swarm_work/registry.log" 2>&1 &
   for n in $(seq "$1"); do swarm_host "$n"; done
   for n in $(seq "$1"); do
     for _ in $(seq 150); do d "$n" info >/dev/null 2>&1 && break; sleep 0.2; done
@@ -45,12 +47,14 @@ swarm_up() { # N hosts in one swarm
   d 1 swarm init --advertise-addr 10.78.0.1 >/dev/null || return
   local token
   token=$(d 1 swarm join-token -q worker)
-  for n in $(seq 2 "$1"); do d "$n" swarm join --token "$token" 10.78.0.1:2377 >/dev/null || return; done
+  for n in $(seq 2 "$1"); do d "$n" swarm join --advertise-addr "10.78.0.$n" --token "$token" 10.78.0.1:2377 >/dev/null || return; done
 }
-swarm_image() { # N: a busybox image on every host, made from Debian's busybox-static
+swarm_image=10.78.0.254:5000/busybox:1
+swarm_pull() { # N: a busybox image, from Debian's busybox-static, in the registry and on every host
   local n root=$swarm_work/root
   mkdir -p "$root/bin" "$root/tmp"
   cp /bin/busybox "$root/bin/"
   for a in sh sleep true cat; do ln -sf busybox "$root/bin/$a"; done
-  for n in $(seq "$1"); do tar -C "$root" -c . | d "$n" import - busybox:latest >/dev/null || return; done
+  tar -C "$root" -c . | d 1 import - "$swarm_image" >/dev/null && d 1 push -q "$swarm_image" >/dev/null || return
+  for n in $(seq "$1"); do d "$n" pull -q "$swarm_image" >/dev/null || return; done
 }
