@@ -269,7 +269,7 @@ json_t *cluster_nodes_json(const struct cluster *c)
 		json_put_str(j, "id", n->id);
 		json_put_str(j, "name", n->name);
 		json_put_str(j, "address", n->info.address ? n->info.address : "");
-		json_put_str(j, "state", n->up ? "up" : "down");
+		json_put_str(j, "state", !n->up ? "down" : c->silent ? "silent" : "up");
 		json_put_bool(j, "connected", n->connected);
 		json_put_int(j, "tasks", (json_int_t)c->sched[n->sched_ix].n_tasks);
 		json_object_set_new(j, "cpus", json_real(n->info.cpus));

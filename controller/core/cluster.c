@@ -329,8 +329,8 @@ uint64_t cluster_next_ms(const struct cluster *c)
 	    c->nodes_changed.n || c->members_marked.n || c->node_rows.n || c->retry ||
 	    c->out.n_puts || c->out.n_sends || c->out.events.n)
 		return c->now;
-	if (c->beat_first)
-		next = c->beat_first->deadline_ms;
+	if (node_next_ms(c) < next)
+		next = node_next_ms(c);
 	if (c->grace_until && c->grace_until < next)
 		next = c->grace_until;
 	for (size_t i = 0; i < c->timed.n; i++) {

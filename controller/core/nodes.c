@@ -115,15 +115,34 @@ static void beat_remove(struct cluster *c, struct node *n)
 	n->beating = false;
 }
 
+static uint64_t window_ms(const struct cluster *c)
+{
+	return (uint64_t)c->cfg.heartbeat_ms * (uint64_t)c->cfg.heartbeat_misses;
+}
+
+/* The first beat after a silence of all nodes: the others get time to come back, so that the first one
+ * is not given everybody's tasks. */
+static void end_silence(struct cluster *c)
+{
+	c->silent = false;
+	c->grace_until = c->now + (uint64_t)c->cfg.grace_ms;
+	while (c->beat_first && c->beat_first->deadline_ms <= c->now) {
+		c->beat_first->unseen = true;
+		beat_remove(c, c->beat_first);
+	}
+}
+
 /* All deadlines are one window after their beat, so the list stays in order by appending. */
 void node_beat(struct cluster *c, struct node *n, uint64_t now_ms)
 {
 	if (now_ms > c->now)
 		c->now = now_ms;
+	if (c->silent)
+		end_silence(c);
 	beat_remove(c, n);
 	n->unseen = false;
 	n->last_seen = c->wall;
-	n->deadline_ms = c->now + (uint64_t)c->cfg.heartbeat_ms * (uint64_t)c->cfg.heartbeat_misses;
+	n->deadline_ms = c->now + window_ms(c);
 	n->beating = true;
 	n->beat_prev = c->beat_last;
 	if (c->beat_last)
@@ -147,10 +166,33 @@ static void node_down(struct cluster *c, struct node *n)
 	event(c, n, "node_down", "missed its heartbeats");
 }
 
+/* A node that missed its beats is down only when another one is heard in that time: when all fall
+ * silent at once, the controller's own link or clock is at fault, and moving tasks would be wrong. */
+static void check_beats(struct cluster *c)
+{
+	while (c->beat_first && c->beat_first->deadline_ms <= c->now) {
+		uint64_t newest_ms = c->beat_last->deadline_ms - window_ms(c);
+		if (c->beat_last->deadline_ms <= c->now) {
+			c->silent = true;
+			return;
+		}
+		if (c->now > newest_ms + (uint64_t)c->cfg.heartbeat_ms * 3 / 2)
+			return; /* not clear yet: another beat or the silence of all decides */
+		node_down(c, c->beat_first);
+	}
+}
+
+uint64_t node_next_ms(const struct cluster *c)
+{
+	if (!c->beat_first || c->silent)
+		return UINT64_MAX;
+	return c->beat_first->deadline_ms > c->now ? c->beat_first->deadline_ms
+						   : c->beat_last->deadline_ms;
+}
+
 void node_check(struct cluster *c)
 {
-	while (c->beat_first && c->beat_first->deadline_ms <= c->now)
-		node_down(c, c->beat_first);
+	check_beats(c);
 	if (!c->grace_until || c->now < c->grace_until)
 		return;
 	c->grace_until = 0;
@@ -200,7 +242,7 @@ int cluster_node_del(struct cluster *c, const char *id_or_name, struct err *err)
 	struct node *n = node_by_name(c, id_or_name);
 	if (!n)
 		return err_set(err, -ENOENT, "there is no node '%s'", id_or_name);
-	if (n->up)
+	if (n->up && !c->silent)
 		return err_set(err, -EBUSY, "the node '%s' is up; stop its agent first", n->name);
 	n->removed = true;
 	service_node_slots(c, n);

@@ -158,7 +158,7 @@ struct node {
 	struct wire_node info;
 	struct kvlist op_labels;                /* set by operators, they win */
 	struct kvlist labels;                   /* of both */
-	bool connected, up, said_hello, unseen; /* unseen: not heard since the controller's start */
+	bool connected, up, said_hello, unseen; /* unseen: has until grace_until to be heard */
 	bool removed;
 	uint64_t deadline_ms;
 	int64_t last_seen;
@@ -220,6 +220,7 @@ struct cluster {
 	struct map globals;                  /* global services: "STACK/NAME" -> struct service */
 	struct node *beat_first, *beat_last; /* by deadline */
 	uint64_t grace_until;                /* 0: over */
+	bool silent;        /* no node at all is heard: the fault is more likely on this side */
 	bool retry;         /* something became free: look at all pending tasks again */
 	struct map waiting; /* services with pending tasks: "STACK/NAME" -> struct service */
 	struct marks services, tasks_marked, members_marked, networks_marked, stacks_marked,
@@ -324,6 +325,7 @@ struct node *node_by_name(const struct cluster *c, const char *id_or_name);
 void node_free(void *n);
 void node_refresh(struct cluster *c, struct node *n); /* what placement knows of it */
 void node_check(struct cluster *c);                   /* who has missed its heartbeats */
+uint64_t node_next_ms(const struct cluster *c);       /* when that may be */
 void node_beat(struct cluster *c, struct node *n, uint64_t now_ms);
 void node_row(struct cluster *c, struct node *n);
 
