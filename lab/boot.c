@@ -188,6 +188,22 @@ static int add_host(const struct place *p, pid_t lab, const char *host, struct e
 	return r == 0 ? boot_host(p, lab, host, err) : r;
 }
 
+/* `lab up` ends when the controller counts every host, so that the next command finds them. */
+static int wait_nodes(const struct place *p, pid_t ctl, int hosts, struct err *err)
+{
+	auto_free char *self = self_path();
+	auto_free char *line = xasprintf("test \"$(%s nodes --json 2>/dev/null | grep -o "
+					 "'\"state\": *\"up\"' | wc -l)\" = %d",
+					 self, hosts);
+	const char *const argv[] = {"sh", "-c", line, NULL};
+	for (int i = 0; i < WAIT_TRIES; i++) {
+		if (space_run(ctl, argv, err) == 0)
+			return 0;
+		usleep(10000);
+	}
+	return err_set(err, -ETIMEDOUT, "not all hosts joined; see %s/host*/daemon.log", p->dir);
+}
+
 static int boot_all(const struct place *p, pid_t lab, int hosts, bool registry, struct err *err)
 {
 	pid_t ctl;
@@ -207,7 +223,7 @@ static int boot_all(const struct place *p, pid_t lab, int hosts, bool registry, 
 		auto_free char *name = xasprintf("host%d", i);
 		r = add_host(p, lab, name, err);
 	}
-	return r;
+	return r == 0 ? wait_nodes(p, ctl, hosts, err) : r;
 }
 
 int boot_lab(const struct place *p, int hosts, bool registry, struct err *err)

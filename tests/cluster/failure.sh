@@ -48,14 +48,19 @@ Y
   slots_ok || fail "work was disturbed" || return
   c rm extra
 }
-controller_gone() { # containers restart without it
+controller_gone() { # containers restart without it, and nothing is moved when it comes back
+  local before had
+  before=$(tasks '[.[]|[.name,.id,.node]]|sort')
   lab partition ctl || return
+  had=$(pids host1)
   on host1 sh -c 'kill -9 $(pgrep -x httpd | head -n 1)'
   sleep 0.5
-  until_ok 15 eval '[ "$(pids host1 | wc -w)" = 2 ]' || fail "not restarted without the controller: $(pids host1)"
+  until_ok 15 eval '[ "$(pids host1 | wc -w)" = 2 ] && [ "$(pids host1)" != "$had" ]' || fail "not restarted without the controller: $(pids host1)"
   local r=$?
   lab heal ctl
+  until_ok 30 eval 'nodes_up 3' || fail "the nodes did not come back: $(c nodes)" || return
   until_ok 30 slots_ok || fail "not converged after healing: $(c ps)" || return
+  [ "$before" = "$(tasks '[.[]|[.name,.id,.node]]|sort')" ] || fail "tasks were moved: $before, now $(c ps)" || return
   return $r
 }
 host_killed() {

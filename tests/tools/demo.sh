@@ -24,10 +24,6 @@ say "an image into the registry"
 in_lab switch -- skopeo copy -q --dest-tls-verify=false "oci:$work/oci:busybox" docker://registry.lab:5000/busybox:latest
 
 say "carrack nodes"
-for _ in $(seq 100); do
-  [ "$(in_lab -- carrack nodes --json | jq '[.[]|select(.state=="up")]|length')" = 3 ] && break
-  sleep 0.1
-done
 in_lab -- carrack nodes
 
 say "carrack apply -f manifests/examples/hello.yaml"
