@@ -95,11 +95,13 @@ int space_start_lab(const struct place *p, pid_t *ret, struct err *err)
 	}
 	*ret = pid;
 	int r = place_put_pid(p, NULL, pid, err);
-	/* The switch: a bridge that also carries the registry's address. */
+	/* The switch: a bridge that also carries the registry's address. It has a MAC of its own: one
+	 * borrowed from a port would change when that port's host goes. */
 	if (r == 0)
 		r = space_runf(pid, err, "ip link set lo up");
 	if (r == 0)
-		r = space_runf(pid, err, "ip link add switch type bridge");
+		r = space_runf(pid, err,
+			       "ip link add switch address 02:ca:00:00:00:fe type bridge");
 	if (r == 0)
 		r = space_runf(pid, err, "ip addr add %s/24 dev switch", LAB_SWITCH_ADDR);
 	if (r == 0)
