@@ -86,7 +86,7 @@ int entry_make_folder(struct tree *t, int dir, const char *name, const struct en
 	if (fd < 0)
 		return -errno;
 	/* What stood here hid the folder of the layers below; so must its successor. */
-	if (replaces && (r = tree_set_opaque(fd)) < 0)
+	if (replaces && (r = overlayfs_set_opaque(fd)) < 0)
 		return r;
 	return finish(fd, x);
 }
@@ -144,7 +144,7 @@ int entry_make_whiteout(int dir, const char *name)
 	if (errno != EEXIST)
 		return -errno;
 	auto_close int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? 0 : tree_set_opaque(fd);
+	return fd < 0 ? 0 : overlayfs_set_opaque(fd);
 }
 
 static int copy_data(int from, int to)
@@ -162,7 +162,7 @@ static int copy_up_check(struct tree *t, const char *path)
 {
 	struct stat st;
 	size_t at;
-	return tree_hides(t, path) ? -ENOENT : lowers_find(t->lowers, path, &at, &st);
+	return tree_hides(t, path) ? -ENOENT : overlayfs_find(t->lowers, path, &at, &st);
 }
 
 /* A copy of a file of the layers below, with all that it has, in this layer's place of it. */
@@ -170,7 +170,7 @@ static int copy_up(struct tree *t, const char *path, int dir, const char *name)
 {
 	struct stat st;
 	size_t at;
-	int r = lowers_find(t->lowers, path, &at, &st);
+	int r = overlayfs_find(t->lowers, path, &at, &st);
 	if (r < 0)
 		return r;
 	if (!S_ISREG(st.st_mode))
@@ -199,7 +199,7 @@ static int link_target(struct tree *t, int dir, const char *name, const char *ta
 	auto_close int own =
 		open_beneath(t->root, *folder ? folder : ".", O_RDONLY | O_DIRECTORY, 0);
 	if (own >= 0 && fstatat(own, last, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		if (tree_is_whiteout(&st))
+		if (overlayfs_is_whiteout(&st))
 			return -ENOENT;
 		return linkat(own, last, dir, name, 0) < 0 ? -errno : 0;
 	}

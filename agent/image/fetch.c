@@ -209,7 +209,7 @@ static int claim_all(struct crew *c, struct err *err)
 	return 0;
 }
 
-static int unpack_again(struct crew *c, size_t i, const struct unpack_lowers *lowers,
+static int unpack_again(struct crew *c, size_t i, const struct overlayfs_lowers *lowers,
 			struct err *err)
 {
 	struct task *t = &c->tasks[i];
@@ -237,7 +237,7 @@ static int settle_all(struct crew *c, struct err *err)
 	auto_free int *fds = xcalloc(c->n + 1, sizeof(*fds));
 	for (size_t i = 0; i < c->n; i++) {
 		struct task *t = &c->tasks[i];
-		const struct unpack_lowers lowers = {.fds = fds + c->n - i, .n = i};
+		const struct overlayfs_lowers lowers = {.fds = fds + c->n - i, .n = i};
 		bool redo = t->result.needs_lowers;
 		int r = 0;
 		if (t->mine && !redo)

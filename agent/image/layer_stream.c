@@ -52,7 +52,7 @@ static int drain(struct stream *t, struct err *err)
 	return (int)n;
 }
 
-int layer_stream_unpack(const struct layer_stream *s, const struct unpack_lowers *lowers,
+int layer_stream_unpack(const struct layer_stream *s, const struct overlayfs_lowers *lowers,
 			struct unpack_result *res, struct err *err)
 {
 	struct stream t = {.s = s, .hash = sha256_new(), .buf = xmalloc(OUT_BYTES)};

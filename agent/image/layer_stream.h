@@ -12,5 +12,5 @@ struct layer_stream {
 	_Atomic int64_t *progress; /* compressed bytes taken; may be NULL */
 };
 /* Reads to the very end of the blob, so that all of it is under the digest. */
-int layer_stream_unpack(const struct layer_stream *s, const struct unpack_lowers *lowers,
+int layer_stream_unpack(const struct layer_stream *s, const struct overlayfs_lowers *lowers,
 			struct unpack_result *res, struct err *err);

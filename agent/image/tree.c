@@ -8,18 +8,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #define LINKS_MAX  40 /* as the kernel's own limit */
 #define DIR_FLAGS  (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#define OPAQUE     "trusted.overlay.opaque"
 #define XATTRS_MAX 65536
 /* Of the paths of implied folders: one long name makes thousands of them. */
 #define IMPLIED_BYTES_MAX (64u << 20)
 
-void tree_init(struct tree *t, int root, const struct unpack_lowers *lowers,
+void tree_init(struct tree *t, int root, const struct overlayfs_lowers *lowers,
 	       struct strlist *implied)
 {
 	*t = (struct tree){.root = root, .lowers = lowers, .implied = implied, .cached_fd = -1};
@@ -59,63 +57,6 @@ char *tree_clean(const char *name)
 	return str_take(&out);
 }
 
-bool tree_is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
-}
-
-int tree_set_opaque(int dir)
-{
-	return fsetxattr(dir, OPAQUE, "y", 1, 0) < 0 ? -errno : 0;
-}
-
-static bool is_opaque(int dir)
-{
-	char value[2];
-	return fgetxattr(dir, OPAQUE, value, sizeof(value)) == 1 && value[0] == 'y';
-}
-
-/* lstat below dir, without following a link anywhere. */
-static int stat_beneath(int dir, const char *path, struct stat *st)
-{
-	auto_close int fd = open_beneath(dir, path, O_PATH | O_NOFOLLOW, 0);
-	if (fd < 0)
-		return fd;
-	return fstat(fd, st) < 0 ? -errno : 0;
-}
-
-/* Looks at path in one layer: 0 found, -ENOENT the next layer may have it, -ENOTDIR it is hidden. */
-static int lower_look(int layer, const char *path, struct stat *st)
-{
-	auto_free char *prefix = xstrdup(path);
-	for (char *p = prefix; (p = strchr(p, '/')); *p++ = '/') {
-		*p = '\0';
-		auto_close int fd = open_beneath(layer, prefix, DIR_FLAGS, 0);
-		if (fd == -ENOENT)
-			return -ENOENT;
-		if (fd < 0)
-			return -ENOTDIR;
-		*p = '/';
-		struct stat below;
-		if (is_opaque(fd) && stat_beneath(layer, path, &below) < 0)
-			return -ENOTDIR;
-	}
-	int r = stat_beneath(layer, path, st);
-	return r == 0 && tree_is_whiteout(st) ? -ENOTDIR : r;
-}
-
-int lowers_find(const struct unpack_lowers *l, const char *path, size_t *ret, struct stat *st)
-{
-	for (size_t i = 0; l && i < l->n; i++) {
-		int r = lower_look(l->fds[i], path, st);
-		if (r == 0)
-			*ret = i;
-		if (r != -ENOENT)
-			return r == 0 ? 0 : -ENOENT;
-	}
-	return -ENOENT;
-}
-
 static void copy_xattrs(int from, int to)
 {
 	auto_free char *names = xmalloc(XATTRS_MAX);
@@ -148,7 +89,7 @@ bool tree_hides(const struct tree *t, const char *path)
 		*p = '\0';
 		auto_close int fd = open_beneath(t->root, prefix, DIR_FLAGS, 0);
 		*p = '/';
-		if (fd >= 0 && is_opaque(fd))
+		if (fd >= 0 && overlayfs_is_opaque(fd))
 			return true;
 	}
 	return false;
@@ -201,7 +142,7 @@ static int make_implied(struct tree *t, const char *path, bool replaces_whiteout
 	if (fchmod(fd, 0755) < 0)
 		return -errno;
 	if (replaces_whiteout)
-		return tree_set_opaque(fd);
+		return overlayfs_set_opaque(fd);
 	if (t->implied && lower < 0)
 		strlist_add(t->implied, path);
 	return lower >= 0 ? tree_copy_attributes(lower, fd) : 0;
@@ -220,11 +161,11 @@ static int walk_step(struct tree *t, struct walk *w, const char *name, size_t na
 	str_addn(&path, name, name_len);
 	if (path.len >= LIMIT_PATH)
 		return -ENAMETOOLONG;
-	int r = stat_beneath(t->root, path.data, &st);
+	int r = overlayfs_stat(t->root, path.data, &st);
 	if (r == 0 && S_ISLNK(st.st_mode))
 		return walk_link(w, t->root, path.data);
 	if (r == -ENOENT && t->lowers && !tree_hides(t, path.data) &&
-	    lowers_find(t->lowers, path.data, &at, &st) == 0 && S_ISLNK(st.st_mode))
+	    overlayfs_find(t->lowers, path.data, &at, &st) == 0 && S_ISLNK(st.st_mode))
 		return walk_link(w, t->lowers->fds[at], path.data);
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
 		return r;
@@ -268,14 +209,14 @@ static int ensure(struct tree *t, const char *path)
 	struct stat st, low;
 	size_t at = 0;
 	auto_close int lower = -1;
-	int r = stat_beneath(t->root, path, &st);
-	bool whiteout = r == 0 && tree_is_whiteout(&st);
+	int r = overlayfs_stat(t->root, path, &st);
+	bool whiteout = r == 0 && overlayfs_is_whiteout(&st);
 	if (r == 0 && !whiteout)
 		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (!whiteout && t->lowers && !tree_hides(t, path) &&
-	    lowers_find(t->lowers, path, &at, &low) == 0 && S_ISDIR(low.st_mode))
+	    overlayfs_find(t->lowers, path, &at, &low) == 0 && S_ISDIR(low.st_mode))
 		lower = open_beneath(t->lowers->fds[at], path, DIR_FLAGS, 0);
 	return make_implied(t, path, whiteout, lower);
 }

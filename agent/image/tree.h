@@ -4,20 +4,20 @@
  * unpack.c reads archives into it.
  */
 #pragma once
-#include "agent/image/unpack.h"
-#include <sys/stat.h>
+#include "agent/image/overlayfs.h"
+#include "base/str.h"
 
 struct tree {
 	int root;
-	const struct unpack_lowers *lowers; /* NULL: not there yet */
-	struct strlist *implied;            /* may be NULL */
-	size_t implied_bytes;               /* of paths, bounded */
+	const struct overlayfs_lowers *lowers; /* NULL: not there yet */
+	struct strlist *implied;               /* may be NULL */
+	size_t implied_bytes;                  /* of paths, bounded */
 	bool needs_lowers;
 	char *cached_path; /* of cached_fd; NULL: nothing cached */
 	int cached_fd;
 };
 
-void tree_init(struct tree *t, int root, const struct unpack_lowers *lowers,
+void tree_init(struct tree *t, int root, const struct overlayfs_lowers *lowers,
 	       struct strlist *implied);
 void tree_close(struct tree *t);
 
@@ -33,12 +33,8 @@ int tree_resolve(struct tree *t, const char *path, char **ret);
 int tree_walk(struct tree *t, const char *path, int *ret, char **resolved);
 /* Removes whatever is at name in the folder. */
 int tree_remove(struct tree *t, int dir, const char *name);
-bool tree_is_whiteout(const struct stat *st);
-int tree_set_opaque(int dir);
 
 /* Whether an opaque folder of this layer above path hides the layers below. */
 bool tree_hides(const struct tree *t, const char *path);
-/* What the layers below show at a resolved path: 0 with the layer's index, -ENOENT. */
-int lowers_find(const struct unpack_lowers *l, const char *path, size_t *ret, struct stat *st);
 /* Copies owner, mode, attributes and time of one folder to another. */
 int tree_copy_attributes(int from, int to);

@@ -215,7 +215,7 @@ static int put_whiteout(struct unpack *u, int dir, const char *path, bool *done,
 	if (!*done)
 		return 0;
 	if (streq(name, WHITEOUT_OPQ))
-		return tree_set_opaque(dir);
+		return overlayfs_set_opaque(dir);
 	if (str_starts(name, WHITEOUT_META))
 		return 0;
 	const char *hides = name + strlen(WHITEOUT);
@@ -316,7 +316,7 @@ static int archive_begin(struct unpack *u, struct err *err)
 	return 0;
 }
 
-int unpack_tar(int root, unpack_source source, void *arg, const struct unpack_lowers *lowers,
+int unpack_tar(int root, unpack_source source, void *arg, const struct overlayfs_lowers *lowers,
 	       struct unpack_result *res, struct err *err)
 {
 	struct unpack u = {.res = res, .source = source, .arg = arg};
@@ -348,7 +348,7 @@ static int settle_folder(struct tree *t, const char *path, bool *redo, struct er
 {
 	struct stat st;
 	size_t at;
-	if (tree_hides(t, path) || lowers_find(t->lowers, path, &at, &st) < 0)
+	if (tree_hides(t, path) || overlayfs_find(t->lowers, path, &at, &st) < 0)
 		return 0;
 	*redo = S_ISLNK(st.st_mode);
 	if (!S_ISDIR(st.st_mode))
@@ -373,9 +373,10 @@ static void settle_whiteout(struct tree *t, const char *path)
 	auto_free char *real = *folder ? xasprintf("%s/%s", folder, last) : xstrdup(last);
 	auto_close int dir =
 		open_beneath(t->root, *folder ? folder : ".", O_RDONLY | O_DIRECTORY, 0);
-	if (dir < 0 || fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) < 0 || !tree_is_whiteout(&st))
+	if (dir < 0 || fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !overlayfs_is_whiteout(&st))
 		return;
-	if (tree_hides(t, real) || lowers_find(t->lowers, real, &at, &st) < 0) {
+	if (tree_hides(t, real) || overlayfs_find(t->lowers, real, &at, &st) < 0) {
 		if (fstat(dir, &st) == 0 && unlinkat(dir, last, 0) == 0) {
 			struct timespec times[2] = {st.st_atim, st.st_mtim};
 			(void)!futimens(dir, times); /* nothing hangs on it */
@@ -383,7 +384,7 @@ static void settle_whiteout(struct tree *t, const char *path)
 	}
 }
 
-int unpack_settle(int root, const struct unpack_result *res, const struct unpack_lowers *lowers,
+int unpack_settle(int root, const struct unpack_result *res, const struct overlayfs_lowers *lowers,
 		  bool *redo, struct err *err)
 {
 	struct tree t;

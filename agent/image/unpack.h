@@ -11,6 +11,7 @@
  * unpacked once more when they are there.
  */
 #pragma once
+#include "agent/image/overlayfs.h"
 #include "base/err.h"
 #include "base/str.h"
 #include <stdbool.h>
@@ -20,11 +21,6 @@
 /* Points *buf at the next bytes; their number, 0 at the end, -errno with err on failure. */
 typedef ssize_t (*unpack_source)(void *arg, const void **buf, struct err *err);
 
-struct unpack_lowers { /* folders of the layers below, uppermost first */
-	const int *fds;
-	size_t n;
-};
-
 struct unpack_result {
 	struct strlist implied; /* folders made without an entry of their own */
 	struct strlist whiteouts;
@@ -33,10 +29,10 @@ struct unpack_result {
 };
 
 /* lowers: NULL when they are not there yet. On failure the folder holds what came before. */
-int unpack_tar(int root, unpack_source source, void *arg, const struct unpack_lowers *lowers,
+int unpack_tar(int root, unpack_source source, void *arg, const struct overlayfs_lowers *lowers,
 	       struct unpack_result *res, struct err *err);
 /* When the layers below are there: gives implied folders the attributes of those below, and removes
  * whiteouts of what is not there, which overlayfs would list. *redo: unpack again with lowers. */
-int unpack_settle(int root, const struct unpack_result *res, const struct unpack_lowers *lowers,
+int unpack_settle(int root, const struct unpack_result *res, const struct overlayfs_lowers *lowers,
 		  bool *redo, struct err *err);
 void unpack_result_done(struct unpack_result *res);

@@ -115,7 +115,7 @@ static ssize_t whole_tar(void *arg, const void **buf, struct err *err)
 static int unpack_lows(struct box *b, bool lows)
 {
 	struct reader r = {.b = b};
-	struct unpack_lowers l = {.fds = &b->low, .n = 1};
+	struct overlayfs_lowers l = {.fds = &b->low, .n = 1};
 	struct err err = {0};
 	unpack_result_done(&b->res);
 	int code = unpack_tar(b->root, whole_tar, &r, lows ? &l : NULL, &b->res, &err);
@@ -411,7 +411,7 @@ static void make_lower(struct box *b)
 static void test_settle(void **state)
 {
 	struct box *b = *state;
-	struct unpack_lowers l = {.fds = &b->low, .n = 1};
+	struct overlayfs_lowers l = {.fds = &b->low, .n = 1};
 	bool redo;
 	make_lower(b);
 	file(b, "tmp/x", "1");
