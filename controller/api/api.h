@@ -8,7 +8,6 @@
 #include "base/loop.h"
 #include "base/map.h"
 #include "controller/api/events.h"
-#include "controller/api/server.h"
 #include "controller/core/cluster.h"
 #include "controller/core/pki.h"
 #include "controller/core/token.h"
