@@ -169,7 +169,8 @@ int space_runf(pid_t pid, struct err *err, const char *fmt, ...)
 }
 
 /* A sysfs of the host's own network, with the machine's cgroup mounts bound back over it. crun refuses
- * version 1 hierarchies beside a version 2 one, so that one is left out here. */
+ * version 1 hierarchies beside a version 2 one, so that one is left out here; what crun writes in its
+ * place goes into a tmpfs that dies with the host. */
 static int mount_sys(const char *stash)
 {
 	if (mount("/sys/fs/cgroup", stash, NULL, MS_BIND | MS_REC, NULL) < 0 ||
@@ -177,8 +178,10 @@ static int mount_sys(const char *stash)
 	    mount(stash, "/sys/fs/cgroup", NULL, MS_BIND | MS_REC, NULL) < 0)
 		return fail("mount /sys");
 	umount2(stash, MNT_DETACH);
-	if (!path_exists("/sys/fs/cgroup/cgroup.controllers"))
-		umount2("/sys/fs/cgroup/unified", MNT_DETACH);
+	if (!path_exists("/sys/fs/cgroup/cgroup.controllers") &&
+	    umount2("/sys/fs/cgroup/unified", MNT_DETACH) == 0 &&
+	    mount("tmpfs", "/sys/fs/cgroup/unified", "tmpfs", 0, NULL) < 0)
+		return fail("mount /sys/fs/cgroup/unified");
 	return 0;
 }
 

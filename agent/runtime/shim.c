@@ -100,11 +100,13 @@ static void write_pids(long long started_ms)
 }
 
 /* The OCI runtime refuses a host with cgroup v1 and a cgroup v2 mount that has controllers: it is
- * run where that mount is not seen. Only its own, private mount namespace changes. */
+ * run where that mount is not seen, with a tmpfs in its place for what it writes there all the same.
+ * Only its own, private mount namespace changes. */
 static void hide_unified(void)
 {
-	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0)
-		umount2(UNIFIED, MNT_DETACH);
+	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0 &&
+	    umount2(UNIFIED, MNT_DETACH) == 0)
+		mount("tmpfs", UNIFIED, "tmpfs", 0, NULL);
 }
 
 static void exec_runtime(int out, int err)
