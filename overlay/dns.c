@@ -3,13 +3,34 @@
 #include "overlay/dns.h"
 #include "base/mem.h"
 #include "overlay/dnsmsg.h"
-#include "overlay/dnsserve.h"
+#include "overlay/dnstcp.h"
+#include "overlay/upstream.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define UDP_BURST 32 /* questions in one turn of the loop, so that one container starves nobody */
+
+struct pending;
+
+struct dns {
+	struct loop *loop;
+	struct upstream *up;
+	struct dns_source src;
+	struct strlist servers;
+	int udp, tcp;
+	uint16_t udp_port, tcp_port;
+	struct watch *udp_watch, *tcp_watch;
+	struct pending *pending;
+	struct dnstcp_server streams;
+};
+
+struct client {
+	struct dnstcp *tcp; /* NULL: UDP, from */
+	struct sockaddr_in from;
+};
 
 /* A question that went upstream. */
 struct pending {
@@ -66,7 +87,8 @@ static void on_upstream(const uint8_t *answer, size_t len, void *arg)
 	pending_free(p);
 }
 
-void dnsserve_forget(struct dns *d, const struct dnstcp *t)
+/* Drops the questions of a connection (NULL: all) that wait for upstream. */
+static void forget(struct dns *d, const struct dnstcp *t)
 {
 	for (struct pending *p = d->pending, *next; p; p = next) {
 		next = p->next;
@@ -99,8 +121,8 @@ static bool answer_own(const struct dns *d, const struct dnsmsg_question *q,
 	return true;
 }
 
-static void ask_upstream(struct dns *d, const struct dnsserve_client *c, const uint8_t *msg,
-			 size_t len, size_t max)
+static void ask_upstream(struct dns *d, const struct client *c, const uint8_t *msg, size_t len,
+			 size_t max)
 {
 	struct pending *p = xcalloc(1, sizeof(*p));
 	*p = (struct pending){.dns = d, .tcp = c->tcp, .from = c->from, .max = max};
@@ -115,7 +137,8 @@ static void ask_upstream(struct dns *d, const struct dnsserve_client *c, const u
 		on_upstream(NULL, 0, p);
 }
 
-void dnsserve_query(struct dns *d, const struct dnsserve_client *c, const uint8_t *msg, size_t len)
+/* Answers msg, now or when upstream did. */
+static void answer(struct dns *d, const struct client *c, const uint8_t *msg, size_t len)
 {
 	struct dnsmsg_question q;
 	if (dnsmsg_read(msg, len, &q) < 0)
@@ -147,15 +170,26 @@ static void on_udp(int fd, unsigned flags, void *arg)
 	struct dns *d = arg;
 	for (int i = 0; i < UDP_BURST; i++) {
 		uint8_t buf[4096]; /* no honest question is longer */
-		struct dnsserve_client c = {0};
+		struct client c = {0};
 		socklen_t from_len = sizeof(c.from);
 		ssize_t n =
 			recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&c.from, &from_len);
 		if (n < 0)
 			return;
 		if (from_len == sizeof(c.from) && c.from.sin_family == AF_INET)
-			dnsserve_query(d, &c, buf, (size_t)n);
+			answer(d, &c, buf, (size_t)n);
 	}
+}
+
+static void on_tcp(void *arg, struct dnstcp *from, const uint8_t *msg, size_t len)
+{
+	struct client c = {.tcp = from};
+	answer(arg, &c, msg, len);
+}
+
+static void on_tcp_gone(void *arg, const struct dnstcp *t)
+{
+	forget(arg, t);
 }
 
 static int open_socket(int type, uint16_t *port)
@@ -177,6 +211,7 @@ int dns_open(struct loop *l, struct upstream *up, const struct dns_source *src,
 {
 	struct dns *d = xcalloc(1, sizeof(*d));
 	*d = (struct dns){.loop = l, .up = up, .src = *src, .udp = -1, .tcp = -1};
+	d->streams = (struct dnstcp_server){l, on_tcp, on_tcp_gone, d, NULL, 0};
 	d->udp = open_socket(SOCK_DGRAM, &d->udp_port);
 	if (d->udp >= 0)
 		d->tcp = open_socket(SOCK_STREAM, &d->tcp_port);
@@ -188,7 +223,7 @@ int dns_open(struct loop *l, struct upstream *up, const struct dns_source *src,
 	if (servers)
 		strlist_copy(&d->servers, servers);
 	d->udp_watch = watch_fd(l, d->udp, WATCH_READ, on_udp, d);
-	d->tcp_watch = watch_fd(l, d->tcp, WATCH_READ, dnstcp_accept, d);
+	d->tcp_watch = watch_fd(l, d->tcp, WATCH_READ, dnstcp_accept, &d->streams);
 	*ret = d;
 	return 0;
 }
@@ -197,9 +232,8 @@ void dns_close(struct dns *d)
 {
 	if (!d)
 		return;
-	dnsserve_forget(d, NULL);
-	while (d->conns)
-		dnstcp_close(d->conns);
+	forget(d, NULL);
+	dnstcp_close_all(&d->streams);
 	watch_free(d->udp_watch);
 	watch_free(d->tcp_watch);
 	if (d->udp >= 0)

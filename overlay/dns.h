@@ -11,10 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DNS_ADDRESS     "127.0.0.11"
-#define DNS_TTL         1  /* seconds; addresses follow health */
-#define DNS_TCP_MAX     64 /* connections to one sandbox's resolver */
-#define DNS_TCP_IDLE_MS 10000
+#define DNS_ADDRESS "127.0.0.11"
+#define DNS_TTL     1 /* seconds; addresses follow health */
 
 struct upstream;
 struct dns;

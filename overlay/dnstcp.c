@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * TCP connections to a sandbox's resolver: two bytes of length before each message. Questions on one
- * connection are answered one after the other. */
+ * A resolver's TCP connections. See dnstcp.h. */
+#include "overlay/dnstcp.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "overlay/dnsmsg.h"
-#include "overlay/dnsserve.h"
 #include <errno.h>
 #include <sys/socket.h>
 
 struct dnstcp {
-	struct dns *dns;
+	struct dnstcp_server *server;
 	struct dnstcp *prev, *next;
 	int fd;
 	struct watch *watch;
@@ -19,16 +19,16 @@ struct dnstcp {
 
 static void on_ready(int fd, unsigned flags, void *arg);
 
-void dnstcp_close(struct dnstcp *t)
+static void conn_close(struct dnstcp *t)
 {
-	dnsserve_forget(t->dns, t);
+	t->server->gone(t->server->arg, t);
 	if (t->prev)
 		t->prev->next = t->next;
 	else
-		t->dns->conns = t->next;
+		t->server->conns = t->next;
 	if (t->next)
 		t->next->prev = t->prev;
-	t->dns->n_conns--;
+	t->server->n_conns--;
 	watch_free(t->watch);
 	timer_free(t->idle);
 	close(t->fd);
@@ -39,7 +39,7 @@ void dnstcp_close(struct dnstcp *t)
 
 static void on_idle(void *arg)
 {
-	dnstcp_close(arg);
+	conn_close(arg);
 }
 
 static void await(struct dnstcp *t)
@@ -47,7 +47,7 @@ static void await(struct dnstcp *t)
 	watch_free(t->watch);
 	/* While a question is open nothing is read: its sender waits, and in stays bounded. */
 	unsigned flags = t->out.len ? WATCH_WRITE : t->asking ? 0 : WATCH_READ;
-	t->watch = flags ? watch_fd(t->dns->loop, t->fd, flags, on_ready, t) : NULL;
+	t->watch = flags ? watch_fd(t->server->loop, t->fd, flags, on_ready, t) : NULL;
 }
 
 /* Hands on whole questions, one at a time. */
@@ -59,13 +59,12 @@ static void take_questions(struct dnstcp *t)
 		if (t->in.len < len + 2)
 			break;
 		struct dnsmsg_question q;
-		struct dnsserve_client c = {.tcp = t};
 		auto_free uint8_t *msg = xmemdup(in + 2, len ? len : 1);
 		str_consume(&t->in, len + 2);
 		if (dnsmsg_read(msg, len, &q) < 0)
 			continue;
 		t->asking = true;
-		dnsserve_query(t->dns, &c, msg, len);
+		t->server->query(t->server->arg, t, msg, len);
 	}
 }
 
@@ -93,7 +92,7 @@ void dnstcp_answer(struct dnstcp *t, const uint8_t *msg, size_t len)
 	str_addc(&t->out, (char)len);
 	str_addn(&t->out, msg, len);
 	t->asking = false;
-	timer_set(t->idle, DNS_TCP_IDLE_MS);
+	timer_set(t->idle, DNSTCP_IDLE_MS);
 	await(t); /* written from the loop, never from here: our caller still holds t */
 }
 
@@ -104,14 +103,14 @@ static void on_ready(int fd, unsigned flags, void *arg)
 		uint8_t buf[4096];
 		ssize_t n = recv(fd, buf, sizeof(buf), 0);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-			dnstcp_close(t);
+			conn_close(t);
 			return;
 		}
 		if (n > 0)
 			str_addn(&t->in, buf, (size_t)n);
 	}
 	if (!flush(t)) {
-		dnstcp_close(t);
+		conn_close(t);
 		return;
 	}
 	take_questions(t);
@@ -121,21 +120,27 @@ static void on_ready(int fd, unsigned flags, void *arg)
 void dnstcp_accept(int fd, unsigned flags, void *arg)
 {
 	(void)flags;
-	struct dns *d = arg;
+	struct dnstcp_server *s = arg;
 	int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (client < 0)
 		return;
-	if (d->n_conns >= DNS_TCP_MAX) {
+	if (s->n_conns >= DNSTCP_MAX) {
 		close(client);
 		return;
 	}
 	struct dnstcp *t = xcalloc(1, sizeof(*t));
-	*t = (struct dnstcp){.dns = d, .fd = client, .next = d->conns};
-	if (d->conns)
-		d->conns->prev = t;
-	d->conns = t;
-	d->n_conns++;
-	t->idle = timer_new(d->loop, on_idle, t);
-	timer_set(t->idle, DNS_TCP_IDLE_MS);
+	*t = (struct dnstcp){.server = s, .fd = client, .next = s->conns};
+	if (s->conns)
+		s->conns->prev = t;
+	s->conns = t;
+	s->n_conns++;
+	t->idle = timer_new(s->loop, on_idle, t);
+	timer_set(t->idle, DNSTCP_IDLE_MS);
 	await(t);
+}
+
+void dnstcp_close_all(struct dnstcp_server *s)
+{
+	while (s->conns)
+		conn_close(s->conns);
 }
