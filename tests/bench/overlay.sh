@@ -100,7 +100,7 @@ rtt()
 }
 
 for what in throughput rtt; do
-	for round in 1 2 3; do
+	for _ in 1 2 3; do
 		$what /run/netns/h2 /run/netns/h1 192.0.2.2 >>/run/$what-underlay
 		$what /run/netns/c2 /run/netns/c1 10.9.0.3 >>/run/$what-hand
 		$what "$box_b" "$box_a" 10.1.0.3 >>/run/$what-carrack
