@@ -137,7 +137,7 @@ wrong_token() {
   [ $? != 0 ] && [ -n "$out" ] || fail "it was taken: $out"
 }
 traces() { # what a stack leaves on a host
-  on "$1" sh -c "ip -br link | grep ' *ck' ; ls /run/carrack/netns 2>/dev/null; grep -c /carrack/ /proc/self/mounts | grep -v '^1\$'; nft list tables | grep ck; find /sys/fs/cgroup -type d -path '*carrack-lab-$LAB-*' -name '*[0-9a-f]*' | grep -E '/[0-9a-f]{20,}'; pgrep -lx carrack-shim"
+  on "$1" sh -c "ip -br link | grep ' *ck' ; ls /run/carrack/netns 2>/dev/null; grep -E ' /(run|var/lib)/carrack/' /proc/self/mounts; nft list tables | grep ck; find /sys/fs/cgroup -name unified -prune -o -type d -path '*carrack-lab-$LAB-*' -print | grep -E '/[0-9a-f]{20,}'; pgrep -lx carrack-shim"
 }
 rm_leaves_nothing() {
   local h
