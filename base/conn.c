@@ -7,6 +7,7 @@
  * and the struct lives until the last of them has returned.
  */
 #include "base/conn_private.h"
+#include "base/conn_tls.h"
 #include "base/frame.h"
 #include "base/mem.h"
 #include "base/sock.h"
@@ -14,10 +15,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,8 +32,7 @@ struct conn {
 	struct loop *loop;
 	const struct conn_ops *ops;
 	void *arg;
-	struct bufferevent *bev; /* owns the socket and ssl; NULL before conn_attach */
-	SSL *ssl;                /* borrowed from bev; NULL: plain */
+	struct bufferevent *bev; /* owns the socket and its TLS; NULL before conn_attach */
 	struct evbuffer *early;  /* written before it was open */
 	struct dial *dial;
 	struct timer *idle, *doom; /* doom: ends what must not last (flush, linger, late failure) */
@@ -85,7 +82,6 @@ static void die(struct conn *c)
 		bufferevent_free(take_ptr(c->bev));
 	if (c->early)
 		evbuffer_free(take_ptr(c->early));
-	c->ssl = NULL;
 	timer_free(take_ptr(c->idle));
 	timer_free(take_ptr(c->doom));
 }
@@ -375,9 +371,7 @@ size_t conn_pending(const struct conn *c)
 static void linger(struct conn *c)
 {
 	c->phase = PHASE_LINGER;
-	if (c->ssl)
-		SSL_shutdown(c->ssl);
-	ERR_clear_error(); /* a peer that is gone already is no error here */
+	conn_tls_end(c->bev);
 	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
 	set_doom(c, c->half ? 0 : LINGER_MS);
 }
@@ -456,9 +450,9 @@ static void handshaken(struct conn *c)
 static char *trouble(struct conn *c, short what)
 {
 	int e = EVUTIL_SOCKET_ERROR();
-	unsigned long code = c->ssl ? bufferevent_get_openssl_error(c->bev) : 0;
-	if (code)
-		return tls_trouble(c->ssl, code, c->peer);
+	char *why = conn_tls_trouble(c->bev, c->peer);
+	if (why)
+		return why;
 	if ((what & BEV_EVENT_EOF) || !e)
 		return xasprintf("%s closed the connection", c->peer);
 	return xasprintf("lost the connection to %s: %s", c->peer, strerror(e));
@@ -486,27 +480,10 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	pump(c);
 }
 
-static struct bufferevent *wrap_tls(struct conn *c, struct tls *tls, bool serves, int fd)
-{
-	c->ssl = SSL_new(tls_ssl_ctx(tls));
-	if (!c->ssl)
-		abort();
-	/* Length prefixes, not the end of the stream, say what is whole. */
-	SSL_set_options(c->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
-	struct bufferevent *bev =
-		bufferevent_openssl_socket_new(loop_base(c->loop), fd, c->ssl,
-					       serves ? BUFFEREVENT_SSL_ACCEPTING
-						      : BUFFEREVENT_SSL_CONNECTING,
-					       BEV_OPT_CLOSE_ON_FREE);
-	if (bev)
-		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-	return bev;
-}
-
 void conn_attach(struct conn *c, struct tls *tls, bool serves, int fd)
 {
 	sock_tune(fd);
-	c->bev = tls ? wrap_tls(c, tls, serves, fd)
+	c->bev = tls ? conn_tls_new(loop_base(c->loop), tls, serves, fd)
 		     : bufferevent_socket_new(loop_base(c->loop), fd, BEV_OPT_CLOSE_ON_FREE);
 	if (!c->bev)
 		abort();
@@ -537,6 +514,6 @@ const char *conn_peer_addr(const struct conn *c)
 void conn_peer_subject(const struct conn *c, char org[TLS_DN_MAX], char cn[TLS_DN_MAX])
 {
 	org[0] = cn[0] = 0;
-	if (c->ssl)
-		tls_peer_subject(c->ssl, org, cn);
+	if (c->bev)
+		conn_tls_subject(c->bev, org, cn);
 }

@@ -39,8 +39,8 @@ struct tls *tls_server(const char *key_pem, const char *cert_pem, const char *ca
 struct tls *tls_client(const char *key_pem, const char *cert_pem, const char *ca_pem,
 		       struct err *err);
 void tls_free(struct tls *t);
-void *tls_ssl_ctx(struct tls *t); /* SSL_CTX *, for conn.c and httpd.c only */
-/* Of an SSL *, for conn.c only: O and CN of the certificate the peer proved ("" without one), and
+void *tls_ssl_ctx(struct tls *t); /* SSL_CTX *, for conn_tls.c only */
+/* Of an SSL *, for conn_tls.c only: O and CN of the certificate the peer proved ("" without one), and
  * what went wrong, as a sentence; code is OpenSSL's. */
 void tls_peer_subject(const void *ssl, char org[TLS_DN_MAX], char cn[TLS_DN_MAX]);
 char *tls_trouble(const void *ssl, unsigned long code, const char *peer);
