@@ -8,7 +8,8 @@
  */
 #include "base/conn_private.h"
 #include "base/conn_tls.h"
-#include "base/frame.h"
+#include "base/framebuf.h"
+#include "base/idle.h"
 #include "base/mem.h"
 #include "base/sock.h"
 
@@ -35,8 +36,8 @@ struct conn {
 	struct bufferevent *bev; /* owns the socket and its TLS; NULL before conn_attach */
 	struct evbuffer *early;  /* written before it was open */
 	struct dial *dial;
-	struct timer *idle, *doom; /* doom: ends what must not last (flush, linger, late failure) */
-	uint64_t idle_ms, last_read_ms;
+	struct idle idle;
+	struct timer *doom; /* ends what must not last (flush, linger, late failure) */
 	struct loop_last last;
 	enum phase phase;
 	unsigned depth;
@@ -82,7 +83,7 @@ static void die(struct conn *c)
 		bufferevent_free(take_ptr(c->bev));
 	if (c->early)
 		evbuffer_free(take_ptr(c->early));
-	timer_free(take_ptr(c->idle));
+	idle_done(&c->idle);
 	timer_free(take_ptr(c->doom));
 }
 
@@ -149,24 +150,19 @@ static bool deliver_raw(struct conn *c, struct evbuffer *in)
 
 static bool deliver_frame(struct conn *c, struct evbuffer *in)
 {
-	uint8_t head[FRAME_HEAD];
 	struct frame f;
-	ev_ssize_t got = evbuffer_copyout(in, head, sizeof(head));
-	int r = frame_get(head, got > 0 ? (size_t)got : 0, CONN_FRAME_MAX, &f);
+	auto_free char *data = NULL;
+	int r = framebuf_take(in, CONN_FRAME_MAX, &f, &data);
 	if (r == -EMSGSIZE) {
 		conn_fail(c, "the other side sent a frame that is too long");
 		return false;
 	}
-	size_t whole = FRAME_HEAD + (size_t)f.len;
-	if (evbuffer_get_length(in) < whole) {
+	if (r < 0) {
+		size_t whole = FRAME_HEAD + (size_t)f.len;
 		bufferevent_setwatermark(c->bev, EV_READ, whole,
 					 whole > READ_HIGH ? whole : READ_HIGH);
 		return false;
 	}
-	auto_free char *data = xmalloc((size_t)f.len + 1);
-	evbuffer_drain(in, FRAME_HEAD);
-	evbuffer_remove(in, data, f.len);
-	data[f.len] = 0;
 	if (c->ops->on_frame)
 		c->ops->on_frame(c, f.type, data, f.len, c->arg);
 	return true;
@@ -238,8 +234,7 @@ static void on_readable(struct bufferevent *bev, void *arg)
 		evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
 		return;
 	}
-	if (c->idle_ms)
-		c->last_read_ms = clock_ms();
+	idle_heard(&c->idle);
 	pump(c);
 }
 
@@ -262,8 +257,7 @@ void conn_resume(struct conn *c)
 	if (!c->paused || c->phase != PHASE_OPEN)
 		return;
 	c->paused = false;
-	if (c->idle_ms)
-		c->last_read_ms = clock_ms();
+	idle_heard(&c->idle);
 	bufferevent_enable(c->bev, EV_READ);
 	pump_later(c);
 }
@@ -284,33 +278,22 @@ void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *arg)
 		pump_later(c);
 }
 
-static void idle_check(void *arg)
+static void on_quiet(void *arg)
 {
 	struct conn *c = arg;
-	uint64_t quiet = clock_ms() - c->last_read_ms;
-	if (c->paused)
-		quiet = 0; /* we are the ones who do not listen */
-	if (quiet < c->idle_ms) {
-		timer_set(c->idle, c->idle_ms - quiet);
+	if (c->paused) { /* we are the ones who do not listen */
+		idle_again(&c->idle);
 		return;
 	}
 	auto_free char *why = xasprintf("nothing was heard from %s for %.1f s", c->peer,
-					(double)c->idle_ms / 1000);
+					(double)c->idle.ms / 1000);
 	conn_fail(c, why);
 }
 
 void conn_idle_timeout(struct conn *c, uint64_t ms)
 {
-	if (c->phase >= PHASE_FLUSH)
-		return;
-	c->idle_ms = ms;
-	c->last_read_ms = clock_ms();
-	if (!c->idle)
-		c->idle = timer_new(c->loop, idle_check, c);
-	if (ms)
-		timer_set(c->idle, ms);
-	else
-		timer_stop(c->idle);
+	if (c->phase < PHASE_FLUSH)
+		idle_set(&c->idle, c->loop, ms, on_quiet, c);
 }
 
 /* --- writing ----------------------------------------------------------------------------- */
@@ -327,19 +310,13 @@ static struct evbuffer *output(struct conn *c)
 	return c->early;
 }
 
-static void put(struct evbuffer *out, const void *data, size_t len)
-{
-	if (len && evbuffer_add(out, data, len) < 0)
-		abort(); /* only memory can be short */
-}
-
 void conn_write(struct conn *c, const void *data, size_t len)
 {
 	struct evbuffer *out = output(c);
 	if (!out)
 		return;
 	c->drains = true;
-	put(out, data, len);
+	framebuf_add_raw(out, data, len);
 }
 
 void conn_frame(struct conn *c, uint8_t type, const void *data, size_t len)
@@ -351,11 +328,8 @@ void conn_frame(struct conn *c, uint8_t type, const void *data, size_t len)
 		conn_fail_later(c, "a frame was too long to be sent");
 		return;
 	}
-	uint8_t head[FRAME_HEAD];
-	frame_put(head, type, (uint32_t)len);
 	c->drains = true;
-	put(out, head, sizeof(head));
-	put(out, data, len);
+	framebuf_add(out, type, data, len);
 }
 
 size_t conn_pending(const struct conn *c)
@@ -387,7 +361,7 @@ static void flush(struct conn *c)
 	c->phase = PHASE_FLUSH;
 	c->last = (struct loop_last){.cb = close_last, .arg = c};
 	loop_remember(c->loop, &c->last);
-	timer_free(take_ptr(c->idle));
+	idle_done(&c->idle);
 	evbuffer_drain(bufferevent_get_input(c->bev), SIZE_MAX);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, READ_HIGH);
 	if (!c->half)
@@ -444,7 +418,7 @@ static void handshaken(struct conn *c)
 		return;
 	}
 	auto_free char *request = dial_request(c->dial);
-	put(bufferevent_get_output(c->bev), request, strlen(request));
+	framebuf_add_raw(bufferevent_get_output(c->bev), request, strlen(request));
 }
 
 static char *trouble(struct conn *c, short what)
