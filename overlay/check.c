@@ -1,58 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The timer that compares what the kernel has with what should be, mends the difference and counts
- * it: links, forwarding and neighbour entries, the packet filter. */
+ * it: forwarding and neighbour entries; links and the packet filter are in files of their own. */
 #include "base/log.h"
 #include "base/mem.h"
-#include "overlay/bridge.h"
 #include "overlay/host.h"
 #include <string.h>
-
-static const struct link_info *at(const struct link_list *l, const char *name)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->v[i].name, name) == 0)
-			return &l->v[i];
-	return NULL;
-}
-
-static bool links_right(const struct overlay *o, const struct network *n, const struct link_list *l)
-{
-	const struct link_info *b = at(l, n->bridge), *v = at(l, n->vxlan);
-	int mtu = n->spec.mtu ? n->spec.mtu : o->mtu;
-	return b && v && b->index == n->bridge_index && v->index == n->vxlan_index && b->up &&
-	       v->up && v->master == b->index && b->mtu == mtu && v->mtu == mtu;
-}
-
-static void reattach(struct overlay *o, const struct network *n)
-{
-	map_each(&o->sandboxes, e)
-	{
-		struct sandbox *s = e->val;
-		for (size_t i = 0; i < s->n_endpoints; i++) {
-			struct endpoint *p = &s->endpoints[i];
-			struct err err = {0};
-			if (streq(p->network_id, n->id) && p->veth_index &&
-			    veth_attach(o->nl, p->veth_index, n->bridge_index, &err) < 0)
-				log_warn("overlay", "sandbox \"%s\": %s", s->id, err_text(&err));
-		}
-	}
-}
-
-static void mend_links(struct overlay *o, const struct link_list *links)
-{
-	map_each(&o->networks, e)
-	{
-		struct network *n = e->val;
-		struct err err = {0};
-		if (links_right(o, n, links))
-			continue;
-		o->mended++;
-		if (network_build(o, n, &err) < 0)
-			log_warn("overlay", "%s", err_text(&err));
-		else
-			reattach(o, n);
-	}
-}
 
 static const struct network *network_at(const struct overlay *o, int index)
 {
@@ -144,22 +96,15 @@ void check_run(void *overlay)
 {
 	struct overlay *o = overlay;
 	struct err err = {0};
-	auto_link_list links = {0};
 	peers_flush(o);
-	if (link_list(o->nl, &links, &err) < 0) {
+	int r = linkcheck_run(o, &err);
+	if (r == 0)
+		r = mend_entries(o, &err);
+	if (r < 0)
 		log_warn("overlay", "%s", err_text(&err));
-	} else {
-		mend_links(o, &links);
-		if (mend_entries(o, &err) < 0)
-			log_warn("overlay", "%s", err_text(&err));
-	}
-	if (!o->settled && clock_ms() - o->opened_ms >= HOST_SETTLE_MS) {
+	if (!o->settled && clock_ms() - o->opened_ms >= HOST_SETTLE_MS)
 		settle(o);
-	} else if (!firewall_intact(o)) {
-		o->mended++;
-		/* If members were lost too, they are written from the peers that are known. */
-		if (firewall_rewrite(o, o->settled, &err) < 0)
-			log_warn("overlay", "%s", err_text(&err));
-	}
+	else if (firewall_check(o, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
 	timer_set(o->check, o->check_ms);
 }

@@ -59,6 +59,9 @@ struct overlay {
 	int home; /* the host's namespace */
 	struct nlsock *nl;
 	struct nft *nft;
+	int nft_gen; /* descriptor of nftgen.h */
+	uint32_t
+		nft_seen; /* generation up to which the packet filter is known to be right; 0: none */
 	struct underlay underlay;
 	uint16_t vxlan_port;
 	int mtu;
@@ -109,7 +112,8 @@ void publish_serve(struct overlay *o, struct published *p, struct in_addr contai
 int firewall_open(struct overlay *o, struct err *err);
 int firewall_apply(struct overlay *o, const char *script, struct err *err);
 int firewall_rewrite(struct overlay *o, bool members, struct err *err);
-bool firewall_intact(struct overlay *o);
+/* Compares rules and elements with what should be, mends and counts; cheap when nobody wrote. */
+int firewall_check(struct overlay *o, struct err *err);
 
 /* record.c */
 int record_put_network(const struct overlay *o, const struct network *n, struct err *err);
@@ -117,6 +121,10 @@ int record_put_sandbox(const struct overlay *o, const struct sandbox *s, struct 
 void record_drop(const struct overlay *o, const char *kind, const char *id);
 void record_load(struct overlay *o);
 void record_wipe(const struct overlay *o);
+
+/* linkcheck.c */
+/* Mends links, their places and the gateways' addresses, and counts. */
+int linkcheck_run(struct overlay *o, struct err *err);
 
 /* check.c */
 void check_run(void *overlay);

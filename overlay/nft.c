@@ -19,7 +19,7 @@ int nft_open(struct nft **ret, struct err *err)
 		nft_close(n);
 		return err_set(err, -EIO, "cannot open nftables; is nf_tables in this kernel?");
 	}
-	nft_ctx_output_set_flags(n->ctx, NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_TERSE);
+	nft_ctx_output_set_flags(n->ctx, NFT_CTX_OUTPUT_NUMERIC_ALL);
 	*ret = n;
 	return 0;
 }

@@ -54,7 +54,7 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 {
 	struct overlay *o = xcalloc(1, sizeof(*o));
 	o->loop = l;
-	o->home = -1;
+	o->home = o->nft_gen = -1;
 	o->netns_dir = xasprintf("%s/netns", c->run_dir);
 	o->state_dir = xasprintf("%s/overlay", c->run_dir);
 	o->vxlan_port = c->vxlan_port ? c->vxlan_port : VXLAN_PORT_DEFAULT;
@@ -91,6 +91,8 @@ void overlay_close(struct overlay *o)
 	upstream_free(o->upstream);
 	str_done(&o->members_script);
 	nft_close(o->nft);
+	if (o->nft_gen >= 0)
+		close(o->nft_gen);
 	nlsock_close(o->nl);
 	if (o->home >= 0)
 		close(o->home);

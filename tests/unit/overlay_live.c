@@ -557,6 +557,22 @@ static void test_mending(void **state)
 	expect_mended("ip -n a link set ckb-11111111 down", 1);
 	expect_mended("ip -n a link del ckb-11111111", 1);
 	expect_mended("nsenter --net=" DIR_ "/a nft flush ruleset", 1);
+	expect_mended("ip -n a addr del 10.1.0.1/20 dev ckb-11111111", 1);
+	expect_mended("ip -n a addr add 10.1.0.200/20 dev ckb-11111111", 1);
+	expect_mended("ip -n a link set ckx-11111111 nomaster", 1);
+#define NFT_ "nsenter --net=" DIR_ "/a nft "
+	expect_mended(NFT_ "flush set bridge ck_overlay source", 2);
+	expect_mended(NFT_ "flush set inet ck_overlay members", 1);
+	expect_mended(NFT_ "add element inet ck_overlay members { 192.0.2.77 }", 0);
+	expect_mended(NFT_ "delete table bridge ck_overlay", 1);
+	expect_mended(NFT_ "'add table ip strange; add chain ip strange x'", 0);
+	assert_int_equal(sh(NFT_ "delete table ip strange"), 0);
+	expect_mended("for l in $(ip -n a -br link show type veth | grep -o 'ckv[0-9a-f]*'); do "
+		      "ip -n a link set $l nomaster; done",
+		      1);
+	expect_mended("for l in $(ip -n a -br link show type veth | grep -o 'ckv[0-9a-f]*'); do "
+		      "ip -n a link del $l; done",
+		      1);
 }
 
 /* The agent dies and comes back: traffic goes on, and what was there is adopted. */
