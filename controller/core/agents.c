@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What agents say on their streams: hello, heartbeats, reports. Nothing they send is believed about
  * tasks of other nodes. */
+#include "controller/core/cluster.h"
 #include "controller/core/state.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The cluster as JSON for the API; the shapes are in docs/api.md. */
+#include "controller/core/cluster.h"
 #include "controller/core/state.h"
 
 #include <errno.h>

@@ -12,38 +12,11 @@
 #pragma once
 #include "base/err.h"
 #include "base/json.h"
-#include "manifests/spec.h"
-#include "manifests/wire.h"
+#include "controller/core/effects.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 struct cluster;
-
-struct cluster_config {
-	uint64_t seed;        /* of ids and ties */
-	int heartbeat_ms;     /* 0: 1000 */
-	int heartbeat_misses; /* a node is down after so many; 0: 3 */
-	const char *pool;     /* subnets are cut from it; NULL: "10.128.0.0/9" */
-	unsigned prefix_len;  /* of a network; 0: 20 */
-	int grace_ms; /* after a controller start, before unseen nodes count as down; 0: 10000 */
-};
-
-struct cluster_put { /* value NULL: delete */
-	char *key, *value;
-};
-struct cluster_send {
-	char *node_id;
-	uint8_t type; /* enum wire_type */
-	char *json;
-};
-struct cluster_out { /* effects since the last drain; the driver frees with cluster_out_done */
-	struct cluster_put *puts;
-	size_t n_puts, cap_puts;
-	struct cluster_send *sends;
-	size_t n_sends, cap_sends;
-	struct strlist events; /* JSON: {"time","type","stack","service","task","node","text"} */
-};
-void cluster_out_done(struct cluster_out *out);
 
 struct cluster *cluster_new(const struct cluster_config *c);
 void cluster_free(struct cluster *c);

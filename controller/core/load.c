@@ -2,6 +2,7 @@
  * Rows of the store back to objects. Keys come in order (meta, networks, nodes, specs, stacks, tasks),
  * so what a row names is there when it is read. */
 #include "base/num.h"
+#include "controller/core/cluster.h"
 #include "controller/core/state.h"
 #include "manifests/canon.h"
 #include "manifests/limits.h"

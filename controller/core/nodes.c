@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Membership: nodes join, beat, miss their beats, come back and are removed. */
+#include "controller/core/cluster.h"
 #include "controller/core/state.h"
 #include "manifests/limits.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Stacks as operators put, scale and remove them. */
+#include "controller/core/cluster.h"
 #include "controller/core/state.h"
 #include "manifests/canon.h"
 #include "manifests/limits.h"

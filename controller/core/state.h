@@ -7,10 +7,14 @@
  * vectors of pointers, and each object knows its place in them, so that a freed one is taken out.
  */
 #pragma once
+#include "base/err.h"
+#include "base/json.h"
 #include "base/map.h"
-#include "controller/core/cluster.h"
+#include "controller/core/effects.h"
 #include "controller/core/ipam.h"
 #include "controller/sched/sched.h"
+#include "manifests/spec.h"
+#include "manifests/wire.h"
 
 #define ID_TASK    24 /* hex digits */
 #define ID_NETWORK 12

@@ -4,6 +4,7 @@
  * of rows, and agents that behave as agents do. All chance comes from one seed.
  */
 #pragma once
+#include "controller/core/cluster.h"
 #include "controller/core/state.h"
 
 #define SIM_TICK_MS 100

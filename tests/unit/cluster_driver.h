@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Drives controller/core for its tests: nodes that obey at once, one step after the other. */
 #pragma once
+#include "controller/core/cluster.h"
 #include "controller/core/state.h"
 
 #include <errno.h>
