@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define VXLAN_PORT_DEFAULT 4789
-#define CHECK_MS_DEFAULT   10000
+#define CHECK_MS_DEFAULT   1000
 #define MTU_MIN            576
 #define RESOLV_CONF        "/etc/resolv.conf"
 

@@ -24,7 +24,7 @@ struct overlay_config {
 	const char *underlay; /* interface name or address of it; NULL: that of the default route */
 	uint16_t vxlan_port;  /* 0: 4789 */
 	int mtu;              /* of networks; 0: underlay route's less 50 */
-	unsigned check_ms;    /* table comparison; 0: 10000 */
+	unsigned check_ms;    /* table comparison; 0: 1000. Longer where tables are very long */
 };
 
 int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay **ret,
