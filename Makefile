@@ -171,7 +171,7 @@ install: all
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(SYSTEMDDIR)'
 	install -m 755 $(B)/carrack $(B)/carrack-shim '$(DESTDIR)$(BINDIR)'
 	for unit in controller agent; do \
-		sed 's|@BINDIR@|$(BINDIR)|g' packaging/carrack-$$unit.service >'$(DESTDIR)$(SYSTEMDDIR)/'carrack-$$unit.service || exit 1; \
+		sed 's|/usr/local/bin|$(BINDIR)|g' packaging/carrack-$$unit.service >'$(DESTDIR)$(SYSTEMDDIR)/'carrack-$$unit.service || exit 1; \
 	done
 
 uninstall:

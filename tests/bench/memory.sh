@@ -23,12 +23,13 @@ echo "shim: $((total / (n > 0 ? n : 1))) KiB for each of $n containers"
 lab_end
 trap - EXIT
 if command -v dockerd >/dev/null; then
-  out=$(mktemp)
+  out=$(mktemp) dockerd_root=$(mktemp -d)
   unshare --net --mount --pid --fork --kill-child --mount-proc bash -c "
-    mount --make-rprivate /; ip link set lo up; w=\$(mktemp -d); mount -t tmpfs t /run
-    dockerd --data-root \$w/d --exec-root \$w/r -H unix://\$w/s --pidfile \$w/p --bridge none --iptables=false >\$w/log 2>&1 &
-    for i in \$(seq 100); do docker -H unix://\$w/s info >/dev/null 2>&1 && break; sleep 0.2; done; sleep 2
-    for p in \$(pgrep -f '^[^ ]*(dockerd|containerd)'); do grep -s '^Pss:' /proc/\$p/smaps_rollup; done | awk '{s+=\$2} END {print s+0}' >$out; rm -rf \$w"
+    mount --make-rprivate /; ip link set lo up; w=$dockerd_root; mount -t tmpfs t /run
+    dockerd --data-root $dockerd_root/d --exec-root $dockerd_root/r -H unix://$dockerd_root/s --pidfile $dockerd_root/p --bridge none --iptables=false >$dockerd_root/log 2>&1 &
+    for i in \$(seq 100); do docker -H unix://$dockerd_root/s info >/dev/null 2>&1 && break; sleep 0.2; done; sleep 2
+    for p in \$(pgrep -f '^[^ ]*(dockerd|containerd)'); do grep -s '^Pss:' /proc/\$p/smaps_rollup; done | awk '{s+=\$2} END {print s+0}' >$out"
+  rm -rf "$dockerd_root"
   echo "peer dockerd + containerd, idle: $(cat "$out") KiB"
   rm -f "$out"
 else
