@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "manifests/diag.h"
 #include "manifests/fields.h"
+#include "manifests/stackinput.h"
 
 struct decode {
 	struct diag *d;

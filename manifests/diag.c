@@ -18,7 +18,7 @@ static void make_harmless(char *s)
 void diag_addv(struct diag *d, bool warning, struct diag_place at, const char *fmt, va_list ap)
 {
 	size_t same = warning ? d->n - d->n_errors : d->n_errors;
-	if (same >= STACKFILE_ERRORS_MAX)
+	if (same >= DIAG_ERRORS_MAX)
 		return;
 	char text[TEXT_MAX];
 	vsnprintf(text, sizeof(text), fmt, ap);
@@ -52,7 +52,7 @@ void diag_warn(struct diag *d, struct diag_place at, const char *fmt, ...)
 
 bool diag_full(const struct diag *d)
 {
-	return d->n_errors >= STACKFILE_ERRORS_MAX;
+	return d->n_errors >= DIAG_ERRORS_MAX;
 }
 
 static int by_place(const void *a, const void *b)

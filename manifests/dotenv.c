@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * KEY=VALUE files; see dotenv_parse in stackfile.h. */
+#include "manifests/dotenv.h"
 #include "manifests/interp.h"
 #include "manifests/limits.h"
+#include "manifests/stackinput.h"
 
 #include <ctype.h>
 #include <errno.h>

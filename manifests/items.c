@@ -2,6 +2,7 @@
  * Decoders of a service's smaller keys that have several forms; see decode.h. */
 #include "base/num.h"
 #include "manifests/decode.h"
+#include "manifests/dotenv.h"
 #include "manifests/limits.h"
 #include "manifests/words.h"
 

@@ -2,7 +2,6 @@
  * Owns the memory of a typed stack; see spec.h. */
 #include "manifests/spec.h"
 #include "manifests/limits.h"
-#include "manifests/stackfile.h"
 
 #include <string.h>
 

@@ -114,7 +114,7 @@ struct spec_service {
 	struct strlist depends_on; /* names; order and conditions are honoured by a later issue */
 	struct spec_health health;
 	enum spec_restart restart; /* RESTART_ALWAYS when the file does not say */
-	int64_t restart_max; /* on-failure:N; -1: no limit */
+	int64_t restart_max;       /* on-failure:N; -1: no limit */
 	/* deploy */
 	enum spec_deploy_mode mode;
 	int64_t replicas; /* default 1 */
@@ -162,4 +162,6 @@ static inline void cleanup_spec_stack_free(struct spec_stack **s)
 {
 	spec_stack_free(*s);
 }
+/* Stack, service, network and volume names: lower-case letters, digits, '-', '_', '.'; at most 63. */
+bool spec_name_valid(const char *name);
 const char *spec_proto_name(enum spec_proto p); /* "tcp" */

@@ -3,8 +3,8 @@
  * rest is the body. The HTTP server is replaced by the few functions below. */
 #include "base/fd.h"
 #include "controller/api/api.h"
-#include "controller/api/server.h"
 #include "controller/api/routes.h"
+#include "controller/api/server.h"
 #include <string.h>
 
 struct httpd_req {

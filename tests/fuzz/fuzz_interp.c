@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Variables in text, and .env files that use them. */
+#include "manifests/dotenv.h"
 #include "manifests/interp.h"
+#include <stdint.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

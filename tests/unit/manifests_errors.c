@@ -89,7 +89,7 @@ static void all_errors_in_one_run(void **state)
 	for (int i = 0; i < 1000; i++)
 		str_addf(&many, "    bogus%d: 1\n", i);
 	assert_null(parse(many.data, &d));
-	assert_int_equal(d.n_errors, STACKFILE_ERRORS_MAX);
+	assert_int_equal(d.n_errors, DIAG_ERRORS_MAX);
 	diag_done(&d);
 }
 

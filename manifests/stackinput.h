@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the reading of a stack begins with (stackfile.h), and reads on from.
+ */
+#pragma once
+#include "base/str.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#define STACKFILE_BYTES_MAX (8u << 20)
+
+struct stackfile_input {
+	const char *file; /* name for messages */
+	const char *text;
+	size_t len;
+	const char *project_dir; /* base of relative bind sources and env_file; absolute */
+	const char *name; /* the stack's name if given by hand; NULL: `name:` or the folder's */
+	const struct kvlist *env; /* for ${...} and value-less environment keys */
+	/* Reads a file named in the stack; 0 or -errno. May be NULL: such files are an error. */
+	int (*read)(const char *path, char **ret, size_t *ret_len, void *arg);
+	void *read_arg;
+};
