@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `carrack apply`: a stack file to the controller, and the wait until it runs or why it does not. */
-#include "base/fd.h"
 #include "base/http.h"
 #include "base/loop.h"
 #include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/judge.h"
+#include "cli/loadstack.h"
 #include "cli/logs.h"
 #include "cli/opts.h"
 #include "cli/out.h"
@@ -14,7 +14,6 @@
 #include "manifests/canon.h"
 #include "manifests/stackfile.h"
 #include <errno.h>
-#include <libgen.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,95 +22,6 @@
 #define POLL_SLOW_MS       250
 #define POLL_FAST_FOR_MS   5000
 #define LOG_LINES          10
-
-static int read_named(const char *path, char **ret, size_t *ret_len, void *arg)
-{
-	(void)arg;
-	return file_read(path, STACKFILE_BYTES_MAX, ret, ret_len, NULL);
-}
-
-static void diags_print(const struct diag *d)
-{
-	for (size_t i = 0; i < d->n; i++) {
-		auto_free char *text = diag_text(&d->v[i], true);
-
-		fprintf(stderr, "%s\n", text);
-	}
-}
-
-/* The folder of the file, absolute; of standard input, where we are. */
-static char *project_dir(const char *file)
-{
-	auto_free char *copy = xstrdup(streq(file, "-") ? "./x" : file);
-
-	return realpath(dirname(copy), NULL);
-}
-
-/* .env beside the file, below what the shell has. */
-static int environment(const char *dir, struct kvlist *env, struct diag *d)
-{
-	auto_free char *path = xasprintf("%s/.env", dir);
-	auto_free char *text = NULL;
-	struct kvlist shell = {0};
-	size_t len = 0;
-	int r;
-
-	for (char **e = environ; *e; e++) {
-		const char *eq = strchr(*e, '=');
-		auto_free char *key = eq ? xstrndup(*e, (size_t)(eq - *e)) : NULL;
-
-		if (key && *key)
-			kvlist_set(&shell, key, eq + 1);
-	}
-	r = file_read(path, STACKFILE_BYTES_MAX, &text, &len, NULL);
-	if (r == 0)
-		r = dotenv_parse(path, text, len, &shell, env, d);
-	else if (r == -ENOENT || r == -ENOTDIR)
-		r = 0;
-	else
-		out_error("file '%s' cannot be read: %s", path, strerror(-r));
-	kvlist_copy(env, &shell);
-	kvlist_done(&shell);
-	return r;
-}
-
-/* The stack of the file, with all findings printed; NULL when there was an error. */
-static struct spec_stack *load(const char *file, const char *name)
-{
-	auto_free char *dir = project_dir(file), *text = NULL;
-	struct kvlist env = {0};
-	struct diag d = {0};
-	struct err err = {0};
-	struct spec_stack *stack = NULL;
-	size_t len = 0;
-	int r;
-
-	if (streq(file, "-"))
-		r = fd_read_all(STDIN_FILENO, STACKFILE_BYTES_MAX, &text, &len, &err);
-	else
-		r = file_read(file, STACKFILE_BYTES_MAX, &text, &len, &err);
-	if (r) {
-		out_error("%s", err_text(&err));
-		return NULL;
-	}
-	if (dir && environment(dir, &env, &d) == 0) {
-		struct stackfile_input in = {
-			.file = streq(file, "-") ? "<stdin>" : file,
-			.text = text,
-			.len = len,
-			.project_dir = dir,
-			.name = name,
-			.env = &env,
-			.read = read_named,
-		};
-
-		stack = stackfile_parse(&in, &d);
-	}
-	diags_print(&d);
-	diag_done(&d);
-	kvlist_done(&env);
-	return stack;
-}
 
 static void summary_part(struct str *s, const json_t *answer, const char *key)
 {
@@ -283,11 +193,11 @@ static int wait_up(struct client *c, const char *name, const json_t *before, con
 	return status;
 }
 
-static int apply(const char *file, const char *name, bool no_wait, int64_t timeout_ms)
+static int apply(const struct loadstack *from, bool no_wait, int64_t timeout_ms)
 {
 	auto_(client_free) struct client *c = NULL;
 	__attribute__((cleanup(cleanup_spec_stack_free))) struct spec_stack *stack =
-		load(file, name);
+		loadstack_parse(from);
 	auto_json *body = NULL, *before = NULL, *answer = NULL;
 	auto_free char *escaped = NULL, *path = NULL;
 	struct err err = {0};
@@ -318,44 +228,35 @@ static int apply(const char *file, const char *name, bool no_wait, int64_t timeo
 static int run(int argc, char **argv)
 {
 	auto_strlist args = {0};
-	const char *file = NULL, *name = NULL;
+	struct loadstack from = {0};
 	bool no_wait = false;
 	int64_t timeout_ms = TIMEOUT_DEFAULT_MS;
 	const struct opt v[] = {
-		{'f', "file", OPT_TEXT, &file},
-		{'n', "name", OPT_TEXT, &name},
+		LOADSTACK_OPTIONS(from),
 		{0, "no-wait", OPT_FLAG, &no_wait},
 		{0, "timeout", OPT_DURATION, &timeout_ms},
 	};
 	const struct opts o = {.cmd = &cmd_apply, .v = v, .n = ARRAY_LEN(v)};
 	int r = opts_parse(&o, argc, argv, &args);
 
-	if (r >= 0)
-		return r;
-	if (!file)
-		return opts_misuse(&cmd_apply, "name the stack file with -f FILE");
-	if (name && !spec_name_valid(name))
-		return opts_misuse(
-			&cmd_apply,
-			"'%s' is no name for a stack: use lower-case letters, digits, '-', "
-			"'_' and '.'",
-			name);
-	return apply(file, name, no_wait, timeout_ms);
+	if (r < 0)
+		r = loadstack_check(&from, &cmd_apply);
+	if (r < 0)
+		r = apply(&from, no_wait, timeout_ms);
+	loadstack_done(&from);
+	return r;
 }
 
 const struct cmd cmd_apply = {
 	.name = "apply",
-	.args = "-f FILE [-n NAME] [--no-wait] [--timeout 5m]",
+	.args = "[-f FILE]... [-n NAME] [--profile NAME]... [--no-wait] [--timeout 5m]",
 	.summary = "Make the cluster run a stack file, and wait until it does.",
-	.help = "  -f, --file FILE    the stack, in the Compose format; - is standard input\n"
-		"  -n, --name NAME    the stack's name, instead of the file's or the folder's\n"
-		"  --no-wait          do not wait until all services are up\n"
-		"  --timeout TIME     how long to wait (5m)\n"
-		"\n"
-		"${VARIABLES} come from the shell and from the file .env beside the stack file. "
-		"Applying\n"
-		"the same file again changes nothing; a changed file changes only what differs.\n"
-		"The exit status is 0 when all services are up, 1 when not, and then it says "
-		"why.\n",
+	.help = LOADSTACK_HELP
+	"  --no-wait          do not wait until all services are up\n"
+	"  --timeout TIME     how long to wait (5m)\n"
+	"\n"
+	"Applying the same files again changes nothing; changed ones change only what differs.\n"
+	"The exit status is 0 when all services are up, 1 when not, and then it says "
+	"why.\n",
 	.run = run,
 };

@@ -29,7 +29,7 @@ static bool mac_valid(const char *text)
 
 static void attach_check(struct decode *c, const struct node *n, const struct spec_attach *a)
 {
-	if (!spec_name_valid(a->network))
+	if (!spec_key_valid(a->network))
 		decode_error(c, n, "'%.100s' is not the name of a network", a->network);
 	else if (c->stack && !map_has(&c->networks, a->network) && !streq(a->network, "default"))
 		decode_error(c, n,
@@ -70,6 +70,7 @@ FIELD_DECODER(decode_attachments)
 			key = *at;
 		} else {
 			name = n->pairs[i].key;
+			key.file = n->pairs[i].value->file;
 			key.line = n->pairs[i].line;
 			key.column = n->pairs[i].column;
 		}

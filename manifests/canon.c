@@ -163,7 +163,7 @@ int canon_service_parse(const json_t *j, const char *name, struct spec_service *
 			struct err *err)
 {
 	struct canon r = {0};
-	if (!spec_name_valid(name))
+	if (!spec_key_valid(name))
 		return err_set(err, -EINVAL, "'%.100s' is not the name of a service", name);
 	int rc = canon_begin(&r, j, err);
 	struct spec_service s;
@@ -186,7 +186,7 @@ int canon_service_parse(const json_t *j, const char *name, struct spec_service *
 int canon_volume_parse(const json_t *j, const char *key, struct spec_volume *out, struct err *err)
 {
 	struct canon r = {0};
-	if (!spec_name_valid(key))
+	if (!spec_key_valid(key))
 		return err_set(err, -EINVAL, "'%.100s' is not the name of a volume", key);
 	int rc = canon_begin(&r, j, err);
 	struct spec_volume v;

@@ -38,8 +38,12 @@ static void decode_choice(struct decode *c, const struct field *f, const struct 
 	for (; f->names[i] && !streq(f->names[i], text); i++)
 		str_addf(&list, "%s%s", i ? ", " : "", f->names[i]);
 	if (!f->names[i]) {
-		decode_error(c, n, "'%s' cannot be '%.100s'; write one of: %s", c->key, text,
-			     list.data);
+		if (f->type == FIELD_STRING) /* the specification knows more words */
+			decode_refuse(c, n, "'%s' cannot be '%.100s'; write one of: %s", c->key,
+				      text, list.data);
+		else
+			decode_error(c, n, "'%s' cannot be '%.100s'; write one of: %s", c->key,
+				     text, list.data);
 		return;
 	}
 	if (f->type == FIELD_STRING)
@@ -249,7 +253,11 @@ static void decode_field(struct decode *c, const struct field *f, const struct n
 			 const void *defaults)
 {
 	if (f->support == FIELD_REFUSED) {
-		decode_error(c, n, "'%s' is not supported yet; %s", c->key, f->doc);
+		decode_refuse(c, n, "'%s' is not supported yet; %s", c->key, f->doc);
+		return;
+	}
+	if (!c->in && (f->flags & FIELD_FILES)) {
+		decode_error(c, n, "'%s' belongs in files alone", c->key);
 		return;
 	}
 	if (f->support == FIELD_UNUSED) {
@@ -277,7 +285,7 @@ static void unknown_key(struct decode *c, const struct record *r, const struct n
 	for (size_t i = 0; i < r->n; i++)
 		names[i] = r->fields[i].name;
 	const char *near = nearest_word(p->key, names, r->n);
-	struct node key = {.line = p->line, .column = p->column};
+	struct node key = {.file = p->value->file, .line = p->line, .column = p->column};
 	if (r == &record_top && !near && p->value->kind == NODE_MAP)
 		decode_error(c, &key,
 			     "a stack file has no key '%.100s'; services go under 'services'",

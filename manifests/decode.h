@@ -30,6 +30,10 @@ void decode_leave(struct decode *c, struct decode_mark mark);
 
 void decode_error(struct decode *c, const struct node *n, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* An error for what is right but cannot be run here; a warning when only the canonical file is
+ * wanted. */
+void decode_refuse(struct decode *c, const struct node *n, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 void decode_warn(struct decode *c, const struct node *n, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

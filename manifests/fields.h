@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of the stack language (fields.c): every key of the Compose Specification, what it is,
+ * The table of the stack language (table.c, table_more.c): every key of the Compose Specification, what it is,
  * where it goes and whether carrack honours it. Decoding files, reading and writing canonical JSON
  * and the task's hash are all driven by it. Private to manifests/.
  */
@@ -29,6 +29,20 @@ enum field_type {
 	FIELD_SECTION, /* a mapping with its own record, inside the same struct; bool set */
 };
 
+/* What the value is in the canonical file, and with it how two files are merged: mappings key by key,
+ * lists one after the other, anything else is replaced. */
+enum field_form {
+	FORM_TYPE,   /* as the type says */
+	FORM_ANY,    /* whatever is written */
+	FORM_OBJECT, /* a mapping by `record` */
+	FORM_NAMED,  /* a mapping from names to mappings by `record`, or a list of names */
+	FORM_ITEMS,  /* a list of mappings by `record`, told apart by `key` */
+	FORM_SET,    /* a list of strings without duplicates, or one string */
+	FORM_WORDS,  /* a command; a later file replaces it */
+};
+
+struct shape;
+
 enum field_support {
 	FIELD_HONOURED,
 	FIELD_KEPT,    /* read and kept, not fully honoured: a warning with doc */
@@ -39,11 +53,13 @@ enum field_support {
 #define FIELD_LEGACY  1 /* an older name of a field above: never written, must not disagree */
 #define FIELD_RUNNING 2 /* may change while the container runs: not part of the task's hash */
 #define FIELD_NULLS                                                                                \
-	4                /* FIELD_PAIRS: a key without a value keeps NULL, or takes it from the
+	4                 /* FIELD_PAIRS: a key without a value keeps NULL, or takes it from the
 			   environment; otherwise it is "" */
-#define FIELD_NUMBERS 8  /* lists: numbers are taken as they are written */
-#define FIELD_NONNEG  16 /* FIELD_INT: a negative number means "none", which is 0 */
-#define FIELD_OCTAL   32 /* FIELD_INT: a leading 0 means base 8, as for permissions */
+#define FIELD_NUMBERS 8   /* lists: numbers are taken as they are written */
+#define FIELD_NONNEG  16  /* FIELD_INT: a negative number means "none", which is 0 */
+#define FIELD_FILES   128 /* resolved when files are read: nothing a client may send */
+#define FIELD_PATH    64  /* a path on this machine, relative to the file's folder */
+#define FIELD_OCTAL   32  /* FIELD_INT: a leading 0 means base 8, as for permissions */
 
 struct field {
 	const char *name;
@@ -58,6 +74,12 @@ struct field {
 	/* instead of what the type does; obj is the record's struct */
 	void (*decode)(struct decode *c, const struct field *f, const struct node *n, void *obj);
 	json_t *(*encode)(const void *obj); /* NULL: leave the key out */
+	enum field_type canon;              /* in the canonical file, where `type` is FIELD_NONE */
+	enum field_form form;
+	const char *key; /* FORM_ITEMS: the member that tells items apart; NULL: all of it */
+	/* FORM_ITEMS, FORM_NAMED and FORM_OBJECT: the long form of one that is no mapping; NULL: it
+	 * has none, or n is wrong (the decoder says so) */
+	struct node *(*shape)(struct shape *x, const struct node *n);
 	const char *doc; /* what it does; for unused and refused ones what to know instead */
 };
 
@@ -71,4 +93,8 @@ struct record {
 
 extern const struct record record_top, record_service, record_network, record_volume;
 extern const struct record record_port, record_mount, record_attach, record_ipam_config;
+extern const struct record record_top_config, record_top_secret, record_grant, record_build;
+extern const struct record record_develop, record_blkio, record_hook, record_model_use;
+extern const struct record record_gpu, record_generic, record_model, record_credential;
+extern const struct record record_include, record_extends, record_provider, record_ipam;
 extern const struct record record_depends, record_device, record_env_file;

@@ -270,10 +270,10 @@ FIELD_DECODER(decode_links)
 		auto_free char *name =
 			colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
 		if (colon && !streq(colon + 1, name))
-			decode_error(c, n->items[i],
-				     "an alias in 'links' is not supported; give '%.100s' the "
-				     "alias '%.100s' under 'networks'",
-				     name, colon + 1);
+			decode_refuse(c, n->items[i],
+				      "an alias in 'links' is not supported; give '%.100s' the "
+				      "alias '%.100s' under 'networks'",
+				      name, colon + 1);
 		else
 			depends_add(c, n->items[i], name, &seen, out);
 	}

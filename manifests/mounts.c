@@ -37,7 +37,7 @@ static bool source_resolve(struct decode *c, const struct node *n, struct spec_m
 				     m->source);
 			return false;
 		}
-		if (m->source && !spec_name_valid(m->source)) {
+		if (m->source && !spec_key_valid(m->source)) {
 			decode_error(c, n, "'%.100s' is not the name of a volume", m->source);
 			return false;
 		}
@@ -60,8 +60,8 @@ static void mount_add(struct decode *c, const struct node *n, struct spec_mount 
 		   source_resolve(c, n, m)) {
 		for (size_t i = 0; i < s->n_mounts; i++)
 			if (streq(s->mounts[i].target, m->target)) {
-				decode_error(c, n, "two volumes are mounted at '%.200s'",
-					     m->target);
+				decode_refuse(c, n, "two volumes are mounted at '%.200s'",
+					      m->target);
 				mount_free(m);
 				return;
 			}

@@ -31,7 +31,12 @@ static void *take_bytes(struct tree *t, size_t n)
 struct node *tree_add(struct tree *t, enum node_kind kind, int line, int column)
 {
 	struct node *n = take_bytes(t, sizeof(*n));
-	*n = (struct node){.kind = kind, .line = line, .column = column, .text = "", .weight = 1};
+	*n = (struct node){.kind = kind,
+			   .file = t->file,
+			   .line = line,
+			   .column = column,
+			   .text = "",
+			   .weight = 1};
 	t->nodes = vec_grow(t->nodes, t->n, &t->cap, sizeof(*t->nodes));
 	t->nodes[t->n++] = n;
 	return n;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum node_tag { NODE_UNTAGGED, NODE_RESET, NODE_OVERRIDE };
 enum node_kind { NODE_NULL, NODE_BOOL, NODE_INT, NODE_FLOAT, NODE_STR, NODE_SEQ, NODE_MAP };
 
 struct node;
@@ -19,6 +20,8 @@ struct node_pair {
 };
 struct node {
 	enum node_kind kind;
+	enum node_tag tag;       /* !reset, !override: how it is merged */
+	const char *file;        /* it was read from; owned by the tree; may be NULL */
 	int line, column;        /* from 1; 0: unknown */
 	const char *text;        /* scalars: as written, after interpolation; owned by the tree */
 	struct node **items;     /* sequences */
@@ -31,6 +34,7 @@ struct node {
 struct tree_chunk;
 struct tree {
 	struct tree_chunk *chunks;
+	const char *file; /* of the nodes that are added next */
 	struct node **nodes;
 	size_t n, cap;
 };

@@ -44,7 +44,7 @@ static void add(struct decode *c, const struct node *n, bool warning, const char
 	if (n->broken)
 		return;
 	if (c->in) {
-		struct diag_place at = {c->in->file, n->line, n->column};
+		struct diag_place at = {n->file ? n->file : c->in->file, n->line, n->column};
 		diag_addv(c->d, warning, at, fmt, ap);
 		return;
 	}
@@ -63,6 +63,14 @@ void decode_error(struct decode *c, const struct node *n, const char *fmt, ...)
 	va_list ap;
 	va_start(ap, fmt);
 	add(c, n, false, fmt, ap);
+	va_end(ap);
+}
+
+void decode_refuse(struct decode *c, const struct node *n, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	add(c, n, c->in && c->in->canonical, fmt, ap);
 	va_end(ap);
 }
 
@@ -228,8 +236,8 @@ char *decode_host_path(struct decode *c, const struct node *n, const char *text)
 char *decode_container_path(struct decode *c, const struct node *n, const char *text)
 {
 	if (text[0] != '/' || strlen(text) >= LIMIT_PATH) {
-		decode_error(c, n, "the path in the container must be absolute, not '%.200s'",
-			     text);
+		decode_refuse(c, n, "the path in the container must be absolute, not '%.200s'",
+			      text);
 		return NULL;
 	}
 	return path_clean(text);

@@ -167,6 +167,15 @@ const char *spec_proto_name(enum spec_proto p)
 	return "tcp";
 }
 
+bool spec_key_valid(const char *key)
+{
+	size_t n = strlen(key);
+	if (n == 0 || n > LIMIT_NAME || strchr("-_.", key[0]))
+		return false;
+	return strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+	       n;
+}
+
 bool spec_name_valid(const char *name)
 {
 	size_t n = strlen(name);

@@ -162,6 +162,8 @@ static inline void cleanup_spec_stack_free(struct spec_stack **s)
 {
 	spec_stack_free(*s);
 }
-/* Stack, service, network and volume names: lower-case letters, digits, '-', '_', '.'; at most 63. */
+/* Names of stacks: lower-case letters, digits, '-', '_', '.'; at most 63. */
 bool spec_name_valid(const char *name);
+/* Keys of services, networks and volumes: capital letters as well, as in Compose. */
+bool spec_key_valid(const char *key);
 const char *spec_proto_name(enum spec_proto p); /* "tcp" */

@@ -5,10 +5,17 @@
  * through `read`.
  */
 #pragma once
+#include "base/json.h"
 #include "manifests/diag.h"
 #include "manifests/dotenv.h"
 #include "manifests/spec.h"
 #include "manifests/stackinput.h"
+
+/* The canonical file as `carrack config` prints it, in the shape of Compose; new reference, NULL with
+ * errors in d. What apply would refuse is a warning. */
+json_t *stackfile_config(const struct stackfile_input *in, struct diag *d);
+/* Every key of the language as a list of {path, support, doc}; new reference. */
+json_t *stackfile_support(void);
 
 /* NULL when there was an error (see d->n_errors); warnings may be there on success. */
 struct spec_stack *stackfile_parse(const struct stackfile_input *in, struct diag *d);

@@ -55,11 +55,11 @@ FIELD_DECODER(decode_external)
 
 static bool key_valid(struct decode *c, const struct node_pair *p, const char *what)
 {
-	struct node at = {.line = p->line, .column = p->column};
-	if (spec_name_valid(p->key))
+	struct node at = {.file = p->value->file, .line = p->line, .column = p->column};
+	if (spec_key_valid(p->key))
 		return true;
 	decode_error(c, &at,
-		     "the name '%.100s' of a %s may have lower-case letters, digits, '-', "
+		     "the name '%.100s' of a %s may have letters, digits, '-', "
 		     "'_' and '.', at most %d, and begins with a letter or digit",
 		     p->key, what, LIMIT_NAME);
 	return false;
@@ -72,10 +72,10 @@ static void own_name_check(struct decode *c, const struct node *n, const char *n
 	bool letters = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789_.-") == len;
 	if (len == 0 || len > CLUSTER_NAME_MAX || name[0] == '.' || name[0] == '-' || !letters)
-		decode_error(c, n,
-			     "'name' may have letters, digits, '_', '.' and '-', at most %d, "
-			     "not '%.100s'",
-			     CLUSTER_NAME_MAX, name);
+		decode_refuse(c, n,
+			      "'name' may have letters, digits, '_', '.' and '-', at most %d, "
+			      "not '%.100s'",
+			      CLUSTER_NAME_MAX, name);
 }
 
 static void network_check(struct decode *c, const struct node *n, const struct spec_network *net)
@@ -84,17 +84,17 @@ static void network_check(struct decode *c, const struct node *n, const struct s
 	own_name_check(c, node_child(n, "name"), net->name);
 	if (net->external &&
 	    (net->driver || net->driver_opts.n || net->labels.n || net->subnet || net->internal))
-		decode_error(c, n,
-			     "an external network is made elsewhere; only 'name' may stand "
-			     "beside 'external'");
+		decode_refuse(c, n,
+			      "an external network is made elsewhere; only 'name' may stand "
+			      "beside 'external'");
 	if (!net->driver || streq(net->driver, "overlay"))
 		return;
 	if (streq(net->driver, "bridge") || streq(net->driver, "default"))
 		decode_warn(c, driver, "the driver '%s' is not used: every network spans all nodes",
 			    net->driver);
 	else
-		decode_error(c, driver, "there is no network driver '%.100s'; leave 'driver' out",
-			     net->driver);
+		decode_refuse(c, driver, "there is no network driver '%.100s'; leave 'driver' out",
+			      net->driver);
 }
 
 FIELD_DECODER(decode_top_networks)
@@ -129,12 +129,12 @@ void volume_check(struct decode *c, const struct node *n, const struct spec_volu
 {
 	own_name_check(c, node_child(n, "name"), v->name);
 	if (v->external && (v->driver || v->driver_opts.n || v->labels.n))
-		decode_error(c, n,
-			     "an external volume is made elsewhere; only 'name' may stand "
-			     "beside 'external'");
+		decode_refuse(c, n,
+			      "an external volume is made elsewhere; only 'name' may stand "
+			      "beside 'external'");
 	if (v->driver && !streq(v->driver, "local"))
-		decode_error(c, node_child(n, "driver"),
-			     "there is no volume driver '%.100s'; leave 'driver' out", v->driver);
+		decode_refuse(c, node_child(n, "driver"),
+			      "there is no volume driver '%.100s'; leave 'driver' out", v->driver);
 }
 
 FIELD_DECODER(decode_top_volumes)
@@ -228,6 +228,60 @@ static void add_default_network(struct spec_stack *s)
 	net->name = xasprintf("%s_default", s->name);
 }
 
+struct visit { /* of a depth-first walk along depends_on */
+	struct spec_service *service;
+	size_t next;
+};
+
+/* A service on a circle of depends_on, or NULL. */
+static const char *find_circle(const struct spec_stack *s)
+{
+	enum { NEW, OPEN, DONE };
+	struct map index = {0};
+	auto_free char *state = xcalloc(s->n_services + 1, 1);
+	auto_free struct visit *stack = xcalloc(s->n_services + 1, sizeof(*stack));
+	const char *found = NULL;
+	for (size_t i = 0; i < s->n_services; i++)
+		map_set(&index, s->services[i].name, &s->services[i]);
+	for (size_t i = 0; i < s->n_services && !found; i++) {
+		size_t depth = 0;
+		if (state[i] == NEW) {
+			state[i] = OPEN;
+			stack[depth++] = (struct visit){&s->services[i], 0};
+		}
+		while (depth > 0 && !found) {
+			struct visit *top = &stack[depth - 1];
+			if (top->next == top->service->depends_on.n) {
+				state[top->service - s->services] = DONE;
+				depth--;
+				continue;
+			}
+			struct spec_service *to =
+				map_get(&index, top->service->depends_on.v[top->next++]);
+			if (!to || to == top->service || state[to - s->services] == DONE)
+				continue;
+			if (state[to - s->services] == OPEN)
+				found = to->name;
+			state[to - s->services] = OPEN;
+			stack[depth++] = (struct visit){to, 0};
+		}
+	}
+	map_clear(&index);
+	return found;
+}
+
+static void circle_check(struct decode *c, const struct node *root)
+{
+	const char *name = find_circle(c->stack);
+	if (!name)
+		return;
+	const struct node *services = node_child(root, "services");
+	decode_error(c, node_child(node_child(services, name), "depends_on"),
+		     "the service '%s' depends on itself by way of others; break the circle in "
+		     "'depends_on'",
+		     name);
+}
+
 bool decode_stack(struct decode *c, const struct node *root)
 {
 	size_t errors = c->d->n_errors;
@@ -242,7 +296,9 @@ bool decode_stack(struct decode *c, const struct node *root)
 	if (c->d->n_errors == errors && !*c->stack->name)
 		decode_error(c, root, "the stack has no name; give it one with 'name:' or -n");
 	if (c->d->n_errors == errors && c->stack->n_services == 0)
-		decode_error(c, root, "the stack has no services; add one under 'services'");
+		decode_refuse(c, root, "the stack has no services; add one under 'services'");
+	if (c->d->n_errors == errors)
+		circle_check(c, root);
 	add_default_network(c->stack);
 	map_clear(&c->networks);
 	map_clear(&c->volumes);

@@ -3,6 +3,7 @@
 #include "manifests/units.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -125,5 +126,34 @@ char *units_duration_text(int64_t ns)
 	}
 	if (s.len == 0)
 		str_add(&s, "0s");
+	return str_take(&s);
+}
+
+/* value in units of unit, without the zeros at the end of its fraction */
+static void add_decimal(struct str *s, int64_t value, int64_t unit, int digits, const char *name)
+{
+	char part[16];
+	snprintf(part, sizeof(part), "%0*lld", digits, (long long)(value % unit));
+	size_t n = strlen(part);
+	while (n > 0 && part[n - 1] == '0')
+		n--;
+	str_addf(s, "%lld%s%.*s%s", (long long)(value / unit), n && value % unit ? "." : "",
+		 value % unit ? (int)n : 0, part, name);
+}
+
+char *units_duration_canon(int64_t ns)
+{
+	struct str s = {0};
+	int64_t minutes = ns / 60000000000LL, rest = ns % 60000000000LL;
+	if (minutes >= 60)
+		str_addf(&s, "%lldh", (long long)(minutes / 60));
+	if (minutes > 0)
+		str_addf(&s, "%lldm", (long long)(minutes % 60));
+	if (minutes > 0 || rest >= 1000000000 || ns == 0)
+		add_decimal(&s, rest, 1000000000, 9, "s");
+	else if (rest >= 1000000)
+		add_decimal(&s, rest, 1000000, 6, "ms");
+	else
+		add_decimal(&s, rest, 1000, 3, "us");
 	return str_take(&s);
 }

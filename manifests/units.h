@@ -10,3 +10,5 @@ bool units_size(const char *text, int64_t *ret);
 bool units_duration(const char *text, int64_t *ret);
 /* The shortest form that units_duration reads back to the same value; caller frees. */
 char *units_duration_text(int64_t ns);
+/* As Go writes it ("1h0m0s", "1.5s"), which is what users of Compose know; caller frees. */
+char *units_duration_canon(int64_t ns);

@@ -16,15 +16,17 @@ static void check_image(struct decode *c, const struct node *n, const struct spe
 {
 	struct imageref ref;
 	struct err err = {0};
-	if (!s->image)
-		decode_error(
-			c, n, "the service '%s' has no 'image'%s", s->name,
-			node_find(n, "build")
-				? "; images are not built here: build it, push it to a registry "
-				  "and name it"
-				: "");
+	if (!s->image && node_find(n, "build"))
+		decode_refuse(c, n,
+			      "the service '%s' has no 'image'; images are not built here: build "
+			      "it, push it to a registry and name it",
+			      s->name);
+	else if (!s->image && node_find(n, "provider"))
+		decode_refuse(c, n, "the service '%s' has no 'image'", s->name);
+	else if (!s->image)
+		decode_error(c, n, "the service '%s' has no 'image'", s->name);
 	else if (imageref_parse(s->image, &ref, &err) < 0)
-		decode_error(c, node_child(n, "image"), "%s", err_text(&err));
+		decode_refuse(c, node_child(n, "image"), "%s", err_text(&err));
 	else
 		imageref_done(&ref);
 }
@@ -33,7 +35,7 @@ static void check_networks(struct decode *c, const struct node *n, struct spec_s
 {
 	if (s->network_mode) {
 		if (!streq(s->network_mode, "none") && !streq(s->network_mode, "host"))
-			decode_error(
+			decode_refuse(
 				c, node_child(n, "network_mode"),
 				"'network_mode' can be none or host, not '%.100s'; leave it out "
 				"and use 'networks'",
@@ -76,11 +78,11 @@ static void check_strings(struct decode *c, const struct node *n, const struct s
 		decode_error(c, node_child(n, "stop_signal"),
 			     "'%.100s' is not a signal such as SIGTERM", s->stop_signal);
 	if (s->hostname && !host_name_valid(s->hostname))
-		decode_error(c, node_child(n, "hostname"), "'%.100s' is not a host name",
-			     s->hostname);
+		decode_refuse(c, node_child(n, "hostname"), "'%.100s' is not a host name",
+			      s->hostname);
 	if (s->domainname && !host_name_valid(s->domainname))
-		decode_error(c, node_child(n, "domainname"), "'%.100s' is not a domain name",
-			     s->domainname);
+		decode_refuse(c, node_child(n, "domainname"), "'%.100s' is not a domain name",
+			      s->domainname);
 	if (s->working_dir && s->working_dir[0] != '/')
 		decode_error(c, node_child(n, "working_dir"),
 			     "'working_dir' must be an absolute path, not '%.200s'",

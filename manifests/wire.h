@@ -8,7 +8,8 @@
  * by asking for a snapshot. The agent keeps the set on disk.
  *
  *   agent -> controller   WIRE_HELLO      {"wire":1,"node":{...wire_node},"version":V or 0}
- *                         WIRE_HEARTBEAT  {}                       every second
+ *                         WIRE_HEARTBEAT  {"network":{"networks","sandboxes","peers","mended"}}
+ *                                          every second; counters since the agent's start
  *                         WIRE_REPORT     {"tasks":[wire_report…]} changes; all of them after hello
  *                         WIRE_EVENT      {"type","task","text"}   progress and notable facts
  *                         WIRE_RESYNC     {}                       send me a snapshot

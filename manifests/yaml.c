@@ -122,6 +122,14 @@ static bool tag_kind(const char *tag, const char *text, enum node_kind *kind)
 	return true;
 }
 
+/* How a tag asks to be merged. */
+static enum node_tag merge_tag(const char *tag)
+{
+	if (streq(tag, "!reset"))
+		return NODE_RESET;
+	return streq(tag, "!override") ? NODE_OVERRIDE : NODE_UNTAGGED;
+}
+
 static void scalar_add(struct reader *r, const yaml_event_t *e)
 {
 	const char *text = (const char *)e->data.scalar.value;
@@ -142,13 +150,15 @@ static void scalar_add(struct reader *r, const yaml_event_t *e)
 	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	enum node_kind kind = plain ? node_core_kind(text) : NODE_STR;
 	const char *tag = (const char *)e->data.scalar.tag;
-	if (tag && !tag_kind(tag, text, &kind)) {
+	enum node_tag how = merge_tag(tag);
+	if (tag && how == NODE_UNTAGGED && !tag_kind(tag, text, &kind)) {
 		fail(r, e->start_mark, "the tag '%.80s' is not supported here; leave it out", tag);
 		return;
 	}
 	struct diag_place at = place(r, e->start_mark);
 	struct node *n = tree_add(r->t, kind, at.line, at.column);
 	n->text = tree_text(r->t, text, len);
+	n->tag = how;
 	anchor_add(r, e->data.scalar.anchor, n);
 	place_node(r, n, e->start_mark);
 }
@@ -158,7 +168,8 @@ static void collection_open(struct reader *r, const yaml_event_t *e, enum node_k
 	bool map = kind == NODE_MAP;
 	const char *tag =
 		(const char *)(map ? e->data.mapping_start.tag : e->data.sequence_start.tag);
-	if (tag && !str_ends(tag, map ? ":map" : ":seq")) {
+	enum node_tag how = merge_tag(tag);
+	if (tag && how == NODE_UNTAGGED && !str_ends(tag, map ? ":map" : ":seq")) {
 		fail(r, e->start_mark, "the tag '%.80s' is not supported here; leave it out", tag);
 		return;
 	}
@@ -174,6 +185,7 @@ static void collection_open(struct reader *r, const yaml_event_t *e, enum node_k
 		return;
 	}
 	struct node *n = tree_add(r->t, kind, at.line, at.column);
+	n->tag = how;
 	anchor_add(r, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor, n);
 	r->stack[r->depth++] = (struct open_node){.node = n};
 }
@@ -267,6 +279,7 @@ struct node *yaml_read(const char *file, const char *text, size_t len, struct tr
 		       struct diag *d)
 {
 	struct reader r = {.file = file, .t = t, .d = d};
+	t->file = file ? tree_text(t, file, strlen(file)) : NULL;
 	size_t errors = d->n_errors;
 	yaml_parser_t p;
 	if (!yaml_parser_initialize(&p)) {

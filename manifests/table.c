@@ -2,40 +2,11 @@
  *
  * THE table of the stack language; see fields.h. One line for each key of the Compose
  * Specification. To honour another key, give it a place in spec.h and change its line here. */
-#include "manifests/fields.h"
 #include "manifests/decode.h"
+#include "manifests/fieldrow.h"
+#include "manifests/fields.h"
 #include "manifests/limits.h"
-
-#define OFF(s, m) .offset = offsetof(struct s, m)
-#define SET(s, m) .set = offsetof(struct s, m)
-
-/* key, type, place, what it does */
-#define USE(key, t, off, text, ...)                                                                \
-	{                                                                                          \
-		.name = key, .type = FIELD_##t, off, .doc = text, ##__VA_ARGS__                    \
-	}
-#define KEPT(key, t, off, text, ...)                                                               \
-	{                                                                                          \
-		.name = key, .type = FIELD_##t, off, .support = FIELD_KEPT, .doc = text,           \
-		##__VA_ARGS__                                                                      \
-	}
-#define CUSTOM(key, dec, enc, text, ...)                                                           \
-	{                                                                                          \
-		.name = key, .decode = dec, .encode = enc, .doc = text, ##__VA_ARGS__              \
-	}
-#define UNUSED(key, text)                                                                          \
-	{                                                                                          \
-		.name = key, .support = FIELD_UNUSED, .doc = text                                  \
-	}
-#define REFUSED(key, text)                                                                         \
-	{                                                                                          \
-		.name = key, .support = FIELD_REFUSED, .doc = text                                 \
-	}
-#define RECORD(var, text, table, ...)                                                              \
-	const struct record var = {.what = text,                                                   \
-				   .fields = table,                                                \
-				   .n = ARRAY_LEN(table),                                          \
-				   ##__VA_ARGS__}
+#include "manifests/shape.h"
 
 static const char *const modes[] = {"replicated", "global", NULL};
 static const char *const conditions[] = {"none", "on-failure", "any", "unless-stopped", NULL};
@@ -54,8 +25,10 @@ static const char *const propagations[] = {"private", "rprivate", "shared", "rsh
 
 static const struct field port_fields[] = {
 	USE("name", STRING, OFF(spec_port, name), "a name for people"),
-	CUSTOM("target", decode_target_port, encode_target_port, "port in the container"),
-	CUSTOM("published", decode_published, encode_published, "port on the node"),
+	CUSTOM("target", decode_target_port, encode_target_port, "port in the container",
+	       .canon = FIELD_INT),
+	CUSTOM("published", decode_published, encode_published, "port on the node",
+	       .canon = FIELD_STRING),
 	USE("host_ip", STRING, OFF(spec_port, host_ip), "address of the node to listen on"),
 	USE("protocol", CHOICE, OFF(spec_port, protocol), "tcp, udp or sctp", .names = protocols),
 	USE("app_protocol", STRING, OFF(spec_port, app_protocol), "what is spoken on the port"),
@@ -67,15 +40,15 @@ static const struct field bind_fields[] = {
 	USE("propagation", STRING, OFF(spec_mount, bind_propagation), "mount propagation",
 	    .names = propagations),
 	USE("create_host_path", BOOL, OFF(spec_mount, bind_create), "make a missing source"),
-	UNUSED("recursive", "bind mounts are always recursive"),
-	UNUSED("selinux", "files are not relabelled"),
+	UNUSED("recursive", STRING, "bind mounts are always recursive"),
+	UNUSED("selinux", STRING, "files are not relabelled"),
 };
 static RECORD(record_bind, "'bind'", bind_fields);
 
 static const struct field volume_option_fields[] = {
 	USE("nocopy", BOOL, OFF(spec_mount, volume_nocopy), "do not fill it from the image"),
 	USE("subpath", STRING, OFF(spec_mount, volume_subpath), "folder inside the volume"),
-	UNUSED("labels", "anonymous volumes have no labels"),
+	UNUSED("labels", PAIRS, "anonymous volumes have no labels"),
 };
 static RECORD(record_volume_options, "'volume'", volume_option_fields);
 
@@ -95,8 +68,8 @@ static const struct field mount_fields[] = {
 	USE("volume", SECTION, .offset = 0, "options of a volume",
 	    .record = &record_volume_options),
 	USE("tmpfs", SECTION, .offset = 0, "options of a tmpfs", .record = &record_tmpfs),
-	UNUSED("consistency", "Linux needs no such choice"),
-	REFUSED("image", "mount a volume instead"),
+	UNUSED("consistency", STRING, "Linux needs no such choice"),
+	REFUSED("image", NONE, "mount a volume instead", .form = FORM_ANY),
 };
 
 static void mount_init(void *obj)
@@ -109,7 +82,8 @@ RECORD(record_mount, "a volume of a service", mount_fields, .size = sizeof(struc
        .init = mount_init);
 
 static const struct field attach_fields[] = {
-	USE("aliases", LIST, OFF(spec_attach, aliases), "more names on the network"),
+	USE("aliases", LIST, OFF(spec_attach, aliases), "more names on the network",
+	    .form = FORM_SET),
 	USE("ipv4_address", STRING, OFF(spec_attach, ipv4_address), "fixed address"),
 	USE("ipv6_address", STRING, OFF(spec_attach, ipv6_address), "fixed IPv6 address"),
 	USE("mac_address", STRING, OFF(spec_attach, mac_address), "fixed MAC address"),
@@ -119,28 +93,34 @@ static const struct field attach_fields[] = {
 	    .max = INT32_MAX),
 	USE("gw_priority", INT, OFF(spec_attach, gw_priority), "which network is the default route",
 	    .min = INT32_MIN, .max = INT32_MAX),
-	UNUSED("driver_opts", "the overlay has no options for one endpoint"),
+	UNUSED("driver_opts", PAIRS, "the overlay has no options for one endpoint"),
 };
 RECORD(record_attach, "a network of a service", attach_fields, .size = sizeof(struct spec_attach));
 
 static const struct field depends_fields[] = {
-	USE("condition", NONE, .offset = 0, "what to wait for"),
-	USE("restart", NONE, .offset = 0, "restart with it"),
-	USE("required", NONE, .offset = 0, "fail without it"),
+	PLAIN("condition", STRING, "what to wait for"),
+	PLAIN("restart", BOOL, "restart with it"),
+	PLAIN("required", BOOL, "fail without it"),
 };
 RECORD(record_depends, "'depends_on'", depends_fields);
 
 static const struct field device_fields[] = {
-	USE("source", NONE, .offset = 0, "device on the node"),
-	USE("target", NONE, .offset = 0, "path in the container"),
-	USE("permissions", NONE, .offset = 0, "of r, w and m"),
+	PLAIN("source", STRING, "device on the node"),
+	PLAIN("target", STRING, "path in the container"),
+	PLAIN("permissions", STRING, "of r, w and m"),
 };
 RECORD(record_device, "a device", device_fields);
 
+static const struct field ulimit_fields[] = {
+	PLAIN("soft", INT, "soft limit"),
+	PLAIN("hard", INT, "hard limit"),
+};
+static RECORD(record_ulimit, "a ulimit", ulimit_fields);
+
 static const struct field env_file_fields[] = {
-	USE("path", NONE, .offset = 0, "file to read"),
-	USE("required", NONE, .offset = 0, "fail when it is missing"),
-	REFUSED("format", "files have the format of Compose's .env"),
+	PLAIN("path", STRING, "file to read", .flags = FIELD_PATH),
+	PLAIN("required", BOOL, "fail when it is missing"),
+	REFUSED("format", STRING, "files have the format of Compose's .env"),
 };
 RECORD(record_env_file, "'env_file'", env_file_fields);
 
@@ -153,8 +133,10 @@ static const struct field limit_fields[] = {
 	USE("memory", SIZE, SVC(limits.memory), "memory it may use"),
 	USE("pids", INT, SVC(limits.pids), "processes and threads it may have",
 	    .flags = FIELD_NONNEG, .min = -1, .max = INT32_MAX),
-	REFUSED("devices", "devices are not handed out by limits"),
-	REFUSED("generic_resources", "nodes have no generic resources"),
+	REFUSED("devices", NONE, "devices are not handed out by limits", .form = FORM_ITEMS,
+		.record = &record_gpu),
+	REFUSED("generic_resources", NONE, "nodes have no generic resources", .form = FORM_ITEMS,
+		.record = &record_generic),
 };
 static RECORD(record_limits, "'limits'", limit_fields);
 
@@ -163,8 +145,10 @@ static const struct field reservation_fields[] = {
 	USE("memory", SIZE, SVC(reservations.memory), "memory a node must have free"),
 	USE("pids", INT, SVC(reservations.pids), "processes a node must have free",
 	    .flags = FIELD_NONNEG, .min = -1, .max = INT32_MAX),
-	REFUSED("devices", "nodes do not hand out devices"),
-	REFUSED("generic_resources", "nodes have no generic resources"),
+	REFUSED("devices", NONE, "nodes do not hand out devices", .form = FORM_ITEMS,
+		.record = &record_gpu),
+	REFUSED("generic_resources", NONE, "nodes have no generic resources", .form = FORM_ITEMS,
+		.record = &record_generic),
 };
 static RECORD(record_reservations, "'reservations'", reservation_fields);
 
@@ -179,7 +163,7 @@ static const struct field placement_fields[] = {
 	USE("constraints", LIST, SVC(constraints), "rules that a node must fulfil"),
 	USE("max_replicas_per_node", INT, SVC(max_replicas_per_node), "bound for one node",
 	    .max = LIMIT_SERVICE_REPLICAS),
-	UNUSED("preferences", "tasks are spread over all nodes that fit"),
+	UNUSED("preferences", NONE, "tasks are spread over all nodes that fit"),
 };
 static RECORD(record_placement, "'placement'", placement_fields);
 
@@ -201,7 +185,7 @@ static const struct field update_fields[] = {
 	    .names = failure_actions),
 	USE("monitor", DURATION, SVC(update.monitor), "how long a new task is watched"),
 	USE("order", EITHER, SVC(update.start_first), "stop-first or start-first", .names = orders),
-	UNUSED("max_failure_ratio", "one failed task counts as failure"),
+	UNUSED("max_failure_ratio", CPUS, "one failed task counts as failure"),
 };
 static RECORD(record_update, "'update_config'", update_fields);
 
@@ -219,13 +203,16 @@ static const struct field deploy_fields[] = {
 	    .record = &record_restart_policy, SET(spec_service, restart_policy.set)),
 	USE("update_config", SECTION, .offset = 0, "how tasks are replaced",
 	    .record = &record_update, SET(spec_service, update.set), .flags = FIELD_RUNNING),
-	CUSTOM("endpoint_mode", decode_endpoint_mode, NULL, "how the name resolves"),
-	UNUSED("rollback_config", "a rollback goes the way of update_config"),
+	CUSTOM("endpoint_mode", decode_endpoint_mode, NULL, "how the name resolves",
+	       .canon = FIELD_STRING),
+	UNUSED("rollback_config", NONE, "a rollback goes the way of update_config",
+	       .form = FORM_OBJECT, .record = &record_update),
 };
 static RECORD(record_deploy, "'deploy'", deploy_fields);
 
 static const struct field health_fields[] = {
-	USE("test", STRING_LIST, SVC(health.test), "command to run", .decode = decode_health_test),
+	USE("test", STRING_LIST, SVC(health.test), "command to run", .decode = decode_health_test,
+	    .form = FORM_WORDS, .shape = shape_test),
 	USE("disable", BOOL, SVC(health.disabled), "do not check, whatever the image says"),
 	USE("interval", DURATION, SVC(health.interval), "time between checks"),
 	USE("timeout", DURATION, SVC(health.timeout), "how long a check may take"),
@@ -247,7 +234,8 @@ static const struct field service_fields[] = {
 	USE("image", STRING, SVC(image), "image to run"),
 	USE("command", WORDS, SVC(command), "arguments", SET(spec_service, command_set)),
 	USE("entrypoint", WORDS, SVC(entrypoint), "program", SET(spec_service, entrypoint_set)),
-	CUSTOM("env_file", decode_env_file, NULL, "environment out of files"),
+	CUSTOM("env_file", decode_env_file, NULL, "environment out of files", .form = FORM_ITEMS,
+	       .key = "path", .record = &record_env_file, .shape = shape_env_file),
 	USE("environment", PAIRS, SVC(environment), "environment", .flags = FIELD_NULLS),
 	USE("labels", PAIRS, SVC(labels), "labels of the containers"),
 	USE("annotations", PAIRS, SVC(annotations), "annotations of the containers"),
@@ -264,18 +252,21 @@ static const struct field service_fields[] = {
 	USE("init", BOOL, SVC(init), "a small init as process 1", SET(spec_service, init_set)),
 	USE("read_only", BOOL, SVC(read_only), "a read-only root"),
 	USE("privileged", BOOL, SVC(privileged), "all privileges"),
-	USE("cap_add", LIST, SVC(cap_add), "capabilities added"),
-	USE("cap_drop", LIST, SVC(cap_drop), "capabilities dropped"),
+	USE("cap_add", LIST, SVC(cap_add), "capabilities added", .form = FORM_SET),
+	USE("cap_drop", LIST, SVC(cap_drop), "capabilities dropped", .form = FORM_SET),
 	USE("security_opt", LIST, SVC(security_opt), "seccomp, no-new-privileges and the like"),
-	USE("dns", STRING_LIST, SVC(dns), "name servers for other names"),
-	USE("dns_search", STRING_LIST, SVC(dns_search), "search domains"),
-	USE("dns_opt", LIST, SVC(dns_opt), "resolver options"),
+	USE("dns", STRING_LIST, SVC(dns), "name servers for other names", .form = FORM_SET),
+	USE("dns_search", STRING_LIST, SVC(dns_search), "search domains", .form = FORM_SET),
+	USE("dns_opt", LIST, SVC(dns_opt), "resolver options", .form = FORM_SET),
 	USE("extra_hosts", LIST, SVC(extra_hosts), "lines of /etc/hosts",
-	    .decode = decode_extra_hosts),
-	USE("expose", LIST, SVC(expose), "ports the service listens on", .flags = FIELD_NUMBERS),
-	USE("devices", LIST, SVC(devices), "devices of the node", .decode = decode_devices),
+	    .decode = decode_extra_hosts, .shape = shape_hosts),
+	USE("expose", LIST, SVC(expose), "ports the service listens on", .flags = FIELD_NUMBERS,
+	    .form = FORM_SET),
+	USE("devices", LIST, SVC(devices), "devices of the node", .decode = decode_devices,
+	    .form = FORM_ITEMS, .key = "target", .record = &record_device, .shape = shape_device),
 	USE("sysctls", PAIRS, SVC(sysctls), "kernel parameters"),
-	CUSTOM("ulimits", decode_ulimits, encode_ulimits, "resource limits of processes"),
+	CUSTOM("ulimits", decode_ulimits, encode_ulimits, "resource limits of processes",
+	       .form = FORM_NAMED, .record = &record_ulimit, .shape = shape_ulimit),
 	USE("shm_size", SIZE, SVC(shm_size), "size of /dev/shm"),
 	USE("stop_grace_period", DURATION, SVC(stop_grace_period), "from signal to kill"),
 	USE("stop_signal", STRING, SVC(stop_signal), "signal that asks to stop"),
@@ -289,16 +280,21 @@ static const struct field service_fields[] = {
 	USE("oom_score_adj", INT, SVC(oom_score_adj), "for the kernel's OOM killer", .min = -1000,
 	    .max = 1000),
 	USE("logging", SECTION, .offset = 0, "how logs are kept", .record = &record_logging),
-	USE("tmpfs", STRING_LIST, SVC(tmpfs), "tmpfs mounts"),
-	CUSTOM("volumes", decode_mounts, encode_mounts, "volumes and host folders"),
-	CUSTOM("ports", decode_ports, encode_ports, "published ports"),
-	CUSTOM("networks", decode_attachments, encode_attachments, "networks it is on"),
+	USE("tmpfs", STRING_LIST, SVC(tmpfs), "tmpfs mounts", .form = FORM_SET),
+	CUSTOM("volumes", decode_mounts, encode_mounts, "volumes and host folders",
+	       .form = FORM_ITEMS, .key = "target", .record = &record_mount, .shape = shape_mount),
+	CUSTOM("ports", decode_ports, encode_ports, "published ports", .form = FORM_ITEMS,
+	       .record = &record_port, .shape = shape_port),
+	CUSTOM("networks", decode_attachments, encode_attachments, "networks it is on",
+	       .form = FORM_NAMED, .record = &record_attach),
 	KEPT("depends_on", LIST, SVC(depends_on), "the order of starting is not enforced yet",
-	     .decode = decode_depends_on, .flags = FIELD_RUNNING),
-	CUSTOM("links", decode_links, NULL, "services reach each other by name"),
+	     .form = FORM_NAMED, .record = &record_depends, .decode = decode_depends_on,
+	     .flags = FIELD_RUNNING),
+	CUSTOM("links", decode_links, NULL, "services reach each other by name", .form = FORM_SET),
 	USE("healthcheck", SECTION, .offset = 0, "is it well?", .record = &record_health,
 	    SET(spec_service, health.set)),
-	CUSTOM("restart", decode_restart, encode_restart, "no, always (default), on-failure[:N]"),
+	CUSTOM("restart", decode_restart, encode_restart,
+	       "no, always (default, .canon = FIELD_STRING), on-failure[:N]"),
 	USE("deploy", SECTION, .offset = 0, "how many, where, with what", .record = &record_deploy),
 	USE("mem_limit", SIZE, SVC(limits.memory), "'deploy.resources.limits.memory'",
 	    .flags = FIELD_LEGACY),
@@ -310,44 +306,58 @@ static const struct field service_fields[] = {
 	    .flags = FIELD_LEGACY | FIELD_NONNEG, .min = -1, .max = INT32_MAX),
 	USE("scale", INT, SVC(replicas), "'deploy.replicas'", .flags = FIELD_LEGACY,
 	    .max = LIMIT_SERVICE_REPLICAS),
-	UNUSED("attach", "logs are shown by 'carrack logs'"),
-	UNUSED("blkio_config", "block devices are not shared out by weight"),
-	UNUSED("build", "images are not built here; build and push the image first"),
-	UNUSED("cgroup", "each container has its own cgroup namespace"),
-	UNUSED("cpu_count", "use 'deploy.resources.limits.cpus'"),
-	UNUSED("cpu_percent", "use 'deploy.resources.limits.cpus'"),
-	UNUSED("cpu_period", "use 'deploy.resources.limits.cpus'"),
-	UNUSED("cpu_quota", "use 'deploy.resources.limits.cpus'"),
-	UNUSED("cpu_rt_period", "there is no real-time budget"),
-	UNUSED("cpu_rt_runtime", "there is no real-time budget"),
-	UNUSED("cpu_shares", "use 'deploy.resources.limits.cpus'"),
-	UNUSED("cpuset", "use 'deploy.resources.limits.cpus'"),
-	UNUSED("develop", "it is for work on a single machine"),
-	UNUSED("isolation", "it is for Windows"),
-	UNUSED("mem_swappiness", "the node's setting holds"),
-	UNUSED("memswap_limit", "use 'deploy.resources.limits.memory'"),
-	UNUSED("oom_kill_disable", "a container past its limit is killed"),
-	UNUSED("pull_refresh_after", "use 'pull_policy'"),
-	UNUSED("storage_opt", "the root of a container has no quota"),
-	REFUSED("configs", "mount a file or a volume instead"),
-	REFUSED("credential_spec", "it is for Windows"),
-	REFUSED("device_cgroup_rules", "name the devices under 'devices'"),
-	REFUSED("extends", "use YAML anchors and merge keys instead"),
-	REFUSED("external_links", "put both services on one network"),
-	REFUSED("gpus", "name the devices under 'devices'"),
-	REFUSED("label_file", "write the labels under 'labels'"),
-	REFUSED("mac_address", "set it under 'networks'"),
-	REFUSED("models", "run the model as a service"),
-	REFUSED("post_start", "run the command in the entrypoint"),
-	REFUSED("pre_start", "run the command in the entrypoint"),
-	REFUSED("pre_stop", "handle the stop signal in the program"),
-	REFUSED("profiles", "put optional services into a stack of their own"),
-	REFUSED("provider", "only containers are run"),
-	REFUSED("secrets", "mount a file or a volume instead"),
-	REFUSED("use_api_socket", "nodes have no such socket"),
-	REFUSED("userns_mode", "leave it out"),
-	REFUSED("uts", "set 'hostname' instead"),
-	REFUSED("volumes_from", "name the volumes under 'volumes'"),
+	UNUSED("attach", BOOL, "logs are shown by 'carrack logs'"),
+	UNUSED("blkio_config", NONE, "block devices are not shared out by weight",
+	       .form = FORM_OBJECT, .record = &record_blkio),
+	UNUSED("build", NONE, "images are not built here; build and push the image first",
+	       .form = FORM_OBJECT, .record = &record_build, .shape = shape_build),
+	UNUSED("cgroup", STRING, "each container has its own cgroup namespace"),
+	UNUSED("cpu_count", INT, "use 'deploy.resources.limits.cpus'"),
+	UNUSED("cpu_percent", CPUS, "use 'deploy.resources.limits.cpus'"),
+	UNUSED("cpu_period", STRING, "use 'deploy.resources.limits.cpus'"),
+	UNUSED("cpu_quota", STRING, "use 'deploy.resources.limits.cpus'"),
+	UNUSED("cpu_rt_period", STRING, "there is no real-time budget"),
+	UNUSED("cpu_rt_runtime", STRING, "there is no real-time budget"),
+	UNUSED("cpu_shares", INT, "use 'deploy.resources.limits.cpus'"),
+	UNUSED("cpuset", STRING, "use 'deploy.resources.limits.cpus'"),
+	UNUSED("develop", NONE, "it is for work on a single machine", .form = FORM_OBJECT,
+	       .record = &record_develop),
+	UNUSED("isolation", STRING, "it is for Windows"),
+	UNUSED("mem_swappiness", INT, "the node's setting holds"),
+	UNUSED("memswap_limit", SIZE, "use 'deploy.resources.limits.memory'"),
+	UNUSED("oom_kill_disable", BOOL, "a container past its limit is killed"),
+	UNUSED("pull_refresh_after", STRING, "use 'pull_policy'"),
+	UNUSED("storage_opt", PAIRS, "the root of a container has no quota"),
+	REFUSED("configs", NONE, "mount a file or a volume instead", .form = FORM_ITEMS,
+		.key = "target", .record = &record_grant, .shape = shape_config),
+	REFUSED("credential_spec", NONE, "it is for Windows", .form = FORM_OBJECT,
+		.record = &record_credential),
+	REFUSED("device_cgroup_rules", LIST, "name the devices under 'devices'"),
+	PLAIN("extends", NONE, "another service to build on", .flags = FIELD_FILES,
+	      .form = FORM_OBJECT, .record = &record_extends, .shape = shape_extends),
+	REFUSED("external_links", LIST, "put both services on one network"),
+	REFUSED("gpus", NONE, "name the devices under 'devices'", .form = FORM_ITEMS,
+		.record = &record_gpu, .shape = shape_gpus),
+	REFUSED("label_file", STRING_LIST, "write the labels under 'labels'", .form = FORM_SET),
+	REFUSED("mac_address", STRING, "set it under 'networks'"),
+	REFUSED("models", NONE, "run the model as a service", .form = FORM_NAMED,
+		.record = &record_model_use),
+	REFUSED("post_start", NONE, "run the command in the entrypoint", .form = FORM_ITEMS,
+		.record = &record_hook),
+	REFUSED("pre_start", NONE, "run the command in the entrypoint", .form = FORM_ITEMS,
+		.record = &record_hook),
+	REFUSED("pre_stop", NONE, "handle the stop signal in the program", .form = FORM_ITEMS,
+		.record = &record_hook),
+	PLAIN("profiles", LIST, "the service runs only when one of them is chosen",
+	      .flags = FIELD_FILES, .form = FORM_SET),
+	REFUSED("provider", NONE, "only containers are run", .form = FORM_OBJECT,
+		.record = &record_provider),
+	REFUSED("secrets", NONE, "mount a file or a volume instead", .form = FORM_ITEMS,
+		.key = "target", .record = &record_grant, .shape = shape_secret),
+	REFUSED("use_api_socket", BOOL, "nodes have no such socket"),
+	REFUSED("userns_mode", STRING, "leave it out"),
+	REFUSED("uts", STRING, "set 'hostname' instead"),
+	REFUSED("volumes_from", LIST, "name the volumes under 'volumes'"),
 };
 
 static void service_init(void *obj)
@@ -374,9 +384,17 @@ static const struct field ipam_config_fields[] = {
 	USE("subnet", STRING, OFF(spec_network, subnet), "10.1.0.0/16"),
 	USE("gateway", STRING, OFF(spec_network, gateway), "address of the nodes on it"),
 	USE("ip_range", STRING, OFF(spec_network, ip_range), "part that addresses come from"),
-	UNUSED("aux_addresses", "no address is kept free by name"),
+	UNUSED("aux_addresses", PAIRS, "no address is kept free by name"),
 };
 RECORD(record_ipam_config, "'config'", ipam_config_fields, .size = sizeof(struct spec_network));
+
+static const struct field ipam_fields[] = {
+	PLAIN("driver", STRING, "default"),
+	PLAIN("config", NONE, "subnets", .form = FORM_ITEMS, .key = "subnet",
+	      .record = &record_ipam_config),
+	PLAIN("options", PAIRS, "options of the driver"),
+};
+RECORD(record_ipam, "'ipam'", ipam_fields);
 
 static const struct field network_fields[] = {
 	USE("name", STRING, OFF(spec_network, name), "name in the cluster"),
@@ -388,8 +406,9 @@ static const struct field network_fields[] = {
 	USE("internal", BOOL, OFF(spec_network, internal), "without a way out"),
 	USE("attachable", BOOL, OFF(spec_network, attachable), "open to other stacks"),
 	USE("enable_ipv6", BOOL, OFF(spec_network, enable_ipv6), "IPv6 as well"),
-	UNUSED("enable_ipv4", "networks always have IPv4"),
-	CUSTOM("ipam", decode_ipam, encode_ipam, "addresses"),
+	UNUSED("enable_ipv4", BOOL, "networks always have IPv4"),
+	CUSTOM("ipam", decode_ipam, encode_ipam, "addresses", .form = FORM_OBJECT,
+	       .record = &record_ipam),
 };
 RECORD(record_network, "a network", network_fields, .size = sizeof(struct spec_network));
 
@@ -406,14 +425,21 @@ RECORD(record_volume, "a volume", volume_fields, .size = sizeof(struct spec_volu
 /* --- the file */
 
 static const struct field top_fields[] = {
-	{.name = "version", .type = FIELD_NONE, .doc = "of no meaning, as in Compose"},
-	CUSTOM("name", decode_top_name, NULL, "the stack's name"),
-	CUSTOM("networks", decode_top_networks, NULL, "networks"),
-	CUSTOM("volumes", decode_top_volumes, NULL, "volumes"),
-	CUSTOM("services", decode_top_services, NULL, "services"),
-	REFUSED("configs", "mount a file or a volume instead"),
-	REFUSED("include", "put all services into one file"),
-	REFUSED("models", "run the model as a service"),
-	REFUSED("secrets", "mount a file or a volume instead"),
+	{.name = "version", .canon = FIELD_STRING, .doc = "of no meaning, as in Compose"},
+	CUSTOM("name", decode_top_name, NULL, "the stack's name", .canon = FIELD_STRING),
+	CUSTOM("networks", decode_top_networks, NULL, "networks", .form = FORM_NAMED,
+	       .record = &record_network),
+	CUSTOM("volumes", decode_top_volumes, NULL, "volumes", .form = FORM_NAMED,
+	       .record = &record_volume),
+	CUSTOM("services", decode_top_services, NULL, "services", .form = FORM_NAMED,
+	       .record = &record_service),
+	REFUSED("configs", NONE, "mount a file or a volume instead", .form = FORM_NAMED,
+		.record = &record_top_config),
+	PLAIN("include", NONE, "other files to take in", .flags = FIELD_FILES, .form = FORM_ITEMS,
+	      .record = &record_include, .shape = shape_include),
+	REFUSED("models", NONE, "run the model as a service", .form = FORM_NAMED,
+		.record = &record_model),
+	REFUSED("secrets", NONE, "mount a file or a volume instead", .form = FORM_NAMED,
+		.record = &record_top_secret),
 };
 RECORD(record_top, "a stack file", top_fields);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * `carrack config`: what stack files mean once merged and filled in, without asking a cluster; and
+ * what of the language is honoured. */
+#include "base/digest.h"
+#include "cli/cmds.h"
+#include "cli/loadstack.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/yamlout.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+struct wants {
+	bool services, images, volumes, networks, profiles, variables, quiet, support;
+	const char *hash, *format;
+};
+
+static void print_keys(const json_t *j, const char *key)
+{
+	const char *k;
+	json_t *v;
+
+	json_object_foreach(json_object_get(j, key), k, v) if (!str_starts(k, "x-")) puts(k);
+}
+
+static void print_images(const json_t *j)
+{
+	json_t *services = json_object_get(j, "services"), *v;
+	const char *k;
+	auto_strlist images = {0};
+
+	json_object_foreach(services, k, v)
+	{
+		const char *image = json_str(v, "image");
+
+		if (image && !strlist_has(&images, image))
+			strlist_add(&images, image);
+	}
+	for (size_t i = 0; i < images.n; i++)
+		puts(images.v[i]);
+}
+
+static void print_profiles(const json_t *j)
+{
+	json_t *services = json_object_get(j, "services"), *v, *p;
+	const char *k;
+	size_t i;
+	auto_strlist names = {0};
+
+	json_object_foreach(services, k, v)
+	{
+		json_array_foreach(json_object_get(v, "profiles"), i, p)
+		{
+			const char *name = json_string_value(p);
+
+			if (name && !strlist_has(&names, name))
+				strlist_add(&names, name);
+		}
+	}
+	strlist_sort(&names);
+	for (i = 0; i < names.n; i++)
+		puts(names.v[i]);
+}
+
+/* A line for each service: its name and the hash of its canonical form. */
+static int print_hashes(const json_t *j, const char *which)
+{
+	json_t *services = json_object_get(j, "services"), *v;
+	const char *k;
+	bool found = false;
+
+	json_object_foreach(services, k, v)
+	{
+		char digest[DIGEST_TEXT];
+		auto_free char *text = json_text_canonical(v);
+
+		if (!streq(which, "*") && !streq(which, k))
+			continue;
+		found = true;
+		sha256_text(text, strlen(text), digest);
+		printf("%s %s\n", k, digest + strlen("sha256:"));
+	}
+	if (found || streq(which, "*"))
+		return 0;
+	out_error("there is no service '%s'", which);
+	return 1;
+}
+
+/* NAME, and DEFAULT after ":-" or "-" when it is plain text. */
+static const char *print_variable(const char *p, struct strlist *seen)
+{
+	bool braces = *p == '{';
+	const char *name = p + braces, *end = name;
+
+	while (isalnum((unsigned char)*end) || *end == '_')
+		end++;
+	if (end == name || isdigit((unsigned char)*name))
+		return p;
+	auto_free char *text = xstrndup(name, (size_t)(end - name));
+	const char *rest = braces && *end == ':' ? end + 1 : end;
+	size_t n = braces && *rest == '-' ? strcspn(rest + 1, "}$\n") : 0;
+
+	if (!strlist_has(seen, text)) {
+		strlist_add(seen, text);
+		printf("%-24s %-9s %.*s\n", text, braces && *rest == '?' ? "yes" : "no", (int)n,
+		       rest + 1);
+	}
+	return end;
+}
+
+static int print_variables(const struct loadstack *from)
+{
+	auto_free char *text = loadstack_text(from);
+	auto_strlist seen = {0};
+
+	if (!text)
+		return 1;
+	printf("%-24s %-9s %s\n", "NAME", "REQUIRED", "DEFAULT");
+	for (const char *p = strchr(text, '$'); p; p = strchr(p, '$')) {
+		p++;
+		p = *p == '$' ? p + 1 : print_variable(p, &seen);
+	}
+	return 0;
+}
+
+static int print_config(const json_t *j, const struct wants *w)
+{
+	auto_free char *text = NULL;
+
+	if (w->quiet)
+		return 0;
+	if (w->services)
+		print_keys(j, "services");
+	else if (w->volumes)
+		print_keys(j, "volumes");
+	else if (w->networks)
+		print_keys(j, "networks");
+	else if (w->images)
+		print_images(j);
+	else if (w->profiles)
+		print_profiles(j);
+	else if (w->hash)
+		return print_hashes(j, w->hash);
+	else if (w->format && streq(w->format, "json"))
+		puts(text = json_text_pretty(j));
+	else
+		fputs(text = yamlout_text(j), stdout);
+	return 0;
+}
+
+static bool uses_path(const json_t *j, const char *path)
+{
+	size_t n = strcspn(path, ".");
+	auto_free char *key = xstrndup(path, n);
+	const char *rest = path[n] ? path + n + 1 : NULL, *k;
+	json_t *v;
+	size_t i;
+
+	if (streq(key, "*")) {
+		json_object_foreach((json_t *)j, k, v) if (!rest || uses_path(v, rest)) return true;
+		json_array_foreach(j, i, v) if (!rest || uses_path(v, rest)) return true;
+		return false;
+	}
+	v = json_object_get(j, key);
+	return v && (!rest || uses_path(v, rest));
+}
+
+/* The table of the language as Markdown; with a file only what it uses. */
+static int print_support(const json_t *file)
+{
+	auto_json *rows = stackfile_support();
+	json_t *row;
+	size_t i;
+
+	if (!file)
+		fputs("# The Compose language\n\n"
+		      "This file is written by `carrack config --support`; do not edit it. Each "
+		      "key "
+		      "is honoured, kept\n(read, not fully honoured: a warning says so), unused (a "
+		      "warning) or refused (an error by\n`carrack apply`, a warning by `carrack "
+		      "config`). Keys that begin with `x-` are taken everywhere.\n\n",
+		      stdout);
+	fputs("| key | support | what it does, or what to know |\n|---|---|---|\n", stdout);
+	json_array_foreach(rows, i, row)
+	{
+		const char *path = json_str_or(row, "path", "");
+
+		if (!file || uses_path(file, path))
+			printf("| `%s` | %s | %s |\n", path, json_str_or(row, "support", ""),
+			       json_str_or(row, "doc", ""));
+	}
+	return 0;
+}
+
+static int config(const struct loadstack *from, const struct wants *w, const char *support_file)
+{
+	auto_json *j = NULL;
+
+	if (w->support && !support_file && from->files.n == 0)
+		return print_support(NULL);
+	if (w->variables)
+		return print_variables(from);
+	j = loadstack_config(from);
+	if (!j)
+		return 1;
+	return w->support ? print_support(j) : print_config(j, w);
+}
+
+static int run(int argc, char **argv)
+{
+	auto_strlist args = {0};
+	struct loadstack from = {0};
+	struct wants w = {0};
+	const struct opt v[] = {
+		LOADSTACK_OPTIONS(from),
+		{0, "services", OPT_FLAG, &w.services},
+		{0, "images", OPT_FLAG, &w.images},
+		{0, "volumes", OPT_FLAG, &w.volumes},
+		{0, "networks", OPT_FLAG, &w.networks},
+		{0, "profiles", OPT_FLAG, &w.profiles},
+		{0, "variables", OPT_FLAG, &w.variables},
+		{0, "no-interpolate", OPT_FLAG, &from.no_interpolate},
+		{0, "support", OPT_FLAG, &w.support},
+		{0, "hash", OPT_TEXT, &w.hash},
+		{0, "format", OPT_TEXT, &w.format},
+		{'q', "quiet", OPT_FLAG, &w.quiet},
+	};
+	const struct opts o = {.cmd = &cmd_config, .v = v, .n = ARRAY_LEN(v), .max_args = 64};
+	int r = opts_parse(&o, argc, argv, &args);
+
+	if (r < 0)
+		r = loadstack_check(&from, &cmd_config);
+	if (r < 0 && w.format && !streq(w.format, "yaml") && !streq(w.format, "json"))
+		r = opts_misuse(&cmd_config, "--format is yaml or json, not '%s'", w.format);
+	if (r < 0) {
+		strlist_copy(&from.files, &args);
+		r = config(&from, &w, args.n ? args.v[0] : NULL);
+	}
+	loadstack_done(&from);
+	return r;
+}
+
+const struct cmd cmd_config = {
+	.name = "config",
+	.args = "[FILE]... [-f FILE]... [--services|--images|--volumes|--networks|--profiles|\n"
+		"       --variables|--hash SERVICE|--support] [--format yaml|json] [-q]",
+	.summary = "Print what stack files mean: merged, filled in and written out in full.",
+	.help = LOADSTACK_HELP
+	"  --services, --images, --volumes, --networks, --profiles\n"
+	"                     names alone, one on a line\n"
+	"  --variables        the variables that the files name, with defaults\n"
+	"  --hash SERVICE     the hash of a service's canonical form; '*' is all\n"
+	"  --no-interpolate   leave variables as they are\n"
+	"  --format FORMAT    yaml or json\n"
+	"  -q, --quiet        only say what is wrong\n"
+	"  --support          which keys are honoured, of the files or of the whole language\n"
+	"\n"
+	"No cluster is asked. What `carrack apply` would refuse is a warning here.\n",
+	.run = run,
+};

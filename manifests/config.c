@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The canonical tree as data; see config.h. */
+#include "manifests/config.h"
+#include "base/num.h"
+#include "manifests/shape.h"
+
+#include <string.h>
+
+static json_t *node_json(const struct node *n)
+{
+	int64_t whole;
+	double real;
+	json_t *j;
+	switch (n->kind) {
+	case NODE_NULL:
+		return json_null();
+	case NODE_BOOL:
+		return json_boolean((n->text[0] | 0x20) == 't');
+	case NODE_INT:
+		if (num_parse_i64(n->text, INT64_MIN, INT64_MAX, &whole))
+			return json_integer(whole);
+		return json_string(n->text);
+	case NODE_FLOAT:
+		if (num_parse_double(n->text, &real) && (j = json_real(real)))
+			return j;
+		return json_string(n->text);
+	case NODE_STR:
+		return json_string(n->text);
+	case NODE_SEQ:
+		j = json_array();
+		for (size_t i = 0; i < n->n; i++)
+			json_array_append_new(j, node_json(n->items[i]));
+		return j;
+	case NODE_MAP:
+		j = json_object();
+		for (size_t i = 0; i < n->n; i++)
+			json_object_set_new(j, n->pairs[i].key, node_json(n->pairs[i].value));
+		return j;
+	}
+	return json_null();
+}
+
+static bool is_extension(const char *key)
+{
+	return str_starts(key, "x-");
+}
+
+/* Keys without a value get the environment's. */
+static void fill_environment(json_t *service, const char *stack, const struct kvlist *env)
+{
+	json_t *vars = json_object_get(service, "environment"), *v;
+	const char *k;
+	void *next;
+	json_object_foreach_safe(vars, next, k, v)
+	{
+		const char *value = env && json_is_null(v) ? kvlist_get(env, k) : NULL;
+		if (!value && json_is_null(v) && streq(k, "COMPOSE_PROJECT_NAME"))
+			value = stack;
+		if (value)
+			json_object_set_new(vars, k, json_string(value));
+	}
+}
+
+static json_t *dependency(bool restart)
+{
+	json_t *j = json_object();
+	json_put_str(j, "condition", "service_started");
+	if (restart)
+		json_object_set_new(j, "restart", json_true());
+	json_object_set_new(j, "required", json_true());
+	return j;
+}
+
+static void depend(json_t *service, const char *name, size_t len, bool restart)
+{
+	auto_free char *key = xstrndup(name, len);
+	json_t *all = json_object_get(service, "depends_on");
+	if (!all) {
+		all = json_object();
+		json_object_set_new(service, "depends_on", all);
+	}
+	if (json_is_object(all) && !json_object_get(all, key))
+		json_object_set_new(all, key, dependency(restart));
+}
+
+/* Who shares something of another service needs it to run. */
+static void imply_dependencies(json_t *service)
+{
+	static const char *const shares[] = {"network_mode", "ipc", "pid", "uts"};
+	json_t *item;
+	size_t i;
+	for (i = 0; i < ARRAY_LEN(shares); i++) {
+		const char *text = json_str(service, shares[i]);
+		if (text && str_starts(text, "service:"))
+			depend(service, text + 8, strlen(text + 8), true);
+	}
+	json_array_foreach(json_object_get(service, "links"), i, item)
+	{
+		const char *text = json_string_value(item);
+		if (text)
+			depend(service, text, strcspn(text, ":"), true);
+	}
+	json_array_foreach(json_object_get(service, "volumes_from"), i, item)
+	{
+		const char *text = json_string_value(item);
+		if (text && !str_starts(text, "container:"))
+			depend(service, text, strcspn(text, ":"), false);
+	}
+}
+
+/* A file that must be there is written as its path alone. */
+static void shorten_env_files(json_t *service)
+{
+	json_t *list = json_object_get(service, "env_file"), *item;
+	size_t i;
+	json_array_foreach(list, i, item)
+	{
+		const char *path = json_str(item, "path");
+		if (path && json_bool(item, "required", true) && !json_object_get(item, "format"))
+			json_array_set_new(list, i, json_string(path));
+	}
+}
+
+static void name_targets(json_t *service)
+{
+	json_t *item;
+	size_t i;
+	json_array_foreach(json_object_get(service, "secrets"), i, item)
+	{
+		const char *source = json_str(item, "source");
+		if (source && !json_str(item, "target"))
+			json_object_set_new(item, "target",
+					    json_sprintf("/run/secrets/%s", source));
+	}
+}
+
+/* What env_file gave is in the typed service. */
+static void add_file_variables(json_t *service, const struct spec_service *s)
+{
+	json_t *vars = json_object_get(service, "environment");
+	if (!s || json_array_size(json_object_get(service, "env_file")) == 0)
+		return;
+	if (!vars) {
+		vars = json_object();
+		json_object_set_new(service, "environment", vars);
+	}
+	for (size_t i = 0; i < s->environment.n; i++) {
+		const struct kv *kv = &s->environment.v[i];
+		if (!json_object_get(vars, kv->k))
+			json_object_set_new(vars, kv->k, kv->v ? json_string(kv->v) : json_null());
+	}
+}
+
+/* `scale` is the old name of deploy.replicas, which is what reads the file. */
+static void copy_scale(json_t *service)
+{
+	json_t *scale = json_object_get(service, "scale");
+	json_t *deploy = json_object_get(service, "deploy");
+	if (scale && json_is_object(deploy) && !json_object_get(deploy, "replicas"))
+		json_object_set(deploy, "replicas", scale);
+}
+
+static bool service_finish(json_t *service, const struct spec_service *typed, const char *stack,
+			   const struct kvlist *env)
+{
+	json_t *networks = json_object_get(service, "networks");
+	bool none = !networks || json_object_size(networks) == 0;
+	json_object_del(service, "extends");
+	fill_environment(service, stack, env);
+	imply_dependencies(service);
+	add_file_variables(service, typed);
+	copy_scale(service);
+	shorten_env_files(service);
+	name_targets(service);
+	if (none && !json_object_get(service, "network_mode") &&
+	    !json_object_get(service, "provider")) {
+		networks = json_object();
+		json_object_set_new(networks, "default", json_null());
+		json_object_set_new(service, "networks", networks);
+	}
+	return networks && json_object_get(networks, "default");
+}
+
+static void name_resources(json_t *root, const char *key, const char *stack)
+{
+	json_t *all = json_object_get(root, key), *one;
+	const char *k;
+	void *next;
+	json_object_foreach_safe(all, next, k, one)
+	{
+		if (is_extension(k))
+			continue;
+		if (!json_is_object(one)) {
+			json_object_set_new(all, k, json_object());
+			one = json_object_get(all, k);
+		}
+		if (!json_str(one, "name"))
+			json_object_set_new(one, "name",
+					    json_bool(one, "external", false)
+						    ? json_string(k)
+						    : json_sprintf("%s_%s", stack, k));
+	}
+}
+
+static void put_default_network(json_t *root)
+{
+	json_t *networks = json_object_get(root, "networks");
+	if (!json_is_object(networks)) {
+		networks = json_object();
+		json_object_set_new(root, "networks", networks);
+	}
+	if (!json_object_get(networks, "default"))
+		json_object_set_new(networks, "default", json_object());
+}
+
+json_t *config_json(const struct node *root, const struct spec_stack *stack,
+		    const struct kvlist *env)
+{
+	static const char *const resources[] = {"networks", "volumes", "configs", "secrets"};
+	json_t *j = node_json(root), *service, *services;
+	const char *k;
+	bool has_default = false;
+	json_object_del(j, "version");
+	json_object_set_new(j, "name", json_string(stack->name));
+	services = json_object_get(j, "services");
+	struct map typed = {0};
+	for (size_t i = 0; i < stack->n_services; i++)
+		map_set(&typed, stack->services[i].name, &stack->services[i]);
+	json_object_foreach(services, k, service)
+	{
+		if (!is_extension(k) && json_is_object(service))
+			has_default |=
+				service_finish(service, map_get(&typed, k), stack->name, env);
+	}
+	map_clear(&typed);
+	if (has_default || json_object_size(services) == 0)
+		put_default_network(j);
+	for (size_t i = 0; i < ARRAY_LEN(resources); i++)
+		name_resources(j, resources[i], stack->name);
+	return j;
+}

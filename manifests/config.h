@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The canonical tree as data, in the shape of Compose's own canonical file. Private to manifests/. */
+#pragma once
+#include "base/json.h"
+#include "manifests/shape.h"
+#include "manifests/spec.h"
+
+/* root is finished and right; stack is the same, typed;
+ * env gives values to keys without one. New reference. */
+json_t *config_json(const struct node *root, const struct spec_stack *stack,
+		    const struct kvlist *env);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The files of a stack as one tree; see project.h. */
+#include "manifests/project.h"
+#include "manifests/extends.h"
+
+#include <string.h>
+
+static bool profile_active(const struct stackfile_input *in, const struct node *service)
+{
+	const struct node *list = node_child(service, "profiles");
+	if (list == service || list->kind != NODE_SEQ || list->n == 0)
+		return true;
+	if (!in->profiles)
+		return false;
+	for (size_t i = 0; i < list->n; i++)
+		if (strlist_has(in->profiles, list->items[i]->text))
+			return true;
+	return strlist_has(in->profiles, "*");
+}
+
+static void drop_inactive(struct project *p, struct node *root)
+{
+	const struct node_pair *pair = node_find(root, "services");
+	if (!pair || pair->value->kind != NODE_MAP)
+		return;
+	struct node *services = pair->value;
+	size_t kept = 0;
+	for (size_t i = 0; i < services->n; i++)
+		if (profile_active(p->in, services->pairs[i].value))
+			services->pairs[kept++] = services->pairs[i];
+	services->n = kept;
+}
+
+/* Whether the tree can be decoded as it is written, which keeps the words of its author. */
+static bool needs_shape(const struct node *root)
+{
+	if (node_find(root, "include"))
+		return true;
+	const struct node *services = node_child(root, "services");
+	for (size_t i = 0; services->kind == NODE_MAP && i < services->n; i++) {
+		const struct node *s = services->pairs[i].value;
+		if (node_find(s, "extends") || node_find(s, "profiles"))
+			return true;
+	}
+	return false;
+}
+
+struct node *project_read(struct project *p, const struct stackfile_input *in, struct diag *d)
+{
+	*p = (struct project){.in = in, .d = d, .left = STACKFILE_BYTES_MAX, .plain = true};
+	p->shape.t = &p->t;
+	p->shape.home = in->env ? kvlist_get(in->env, "HOME") : NULL;
+	size_t errors = d->n_errors;
+	size_t n = in->n_more + 1;
+	auto_free struct stackfile_source *files = xcalloc(n, sizeof(*files));
+	files[0] = (struct stackfile_source){in->file, in->text, in->len};
+	for (size_t i = 0; i < in->n_more; i++)
+		files[i + 1] = in->more[i];
+	if (n == 1 && !in->canonical) {
+		struct node *root = sources_parse(p, &files[0], in->env);
+		p->plain = root && p->plain && !needs_shape(root);
+		if (!root || p->plain)
+			return root;
+		p->first = root;
+	}
+	p->plain = false;
+	struct node *root = extends_model(p, files, n, in->project_dir, in->env);
+	if (!root || d->n_errors > errors || root->kind != NODE_MAP)
+		return d->n_errors > errors ? NULL : root;
+	p->shape.dir = in->project_dir;
+	p->shape.finish = true;
+	root = shape_record(&p->shape, &record_top, root);
+	drop_inactive(p, root);
+	return sources_room(p, root) ? root : NULL;
+}
+
+void project_done(struct project *p)
+{
+	diag_finish(p->d, p->in->file, p->in->text, p->in->len);
+	for (size_t i = 0; i < p->in->n_more; i++)
+		diag_finish(p->d, p->in->more[i].file, p->in->more[i].text, p->in->more[i].len);
+	for (size_t i = 0; i < p->n_texts; i++) {
+		diag_finish(p->d, p->texts[i].file, p->texts[i].text, p->texts[i].len);
+		free((char *)p->texts[i].file);
+		free((char *)p->texts[i].text);
+	}
+	free(p->texts);
+	kvlist_done(&p->own);
+	map_clear(&p->files);
+	map_clear(&p->included);
+	tree_done(&p->t);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading the files of a stack; see sources.h. */
+#include "manifests/sources.h"
+#include "manifests/interp.h"
+#include "manifests/limits.h"
+#include "manifests/words.h"
+#include "manifests/yaml.h"
+
+#include <errno.h>
+#include <string.h>
+
+char *sources_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	if (!slash)
+		return xstrdup(".");
+	return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}
+
+void sources_error(struct project *p, const struct node *at, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	struct diag_place place = {at->file ? at->file : p->in->file, at->line, at->column};
+	diag_addv(p->d, false, place, fmt, ap);
+	va_end(ap);
+}
+
+/* Values only: keys are names, and names do not change with the environment. */
+static void interpolate(struct project *p, size_t from, const struct kvlist *env)
+{
+	struct interp x = {.env = env, .before = &p->own, .d = p->d, .left = p->left};
+	for (size_t i = from; i < p->t.n && !diag_full(p->d); i++) {
+		struct node *n = p->t.nodes[i];
+		if (n->kind != NODE_STR || !strchr(n->text, '$'))
+			continue;
+		x.at = (struct diag_place){n->file, n->line, n->column};
+		auto_free char *text = interp_text(&x, n->text);
+		if (text)
+			n->text = tree_text(&p->t, text, strlen(text));
+		n->broken = !text;
+	}
+	p->left = x.left;
+}
+
+/* The stack's name is a variable as well. */
+static void name_variable(struct project *p, const struct node *root)
+{
+	const char *dir = p->in->project_dir ? strrchr(p->in->project_dir, '/') : NULL;
+	const struct node_pair *name = node_find(root, "name");
+	auto_free char *folder = name_normalise(dir ? dir + 1 : "");
+	const char *value = folder;
+	if (name && node_is_scalar(name->value) && !strchr(name->value->text, '$'))
+		value = name->value->text;
+	kvlist_set(&p->own, "COMPOSE_PROJECT_NAME", p->in->name ? p->in->name : value);
+}
+
+struct node *sources_parse(struct project *p, const struct stackfile_source *s,
+			   const struct kvlist *env)
+{
+	size_t from = p->t.n;
+	if (s->len > STACKFILE_BYTES_MAX) {
+		diag_error(p->d, (struct diag_place){s->file, 0, 0},
+			   "the file has %zu bytes; at most %u are allowed", s->len,
+			   STACKFILE_BYTES_MAX);
+		return NULL;
+	}
+	struct node *root = yaml_read(s->file, s->text, s->len, &p->t, p->d);
+	if (root && p->own.n == 0)
+		name_variable(p, root);
+	if (root && !p->in->no_interpolate)
+		interpolate(p, from, env);
+	for (size_t i = from; i < p->t.n; i++)
+		p->plain = p->plain && p->t.nodes[i]->tag == NODE_UNTAGGED;
+	return root;
+}
+
+bool sources_source(struct project *p, const struct node *at, const char *path,
+		    struct stackfile_source *ret)
+{
+	char *text = NULL;
+	size_t len = 0;
+	int rc = p->in->read ? p->in->read(path, &text, &len, p->in->read_arg) : -EPERM;
+	if (rc < 0) {
+		sources_error(p, at, "cannot read the file '%.200s': %s", path, strerror(-rc));
+		return false;
+	}
+	p->texts = vec_grow(p->texts, p->n_texts, &p->cap_texts, sizeof(*p->texts));
+	*ret = (struct stackfile_source){.file = xstrdup(path), .text = text, .len = len};
+	p->texts[p->n_texts++] = *ret;
+	return true;
+}
+
+bool sources_room(struct project *p, const struct node *at)
+{
+	if (p->t.n <= LIMIT_YAML_NODES && !diag_full(p->d))
+		return true;
+	if (p->t.n > LIMIT_YAML_NODES)
+		sources_error(p, at, "merging makes this stack too large");
+	return false;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The files of a stack while they are read: what is common to the main files and to those that
+ * `include` and `extends` name. Private to manifests/.
+ */
+#pragma once
+#include "manifests/diag.h"
+#include "manifests/shape.h"
+#include "manifests/stackinput.h"
+
+struct project {
+	const struct stackfile_input *in;
+	struct diag *d;
+	struct tree t;
+	struct shape shape;
+	struct map files;               /* path -> canonical root of a file that `extends` named */
+	struct map included;            /* files being included now, against circles */
+	struct stackfile_source *texts; /* read here, kept for the lines of findings */
+	size_t n_texts, cap_texts;
+	struct kvlist own; /* variables that the stack itself has */
+	size_t left;       /* bytes that variables may still add */
+	int depth;
+	struct node *first; /* the first file's root when that has been read already */
+	bool plain;         /* one file that says nothing that needs the canonical tree */
+};
+
+/* The folder of a file; caller frees. */
+char *sources_folder(const char *path);
+void sources_error(struct project *p, const struct node *at, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The file as it is written, with its variables filled in; NULL with errors. */
+struct node *sources_parse(struct project *p, const struct stackfile_source *s,
+			   const struct kvlist *env);
+/* Reads a file that at names; *ret is p's. */
+bool sources_source(struct project *p, const struct node *at, const char *path,
+		    struct stackfile_source *ret);
+bool sources_room(struct project *p, const struct node *at); /* false with an error: too large */

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of the stack language, continued: sections that carrack does not act on (build, develop,
+ * configs and the like). They are known for canonical files, merging and finding misspelt keys. */
+#include "manifests/decode.h"
+#include "manifests/fieldrow.h"
+#include "manifests/shape.h"
+
+static const struct field grant_fields[] = {
+	PLAIN("source", STRING, "name under the top-level key"),
+	PLAIN("target", STRING, "path in the container"),
+	PLAIN("uid", STRING, "owner"),
+	PLAIN("gid", STRING, "group"),
+	PLAIN("mode", STRING, "permission bits"),
+};
+RECORD(record_grant, "a config or secret of a service", grant_fields);
+
+static const struct field top_config_fields[] = {
+	PLAIN("name", STRING, "name in the cluster"),
+	PLAIN("file", STRING, "file with the value", .flags = FIELD_PATH),
+	PLAIN("environment", STRING, "variable with the value"),
+	PLAIN("content", STRING, "the value itself"),
+	PLAIN("external", BOOL, "made elsewhere"),
+	PLAIN("labels", PAIRS, "labels"),
+	PLAIN("template_driver", STRING, "how the value is filled in"),
+};
+RECORD(record_top_config, "a config", top_config_fields);
+
+static const struct field top_secret_fields[] = {
+	PLAIN("name", STRING, "name in the cluster"),
+	PLAIN("file", STRING, "file with the value", .flags = FIELD_PATH),
+	PLAIN("environment", STRING, "variable with the value"),
+	PLAIN("external", BOOL, "made elsewhere"),
+	PLAIN("labels", PAIRS, "labels"),
+	PLAIN("driver", STRING, "where the value is kept"),
+	PLAIN("driver_opts", PAIRS, "options of the driver"),
+	PLAIN("template_driver", STRING, "how the value is filled in"),
+};
+RECORD(record_top_secret, "a secret", top_secret_fields);
+
+static const struct field ulimit_build_fields[] = {
+	PLAIN("soft", INT, "soft limit"),
+	PLAIN("hard", INT, "hard limit"),
+};
+static RECORD(record_build_ulimit, "a ulimit", ulimit_build_fields);
+
+static const struct field build_fields[] = {
+	PLAIN("context", STRING, "folder or repository", .flags = FIELD_PATH),
+	PLAIN("dockerfile", STRING, "name of the Dockerfile"),
+	PLAIN("dockerfile_inline", STRING, "the Dockerfile itself"),
+	PLAIN("additional_contexts", PAIRS, "more named contexts", .flags = FIELD_PATH),
+	PLAIN("args", PAIRS, "build arguments", .flags = FIELD_NULLS),
+	PLAIN("cache_from", LIST, "where cached layers come from"),
+	PLAIN("cache_to", LIST, "where cached layers go"),
+	PLAIN("entitlements", LIST, "what the build may do"),
+	PLAIN("extra_hosts", LIST, "lines of /etc/hosts", .shape = shape_hosts),
+	PLAIN("isolation", STRING, "for Windows"),
+	PLAIN("labels", PAIRS, "labels of the image"),
+	PLAIN("network", STRING, "network of the build"),
+	PLAIN("no_cache", BOOL, "use no cached layers"),
+	PLAIN("no_cache_filter", STRING_LIST, "stages built without cache"),
+	PLAIN("platforms", LIST, "platforms to build for"),
+	PLAIN("privileged", BOOL, "all privileges"),
+	PLAIN("provenance", NONE, "attestation of origin", .form = FORM_ANY),
+	PLAIN("pull", BOOL, "always pull bases"),
+	PLAIN("sbom", NONE, "list of contents", .form = FORM_ANY),
+	PLAIN("secrets", NONE, "secrets of the build", .form = FORM_ITEMS, .key = "target",
+	      .record = &record_grant, .shape = shape_build_secret),
+	PLAIN("shm_size", SIZE, "size of /dev/shm"),
+	PLAIN("ssh", LIST, "SSH agents", .shape = shape_ssh),
+	PLAIN("tags", LIST, "more names of the image", .form = FORM_SET),
+	PLAIN("target", STRING, "stage to build"),
+	PLAIN("ulimits", NONE, "resource limits", .form = FORM_NAMED,
+	      .record = &record_build_ulimit, .shape = shape_ulimit),
+};
+RECORD(record_build, "'build'", build_fields);
+
+static const struct field hook_fields[] = {
+	PLAIN("command", NONE, "what to run", .form = FORM_WORDS),
+	PLAIN("image", STRING, "image to run it in"),
+	PLAIN("user", STRING, "user"),
+	PLAIN("privileged", BOOL, "all privileges"),
+	PLAIN("per_replica", BOOL, "once for each task"),
+	PLAIN("working_dir", STRING, "working directory"),
+	PLAIN("environment", PAIRS, "environment", .flags = FIELD_NULLS),
+};
+RECORD(record_hook, "a hook", hook_fields);
+
+static const struct field watch_fields[] = {
+	PLAIN("path", STRING, "what is watched", .flags = FIELD_PATH),
+	PLAIN("action", STRING, "what to do on a change"),
+	PLAIN("target", STRING, "where it goes in the container"),
+	PLAIN("ignore", STRING_LIST, "patterns that do not count"),
+	PLAIN("include", STRING_LIST, "patterns that count"),
+	PLAIN("initial_sync", BOOL, "copy at the start"),
+	PLAIN("exec", NONE, "what to run", .form = FORM_OBJECT, .record = &record_hook),
+};
+static RECORD(record_watch, "'watch'", watch_fields);
+
+static const struct field develop_fields[] = {
+	PLAIN("watch", NONE, "paths to watch", .form = FORM_ITEMS, .record = &record_watch),
+};
+RECORD(record_develop, "'develop'", develop_fields);
+
+static const struct field weight_fields[] = {
+	PLAIN("path", STRING, "device"),
+	PLAIN("weight", INT, "its weight"),
+};
+static RECORD(record_weight, "a weight of a device", weight_fields);
+
+static const struct field rate_fields[] = {
+	PLAIN("path", STRING, "device"),
+	PLAIN("rate", SIZE, "bytes or operations a second"),
+};
+static RECORD(record_rate, "a rate of a device", rate_fields);
+
+#define RATES(key) PLAIN(key, NONE, "bound", .form = FORM_ITEMS, .record = &record_rate)
+static const struct field blkio_fields[] = {
+	PLAIN("weight", INT, "weight"),
+	PLAIN("weight_device", NONE, "weights of devices", .form = FORM_ITEMS,
+	      .record = &record_weight),
+	RATES("device_read_bps"),
+	RATES("device_read_iops"),
+	RATES("device_write_bps"),
+	RATES("device_write_iops"),
+};
+RECORD(record_blkio, "'blkio_config'", blkio_fields);
+
+static const struct field gpu_fields[] = {
+	PLAIN("capabilities", LIST, "what it must be able to do"),
+	PLAIN("count", NONE, "how many", .form = FORM_ANY),
+	PLAIN("device_ids", LIST, "which"),
+	PLAIN("driver", STRING, "driver"),
+	PLAIN("options", PAIRS, "options of the driver"),
+};
+RECORD(record_gpu, "a device to reserve", gpu_fields);
+
+static const struct field discrete_fields[] = {
+	PLAIN("kind", STRING, "kind"),
+	PLAIN("value", INT, "how many"),
+};
+static RECORD(record_discrete, "a generic resource", discrete_fields);
+
+static const struct field generic_fields[] = {
+	PLAIN("discrete_resource_spec", NONE, "a number of them", .form = FORM_OBJECT,
+	      .record = &record_discrete),
+};
+RECORD(record_generic, "a generic resource", generic_fields);
+
+static const struct field model_fields[] = {
+	PLAIN("name", STRING, "name"),
+	PLAIN("model", STRING, "artifact"),
+	PLAIN("context_size", INT, "tokens"),
+	PLAIN("runtime_flags", LIST, "flags of the runtime"),
+};
+RECORD(record_model, "a model", model_fields);
+
+static const struct field model_use_fields[] = {
+	PLAIN("endpoint_var", STRING, "variable for the address"),
+	PLAIN("model_var", STRING, "variable for the name"),
+};
+RECORD(record_model_use, "a model of a service", model_use_fields);
+
+static const struct field credential_fields[] = {
+	PLAIN("config", STRING, "config with the value"),
+	PLAIN("file", STRING, "file with the value", .flags = FIELD_PATH),
+	PLAIN("registry", STRING, "registry with the value"),
+};
+RECORD(record_credential, "'credential_spec'", credential_fields);
+
+static const struct field include_fields[] = {
+	PLAIN("path", STRING_LIST, "files"),
+	PLAIN("env_file", STRING_LIST, "files with variables"),
+	PLAIN("project_directory", STRING, "base of relative paths"),
+};
+RECORD(record_include, "'include'", include_fields);
+
+static const struct field extends_fields[] = {
+	PLAIN("service", STRING, "service to build on"),
+	PLAIN("file", STRING, "file it is in"),
+};
+RECORD(record_extends, "'extends'", extends_fields);
+
+static const struct field provider_fields[] = {
+	PLAIN("type", STRING, "program"),
+	PLAIN("options", NONE, "its options", .form = FORM_ANY),
+};
+RECORD(record_provider, "'provider'", provider_fields);
