@@ -165,6 +165,17 @@ int client_get(struct client *c, json_t **ret, struct err *err, const char *fmt,
 	return path ? client_do(c, "GET", path, NULL, ret, err) : -ENOMEM;
 }
 
+int client_list(struct client *c, const char *noun, const char *stack, json_t **ret,
+		struct err *err)
+{
+	if (!stack)
+		return client_get(c, ret, err, "/v1/%s", noun);
+	auto_free char *name = http_escape(stack);
+	int r = client_get(c, NULL, err, "/v1/stacks/%s", name);
+
+	return r ? r : client_get(c, ret, err, "/v1/%s?stack=%s", noun, name);
+}
+
 struct conn *client_dial(struct client *c, struct loop *l, const char *path,
 			 const struct conn_ops *ops, void *arg, struct err *err)
 {

@@ -24,6 +24,10 @@ int client_do(struct client *c, const char *method, const char *path, const json
 /* client_do with GET and a path made by printf; arguments must be escaped (http_escape). */
 int client_get(struct client *c, json_t **ret, struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* What /v1/NOUN lists, of one stack or (stack NULL) of all; -ENOENT: there is no such stack, which an
+ * empty list would not tell from a misspelt one. */
+int client_list(struct client *c, const char *noun, const char *stack, json_t **ret,
+		struct err *err);
 /* Dials an upgraded connection to the address that answered last. NULL with err. */
 struct conn *client_dial(struct client *c, struct loop *l, const char *path,
 			 const struct conn_ops *ops, void *arg, struct err *err);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `carrack ls`: stacks, or the services of one. */
-#include "base/http.h"
 #include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/opts.h"
@@ -34,8 +33,7 @@ static void print_stacks(const json_t *stacks)
 			    (long long)json_int(tasks, "desired", 0));
 		table_cellf(&t, COLOR_NONE, "%lld", (long long)json_int(s, "revision", 0));
 	}
-	table_print(&t, stdout, out_has_color(stdout));
-	table_done(&t);
+	table_show(&t);
 }
 
 static void print_services(const json_t *services)
@@ -61,16 +59,14 @@ static void print_services(const json_t *services)
 		table_cell(&t, COLOR_NONE, json_str(update, "state"));
 		table_cell(&t, COLOR_NONE, json_str(s, "image"));
 	}
-	table_print(&t, stdout, out_has_color(stdout));
-	table_done(&t);
+	table_show(&t);
 }
 
 static int run(int argc, char **argv)
 {
 	auto_(client_free) struct client *c = NULL;
-	auto_json *list = NULL, *stack = NULL;
+	auto_json *list = NULL;
 	auto_strlist args = {0};
-	auto_free char *name = NULL;
 	struct err err = {0};
 	bool json = false;
 	const struct opt v[] = {{0, "json", OPT_FLAG, &json}};
@@ -80,12 +76,9 @@ static int run(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	r = client_open(&c, &err);
-	name = http_escape(args.n ? args.v[0] : "");
-	if (!r && args.n)
-		r = client_get(c, &stack, &err, "/v1/stacks/%s", name);
 	if (!r)
-		r = args.n ? client_get(c, &list, &err, "/v1/services?stack=%s", name)
-			   : client_get(c, &list, &err, "/v1/stacks");
+		r = args.n ? client_list(c, "services", args.v[0], &list, &err)
+			   : client_list(c, "stacks", NULL, &list, &err);
 	if (r) {
 		out_error("%s", err_text(&err));
 		return 1;

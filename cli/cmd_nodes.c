@@ -48,8 +48,7 @@ static void print_nodes(const json_t *nodes)
 		table_cell(&t, COLOR_NONE, json_str(n, "version"));
 		labels_cell(&t, json_object_get(n, "labels"));
 	}
-	table_print(&t, stdout, out_has_color(stdout));
-	table_done(&t);
+	table_show(&t);
 }
 
 static int nodes_list(struct client *c, bool json, struct err *err)

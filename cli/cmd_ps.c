@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `carrack ps`: tasks, where they run, how they are and why. */
-#include "base/http.h"
 #include "base/loop.h"
 #include "cli/client.h"
 #include "cli/cmds.h"
@@ -80,16 +79,14 @@ static void print_tasks(const json_t *tasks)
 		table_cell(&t, COLOR_NONE, json_str(task, "image"));
 		reason_cell(&t, task);
 	}
-	table_print(&t, stdout, out_has_color(stdout));
-	table_done(&t);
+	table_show(&t);
 }
 
 static int run(int argc, char **argv)
 {
 	auto_(client_free) struct client *c = NULL;
-	auto_json *tasks = NULL, *stack = NULL;
+	auto_json *tasks = NULL;
 	auto_strlist args = {0};
-	auto_free char *name = NULL;
 	struct err err = {0};
 	bool json = false;
 	const struct opt v[] = {{0, "json", OPT_FLAG, &json}};
@@ -99,12 +96,8 @@ static int run(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	r = client_open(&c, &err);
-	name = http_escape(args.n ? args.v[0] : "");
-	/* Asked first, so that a misspelt stack is an error and not an empty list. */
-	if (!r && args.n)
-		r = client_get(c, &stack, &err, "/v1/stacks/%s", name);
 	if (!r)
-		r = client_get(c, &tasks, &err, "/v1/tasks%s%s", args.n ? "?stack=" : "", name);
+		r = client_list(c, "tasks", args.n ? args.v[0] : NULL, &tasks, &err);
 	if (r) {
 		out_error("%s", err_text(&err));
 		return 1;

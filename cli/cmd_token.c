@@ -48,8 +48,7 @@ static int token_list(struct client *c, bool json, struct err *err)
 		table_cell(&t, COLOR_NONE, left);
 		table_cell(&t, COLOR_NONE, json_bool(token, "once", false) ? "once" : "any number");
 	}
-	table_print(&t, stdout, out_has_color(stdout));
-	table_done(&t);
+	table_show(&t);
 	return 0;
 }
 

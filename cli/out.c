@@ -234,3 +234,9 @@ void table_done(struct table *t)
 	strlist_done(&t->cells);
 	free_and_null(&t->colors);
 }
+
+void table_show(struct table *t)
+{
+	table_print(t, stdout, out_has_color(stdout));
+	table_done(t);
+}

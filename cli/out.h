@@ -42,3 +42,4 @@ void table_cellf(struct table *t, enum out_color color, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void table_print(const struct table *t, FILE *f, bool color);
 void table_done(struct table *t);
+void table_show(struct table *t); /* to stdout, and is done with it */
