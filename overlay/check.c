@@ -107,10 +107,10 @@ void check_run(void *overlay)
 		r = mend_entries(o, &err);
 	if (r < 0)
 		log_warn("overlay", "%s", err_text(&err));
+	if (firewall_check(o, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
 	if (!o->settled && clock_ms() - o->opened_ms >= HOST_SETTLE_MS)
 		settle(o);
-	else if (firewall_check(o, &err) < 0)
-		log_warn("overlay", "%s", err_text(&err));
 	uint64_t rest_ms = (clock_ms() - start) * CHECK_REST;
 	timer_set(o->check, rest_ms > o->check_ms ? rest_ms : o->check_ms);
 }

@@ -80,7 +80,7 @@ int firewall_apply(struct overlay *o, const char *script, struct err *err)
 		return 0;
 	}
 	/* Someone changed the tables below us: write all of them again, which includes this. */
-	log_debug("overlay", "rewriting the packet filter: %s", err_text(&why));
+	log_info("overlay", "mended the packet filter: %s", err_text(&why));
 	o->mended++;
 	return firewall_rewrite(o, o->settled, err);
 }
@@ -119,6 +119,7 @@ int firewall_check(struct overlay *o, struct err *err)
 	o->nft_seen = r < 0 ? 0 : now;
 	if (list_tables(o, &listing, NULL) == 0)
 		return mend(o, listing.data, err);
-	o->mended++; /* a table is gone */
+	o->mended++;
+	log_info("overlay", "mended the packet filter: a table was gone");
 	return firewall_rewrite(o, o->settled, err);
 }
