@@ -239,13 +239,30 @@ static void load_assignments(struct agent *a)
 			  err_text(&err));
 }
 
+/* What this host's network holds, and how often it had to be mended. */
+static json_t *on_beat(void *arg)
+{
+	struct agent *a = arg;
+	json_t *msg = json_object(), *net = json_object();
+	struct ov_stats st = {0};
+	if (a->core.overlay)
+		overlay_stats(a->core.overlay, &st);
+	json_put_int(net, "networks", (int64_t)st.networks);
+	json_put_int(net, "sandboxes", (int64_t)st.sandboxes);
+	json_put_int(net, "peers", (int64_t)st.peers);
+	json_put_int(net, "mended", (int64_t)st.mended);
+	json_put_new(msg, "network", net);
+	return msg;
+}
+
 static int agent_open(struct agent *a, struct err *err)
 {
 	static const struct uplink_ops ops = {.hello = on_hello,
 					      .welcome = on_welcome,
 					      .assign = on_assign,
 					      .session = on_session,
-					      .down = on_down};
+					      .down = on_down,
+					      .beat = on_beat};
 	struct core *c = &a->core;
 	c->loop = loop_new();
 	c->data_dir = a->opt.conf.data_dir;

@@ -4,4 +4,4 @@
 #include "cli/cmd.h"
 
 extern const struct cmd cmd_apply, cmd_config, cmd_events, cmd_exec, cmd_inspect, cmd_logs, cmd_ls,
-	cmd_nodes, cmd_ps, cmd_rm, cmd_scale, cmd_token;
+	cmd_net, cmd_nodes, cmd_ps, cmd_rm, cmd_scale, cmd_token;

@@ -56,10 +56,10 @@ static int run_version(int argc, char **argv)
 }
 
 static const struct cmd *const verbs[] = {
-	&cmd_apply,      &cmd_config,  &cmd_rm,      &cmd_ls,           &cmd_ps,
-	&cmd_logs,       &cmd_exec,    &cmd_inspect, &cmd_events,       &cmd_scale,
-	&cmd_nodes,      &cmd_token,   &cmd_doctor,  &cmd_lab,          &cmd_agent,
-	&cmd_controller, &cmd_version, &cmd_help,    &cmd_image_worker,
+	&cmd_apply, &cmd_config,     &cmd_rm,      &cmd_ls,     &cmd_ps,
+	&cmd_logs,  &cmd_exec,       &cmd_inspect, &cmd_events, &cmd_scale,
+	&cmd_net,   &cmd_nodes,      &cmd_token,   &cmd_doctor, &cmd_lab,
+	&cmd_agent, &cmd_controller, &cmd_version, &cmd_help,   &cmd_image_worker,
 };
 
 static const struct cmd *find(const char *name)

@@ -73,7 +73,7 @@ static void on_beat(void *arg)
 {
 	struct uplink *u = arg;
 	timer_set(u->beat, u->beat_ms);
-	uplink_send(u, WIRE_HEARTBEAT, json_object());
+	uplink_send(u, WIRE_HEARTBEAT, u->ops.beat ? u->ops.beat(u->arg) : json_object());
 }
 
 static void on_welcome(struct uplink *u, const json_t *msg)

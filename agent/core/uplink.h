@@ -27,6 +27,7 @@ struct uplink_ops {
 	void (*assign)(const json_t *msg, void *arg);
 	void (*session)(const json_t *msg, void *arg);
 	void (*down)(void *arg);
+	json_t *(*beat)(void *arg); /* a heartbeat, a new reference; NULL: an empty one */
 };
 
 /* addresses: "host:port", borrowed for the uplink's life, as tls is until uplink_set_tls. */

@@ -287,6 +287,7 @@ static int stream_message(struct stream *st, uint8_t type, const json_t *msg, st
 		return r;
 	case WIRE_HEARTBEAT:
 		cluster_agent_heartbeat(cl, st->node_id, clock_ms());
+		cluster_agent_counters(cl, st->node_id, msg);
 		/* Answered, so that an agent misses a controller that is gone without a word. */
 		conn_frame(st->conn, WIRE_HEARTBEAT, NULL, 0);
 		return 0;

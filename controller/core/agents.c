@@ -140,6 +140,18 @@ void cluster_agent_heartbeat(struct cluster *c, const char *node_id, uint64_t no
 		back_up(c, n);
 }
 
+void cluster_agent_counters(struct cluster *c, const char *node_id, const json_t *msg)
+{
+	struct node *n = map_get(&c->nodes, node_id);
+	const json_t *net = json_object_get(msg, "network");
+	if (!n || !net)
+		return;
+	n->net.networks = json_int(net, "networks", 0);
+	n->net.sandboxes = json_int(net, "sandboxes", 0);
+	n->net.peers = json_int(net, "peers", 0);
+	n->net.mended = json_int(net, "mended", 0);
+}
+
 void cluster_agent_resync(struct cluster *c, const char *node_id)
 {
 	struct node *n = map_get(&c->nodes, node_id);

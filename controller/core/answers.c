@@ -260,6 +260,16 @@ json_t *cluster_stack_json(const struct cluster *c, const char *name)
 	return j;
 }
 
+static json_t *node_counters(const struct node *n)
+{
+	json_t *j = json_object();
+	json_put_int(j, "networks", n->net.networks);
+	json_put_int(j, "sandboxes", n->net.sandboxes);
+	json_put_int(j, "peers", n->net.peers);
+	json_put_int(j, "mended", n->net.mended);
+	return j;
+}
+
 json_t *cluster_nodes_json(const struct cluster *c)
 {
 	json_t *list = json_array();
@@ -284,6 +294,7 @@ json_t *cluster_nodes_json(const struct cluster *c)
 		json_put_str(j, "kernel", n->info.kernel ? n->info.kernel : "");
 		json_put_str(j, "version", n->info.version ? n->info.version : "");
 		json_put_int(j, "last_seen", n->last_seen);
+		json_object_set_new(j, "network", node_counters(n));
 		json_array_append_new(list, j);
 	}
 	return list;
@@ -309,6 +320,9 @@ json_t *cluster_networks_json(const struct cluster *c)
 			ipam_addr_text(n->subnet.gateway, text);
 			json_put_str(j, "gateway", text);
 			json_put_int(j, "addresses", n->subnet.n_used);
+			/* The network's own, the gateway and the broadcast address are no task's. */
+			json_put_int(j, "addresses_free",
+				     (1LL << (32 - n->subnet.prefix)) - 3 - n->subnet.n_used);
 		}
 		json_put_bool(j, "internal", n->internal);
 		json_put_int(j, "nodes", (json_int_t)n->n_members);

@@ -46,6 +46,8 @@ bool cluster_node_known(const struct cluster *c, const char *node_id);
 int cluster_agent_hello(struct cluster *c, const char *node_id, const json_t *msg, uint64_t now_ms,
 			struct err *err);
 void cluster_agent_heartbeat(struct cluster *c, const char *node_id, uint64_t now_ms);
+/* The counters in a heartbeat; kept in memory only. */
+void cluster_agent_counters(struct cluster *c, const char *node_id, const json_t *msg);
 int cluster_agent_report(struct cluster *c, const char *node_id, const json_t *msg, uint64_t now_ms,
 			 struct err *err);
 void cluster_agent_resync(struct cluster *c, const char *node_id);

@@ -166,6 +166,9 @@ struct node {
 	bool removed;
 	uint64_t deadline_ms;
 	int64_t last_seen;
+	struct { /* what its agent counted in its network, since that started */
+		int64_t networks, sandboxes, peers, mended;
+	} net;
 	struct node *beat_prev, *beat_next;
 	bool beating;
 	struct task **tasks;

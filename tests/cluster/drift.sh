@@ -60,6 +60,7 @@ damage() { # HOST DAMAGE
   [ "$other" = 1 ] && name=left
   local ip
   ip=$(tasks ".[]|select(.service==\"$name\").addresses[0].ip")
+  # shellcheck disable=SC2086 # four words
   on "$1" sh -ec "ip=$ip mac=$(printf '02:42:%02x:%02x:%02x:%02x' ${ip//./ }) vtep=10.77.0.$other
     x=\$(ip -br link show type vxlan | cut -d' ' -f1 | head -n 1) b=ckb-\${x#ckx-}
     v=\$(ip -br link show master \$b type veth | cut -d@ -f1 | head -n 1)

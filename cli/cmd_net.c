@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * `carrack net`: the cluster's networks, and who is on one. */
+#include "cli/client.h"
+#include "cli/cmds.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include <errno.h>
+
+static bool is_on(const json_t *task, const char *network)
+{
+	const json_t *address;
+	size_t i;
+
+	json_array_foreach(json_object_get(task, "addresses"), i, address)
+	{
+		if (streq(json_str(address, "network"), network))
+			return true;
+	}
+	return false;
+}
+
+static size_t count_tasks(const json_t *tasks, const char *network)
+{
+	const json_t *t;
+	size_t i, n = 0;
+
+	json_array_foreach(tasks, i, t) n += is_on(t, network);
+	return n;
+}
+
+static void print_networks(const json_t *networks, const json_t *tasks)
+{
+	static const char *const header[] = {"NETWORK", "STACK", "STATE", "VNI",  "SUBNET",
+					     "GATEWAY", "TASKS", "NODES", "FREE", "WAY OUT"};
+	struct table t;
+	const json_t *n;
+	size_t i;
+
+	table_init(&t, header, ARRAY_LEN(header));
+	json_array_foreach(networks, i, n)
+	{
+		const char *state = json_str(n, "state");
+
+		table_cell(&t, COLOR_NONE, json_str(n, "name"));
+		table_cell(&t, COLOR_NONE, json_str(n, "stack"));
+		table_cell(&t, out_state_color(state), state);
+		table_cellf(&t, COLOR_NONE, "%lld", (long long)json_int(n, "vni", 0));
+		table_cell(&t, COLOR_NONE, json_str(n, "subnet"));
+		table_cell(&t, COLOR_NONE, json_str(n, "gateway"));
+		table_cellf(&t, COLOR_NONE, "%zu", count_tasks(tasks, json_str(n, "name")));
+		table_cellf(&t, COLOR_NONE, "%lld", (long long)json_int(n, "nodes", 0));
+		table_cellf(&t, COLOR_NONE, "%lld", (long long)json_int(n, "addresses_free", 0));
+		table_cell(&t, COLOR_NONE, json_bool(n, "internal", false) ? "no" : "yes");
+	}
+	table_print(&t, stdout, out_has_color(stdout));
+	table_done(&t);
+}
+
+static int net_list(struct client *c, bool json, struct err *err)
+{
+	auto_json *networks = NULL, *tasks = NULL;
+	int r = client_get(c, &networks, err, "/v1/networks");
+
+	if (!r)
+		r = client_get(c, &tasks, err, "/v1/tasks");
+	if (r)
+		return r;
+	if (json)
+		out_json(networks);
+	else
+		print_networks(networks, tasks);
+	return 0;
+}
+
+/* By name or id. */
+static json_t *find_network(const json_t *networks, const char *name)
+{
+	const json_t *n;
+	size_t i;
+
+	json_array_foreach(networks, i, n)
+	{
+		if (streq(json_str(n, "name"), name) || streq(json_str(n, "id"), name))
+			return (json_t *)n;
+	}
+	return NULL;
+}
+
+/* The endpoints that tasks have on a network. */
+static json_t *endpoints_of(const json_t *tasks, const char *network)
+{
+	json_t *list = json_array();
+	const json_t *task, *address;
+	size_t i, k;
+
+	json_array_foreach(tasks, i, task)
+	{
+		json_array_foreach(json_object_get(task, "addresses"), k, address)
+		{
+			json_t *e;
+
+			if (!streq(json_str(address, "network"), network))
+				continue;
+			e = json_object();
+			json_put_str(e, "task", json_str(task, "name"));
+			json_put_str(e, "node", json_str(task, "node"));
+			json_put_str(e, "state", json_str(task, "state"));
+			json_put_str(e, "ip", json_str(address, "ip"));
+			json_array_append_new(list, e);
+		}
+	}
+	return list;
+}
+
+static int net_inspect(struct client *c, const char *name, struct err *err)
+{
+	auto_json *networks = NULL, *tasks = NULL;
+	json_t *n;
+	int r = client_get(c, &networks, err, "/v1/networks");
+
+	if (!r)
+		r = client_get(c, &tasks, err, "/v1/tasks");
+	if (r)
+		return r;
+	n = find_network(networks, name);
+	if (!n)
+		return err_set(err, -ENOENT,
+			       "there is no network '%s'; `carrack net ls` lists them", name);
+	json_put_new(n, "endpoints", endpoints_of(tasks, json_str(n, "name")));
+	out_json(n);
+	return 0;
+}
+
+static int run(int argc, char **argv)
+{
+	auto_(client_free) struct client *c = NULL;
+	auto_strlist args = {0};
+	struct err err = {0};
+	bool json = false;
+	const struct opt v[] = {{0, "json", OPT_FLAG, &json}};
+	const struct opts o = {.cmd = &cmd_net, .v = v, .n = ARRAY_LEN(v), .max_args = 2};
+	int r = opts_parse(&o, argc, argv, &args);
+	bool list;
+
+	if (r >= 0)
+		return r;
+	list = !args.n || streq(args.v[0], "ls");
+	if (list ? args.n > 1 : !streq(args.v[0], "inspect") || args.n != 2)
+		return opts_misuse(&cmd_net, "usage: carrack net %s", cmd_net.args);
+	r = client_open(&c, &err);
+	if (!r)
+		r = list ? net_list(c, json, &err) : net_inspect(c, args.v[1], &err);
+	if (r)
+		out_error("%s", err_text(&err));
+	return r ? 1 : 0;
+}
+
+const struct cmd cmd_net = {
+	.name = "net",
+	.args = "[ls] [--json] | inspect NETWORK",
+	.summary = "List the cluster's networks, or tell all about one.",
+	.help = "  ls         list them (the default): tasks and nodes on each, addresses that are "
+		"free\n"
+		"  inspect    one network and its endpoints, as JSON\n"
+		"  --json     for programs\n",
+	.run = run,
+};
