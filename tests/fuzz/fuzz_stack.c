@@ -29,6 +29,28 @@ static void round_trip(const struct spec_stack *s)
 	spec_stack_free(again);
 }
 
+/* The canonical file must be taken again (what env_file gave is written out, so it may differ). */
+static void config_means_itself(const struct stackfile_input *in)
+{
+	struct diag d = {0};
+	auto_json *j = stackfile_config(in, &d);
+	if (j) {
+		auto_free char *text = json_text(j);
+		struct stackfile_input again = *in;
+		again.text = text;
+		again.len = strlen(text);
+		again.no_interpolate = true;
+		again.profiles = &(struct strlist){0};
+		auto_json *j2 = again.len <= STACKFILE_BYTES_MAX ? stackfile_config(&again, &d)
+								 : json_incref(j);
+		if (!j2 && d.n_errors) {
+			fprintf(stderr, "%s\n%s\n", d.v[0].text, text);
+			abort();
+		}
+	}
+	diag_done(&d);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -47,6 +69,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(diag_text(&d.v[i], true));
 	if (s)
 		round_trip(s);
+	config_means_itself(&in);
+	in.more = &(struct stackfile_source){"g", (const char *)data, size};
+	in.n_more = 1;
+	json_decref(stackfile_config(&in, &d)); /* merged with itself: no crash, that is all */
 	spec_stack_free(s);
 	diag_done(&d);
 	kvlist_done(&env);
