@@ -52,6 +52,7 @@ controller_gone() { # containers restart without it, and nothing is moved when i
   local before had
   before=$(tasks '[.[]|[.name,.id,.node]]|sort')
   lab partition ctl || return
+  # shellcheck disable=SC2034  # read by eval
   had=$(pids host1)
   on host1 sh -c 'kill -9 $(pgrep -x httpd | head -n 1)'
   sleep 0.5
