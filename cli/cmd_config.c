@@ -179,7 +179,17 @@ static int print_support(const json_t *file)
 		      "key "
 		      "is honoured, kept\n(read, not fully honoured: a warning says so), unused (a "
 		      "warning) or refused (an error by\n`carrack apply`, a warning by `carrack "
-		      "config`). Keys that begin with `x-` are taken everywhere.\n\n",
+		      "config`). Keys that begin with `x-` are taken everywhere.\n\n"
+		      "Where `carrack config` and `docker compose config` differ:\n\n"
+		      "- keys newer than Docker's library are taken (`pre_start`, `models`, "
+		      "`provider`, "
+		      "`interface_name`);\n"
+		      "- a published range for one port keeps its text; ports and volumes that are "
+		      "there twice in one file stay;\n"
+		      "- a `false` that is written stays; a network `default` that nobody uses is "
+		      "shown when a stack has no services;\n"
+		      "- `build.platforms` is not compared with `platform`: images are not built "
+		      "here.\n\n",
 		      stdout);
 	fputs("| key | support | what it does, or what to know |\n|---|---|---|\n", stdout);
 	json_array_foreach(rows, i, row)

@@ -16,14 +16,15 @@ static void check_image(struct decode *c, const struct node *n, const struct spe
 {
 	struct imageref ref;
 	struct err err = {0};
-	if (!s->image && node_find(n, "build"))
+	bool named = s->image && *s->image;
+	if (!named && node_find(n, "build"))
 		decode_refuse(c, n,
 			      "the service '%s' has no 'image'; images are not built here: build "
 			      "it, push it to a registry and name it",
 			      s->name);
-	else if (!s->image && node_find(n, "provider"))
+	else if (!named && node_find(n, "provider"))
 		decode_refuse(c, n, "the service '%s' has no 'image'", s->name);
-	else if (!s->image)
+	else if (!named)
 		decode_error(c, n, "the service '%s' has no 'image'", s->name);
 	else if (imageref_parse(s->image, &ref, &err) < 0)
 		decode_refuse(c, node_child(n, "image"), "%s", err_text(&err));
