@@ -73,7 +73,7 @@ way_out() {
   c exec net_left.1 ping -c 1 -w 5 10.77.0.254 || fail "left cannot leave" || return
   ! c exec net_inside.1 ping -c 1 -w 2 10.77.0.254 || fail "inside can leave an internal network"
 }
-echos() { c exec net_left.1 awk '/^Icmp:/ {line=$0} END {split(line, f, " "); print f[9]}' /proc/net/snmp; }
+echos() { c exec net_left.1 awk '/^Icmp:/ {line=$0} END {split(line, f, " "); print f[10]}' /proc/net/snmp; }
 stranger() { # a machine on the switch that is no member sends frames with the right VNI, MAC and address
   local vni mac ip before after
   ip=$(tasks '.[]|select(.name=="net_left.1").addresses[]|.ip' | head -n 1)
