@@ -181,6 +181,8 @@ static int wait_up(struct client *c, const char *name, const json_t *before, con
 	int status;
 
 	judge_init(&w.judge);
+	if (!w.changed)
+		w.judge.settle_ms = 0;
 	ignore_replaced(&w.judge, before, answer);
 	progress_init(&w.progress);
 	for (bool first = true; (status = look(&w, escaped, first)) < 0; first = false) {

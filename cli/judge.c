@@ -7,7 +7,7 @@
 
 void judge_init(struct judge *j)
 {
-	*j = (struct judge){.trouble = {.free_val = free}};
+	*j = (struct judge){.trouble = {.free_val = free}, .settle_ms = JUDGE_SETTLE_MS};
 }
 
 void judge_done(struct judge *j)
@@ -130,4 +130,10 @@ void judge_stack(struct judge *j, const json_t *services, const json_t *tasks, u
 	}
 	if (out->verdict == VERDICT_WAIT)
 		out->verdict = services_judge(services, &out->why);
+	if (out->verdict != VERDICT_READY)
+		j->up_ms = 0;
+	else if (!j->up_ms)
+		j->up_ms = now_ms ? now_ms : 1;
+	if (out->verdict == VERDICT_READY && now_ms - j->up_ms < j->settle_ms)
+		out->verdict = VERDICT_WAIT;
 }

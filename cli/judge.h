@@ -12,12 +12,15 @@
 #define JUDGE_PENDING_MS 3000 /* a task that fits no node for so long fails the apply */
 #define JUDGE_BACKOFF_MS 5000 /* so does one that could not even be started for so long */
 #define JUDGE_RESTARTS   3    /* and one that ended and was restarted so often */
+#define JUDGE_SETTLE_MS  150  /* up is what stays up for so long: many containers end at once */
 
 enum verdict { VERDICT_WAIT, VERDICT_READY, VERDICT_FAILED };
 
 struct judge {
 	struct map trouble;  /* task id -> when it was first seen in trouble (uint64_t *) */
 	struct map replaced; /* ids of tasks that an update is about to replace */
+	uint64_t settle_ms;  /* how long everything must have been up; JUDGE_SETTLE_MS or 0 */
+	uint64_t up_ms;      /* since when everything has been up; 0: it is not */
 };
 struct judgement {
 	enum verdict verdict;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EARLY_MS 100
+
 struct health {
 	struct loop *loop;
 	struct runtime *runtime;
@@ -17,18 +19,35 @@ struct health {
 	enum task_health now;
 	uint64_t started_ms;
 	int64_t failures;
+	bool passed;       /* a check was good: the start is over */
+	uint64_t early_ms; /* the next of the quick checks after a start */
 	health_cb cb;
 	void *arg;
 };
 
 static bool starting(const struct health *h)
 {
-	return h->now == HEALTH_STARTING && clock_ms() - h->started_ms < h->cfg.start_period_ms;
+	return !h->passed && clock_ms() - h->started_ms < h->cfg.start_period_ms;
+}
+
+/* Before the first regular check: most containers are ready long before it. */
+static bool early(const struct health *h)
+{
+	return !h->passed && clock_ms() - h->started_ms < h->cfg.interval_ms;
 }
 
 static void schedule(struct health *h)
 {
-	timer_set(h->next, starting(h) ? h->cfg.start_interval_ms : h->cfg.interval_ms);
+	uint64_t regular = starting(h) ? h->cfg.start_interval_ms : h->cfg.interval_ms;
+	uint64_t ran = clock_ms() - h->started_ms;
+	if (!early(h)) {
+		timer_set(h->next, regular);
+		return;
+	}
+	/* Quick ones at 100, 300, 700 ms ...; the regular ones keep their times. */
+	uint64_t left = regular > ran % regular ? regular - ran % regular : regular;
+	timer_set(h->next, h->early_ms < left ? h->early_ms : left);
+	h->early_ms *= 2;
 }
 
 /* The last call of its caller: the listener may free h. */
@@ -47,11 +66,12 @@ static void check_ended(struct health *h, bool good, const char *what)
 	rt_exec_free(take_ptr(h->exec));
 	if (good) {
 		h->failures = 0;
+		h->passed = true;
 		schedule(h);
 		verdict(h, HEALTH_HEALTHY, NULL);
 		return;
 	}
-	if (!starting(h))
+	if (!starting(h) && !early(h))
 		h->failures++;
 	schedule(h);
 	if (h->failures < h->cfg.retries)
@@ -113,8 +133,10 @@ struct health *health_new(struct loop *l, struct runtime *r, const char *id,
 	h->next = timer_new(l, on_next, h);
 	h->limit = timer_new(l, on_limit, h);
 	h->started_ms = clock_ms() - ran_ms;
+	h->early_ms = EARLY_MS;
 	h->now = ran_ms > h->cfg.start_period_ms + h->cfg.interval_ms ? HEALTH_HEALTHY
 								      : HEALTH_STARTING;
+	h->passed = h->now == HEALTH_HEALTHY;
 	if (ran_ms > 0)
 		timer_set(h->next, 0);
 	else

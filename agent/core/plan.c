@@ -260,7 +260,7 @@ void plan_health(const struct spec_service *s, const struct image *image, struct
 	h.timeout_ms = ms_or(set ? own->timeout : -1, image ? image->health_timeout : -1, 30000);
 	h.start_period_ms =
 		ms_or(set ? own->start_period : -1, image ? image->health_start_period : -1, 0);
-	h.start_interval_ms = ms_or(set ? own->start_interval : -1, -1, 5000);
+	h.start_interval_ms = ms_or(set ? own->start_interval : -1, -1, 0);
 	h.retries = set && own->retries > 0 ? own->retries : image ? image->health_retries : -1;
 	if (h.retries <= 0)
 		h.retries = 3;
@@ -269,7 +269,7 @@ void plan_health(const struct spec_service *s, const struct image *image, struct
 	if (h.timeout_ms == 0)
 		h.timeout_ms = 30000;
 	if (h.start_interval_ms == 0)
-		h.start_interval_ms = 5000;
+		h.start_interval_ms = h.interval_ms < 5000 ? h.interval_ms : 5000;
 	if (test && !(set && own->disabled))
 		health_args(test, &h);
 	*out = h;

@@ -36,7 +36,7 @@ static void test_healthy_then_not(void **state)
 	struct seen s;
 	struct health *h = begin(&s, 0, 0);
 	assert_int_equal(health_now(h), HEALTH_STARTING);
-	fake_advance(999);
+	fake_advance(99);
 	assert_int_equal(fake.execs, 0);
 	fake_advance(1);
 	fake_exec_end(0, NULL);
@@ -67,6 +67,28 @@ static void test_start_period(void **state)
 	assert_int_equal(s.n, 0);
 	fake_advance(100);
 	fake_exec_end(1, NULL); /* the period is over: counts */
+	fake_advance(1000);
+	fake_exec_end(1, NULL);
+	assert_int_equal(s.last, HEALTH_UNHEALTHY);
+	health_free(h);
+	fake_done();
+}
+
+/* Quick checks after a start find what is ready early; their failures do not count. */
+static void test_early(void **state)
+{
+	(void)state;
+	struct seen s;
+	struct health *h = begin(&s, 0, 0);
+	static const unsigned at[] = {100, 200, 400, 300};
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		fake_advance(at[i] - 1);
+		assert_int_equal(fake.execs, i);
+		fake_advance(1);
+		assert_int_equal(fake.execs, i + 1);
+		fake_exec_end(1, NULL);
+	}
+	assert_int_equal(s.n, 0); /* the one at 1000 ms was the first that counts */
 	fake_advance(1000);
 	fake_exec_end(1, NULL);
 	assert_int_equal(s.last, HEALTH_UNHEALTHY);
@@ -107,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_healthy_then_not),
 		cmocka_unit_test(test_start_period),
+		cmocka_unit_test(test_early),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_adopted),
 	};

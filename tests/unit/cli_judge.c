@@ -44,9 +44,14 @@ static void test_ready(void **state)
 
 	(void)state;
 	judge_init(&j);
-	assert_int_equal(judge(&j, WEB(2, 3), "[]", 0, NULL), VERDICT_WAIT);
-	assert_int_equal(judge(&j, WEB(3, 3), "[]", 0, NULL), VERDICT_READY);
-	assert_int_equal(judge(&j, WEB(0, 0), "[]", 0, NULL), VERDICT_READY);
+	assert_int_equal(judge(&j, WEB(2, 3), "[]", 1000, NULL), VERDICT_WAIT);
+	assert_int_equal(judge(&j, WEB(3, 3), "[]", 1010, NULL), VERDICT_WAIT);
+	/* One ended at once: the time in which all must stay up starts anew. */
+	assert_int_equal(judge(&j, WEB(2, 3), "[]", 1100, NULL), VERDICT_WAIT);
+	assert_int_equal(judge(&j, WEB(3, 3), "[]", 1200, NULL), VERDICT_WAIT);
+	assert_int_equal(judge(&j, WEB(3, 3), "[]", 1200 + JUDGE_SETTLE_MS, NULL), VERDICT_READY);
+	j.settle_ms = 0; /* nothing was changed */
+	assert_int_equal(judge(&j, WEB(0, 0), "[]", 2000, NULL), VERDICT_READY);
 	judge_done(&j);
 }
 
