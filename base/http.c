@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define CONNECT_MS    15000
+#define CONNECT_MS    5000
 #define STALL_SEC     30
 #define REDIRECTS_MAX 5
 #define HEADERS_MAX   (64u << 10)
@@ -309,6 +309,9 @@ static int explain(const struct exchange *x, CURLcode code, const char *url, str
 		return err_set(err, r, "cannot reach %s: the name has no address", origin);
 	if (code == CURLE_COULDNT_CONNECT && e)
 		return err_set(err, r, "cannot reach %s: %s", origin, strerror((int)e));
+	if (code == CURLE_OPERATION_TIMEDOUT && !strstr(x->cause, "received"))
+		return err_set(err, r, "cannot reach %s: no answer in time; is its host up?",
+			       origin);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		return err_set(err, -EACCES, "the certificate of %s is not to be trusted: %s",
 			       origin, *x->cause ? x->cause : curl_easy_strerror(code));

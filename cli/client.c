@@ -13,7 +13,7 @@
 
 #define LOCAL_CONTEXT "/var/lib/carrack/controller/operator.json"
 #define REQUEST_MS    60000
-#define DIAL_MS       15000
+#define DIAL_MS       5000
 #define ANSWER_MAX    (512u << 20) /* a listing of a million tasks */
 
 struct client {
