@@ -141,6 +141,9 @@ help:
 	@echo "make bench      ratios against peers, measured in one run"
 	@echo "make install    DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
 
+deps:
+	@tests/tools/deps.sh build
+
 demo:
 	@tests/tools/deps.sh demo
 	@$(MAKE) --no-print-directory all
