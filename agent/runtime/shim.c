@@ -26,11 +26,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define DRAIN_MS   500 /* for output that outlives init, when someone else holds the pipe */
-#define ERROR_MAX  700 /* bytes of the OCI runtime's complaint that are kept */
-#define UNIFIED    "/sys/fs/cgroup/unified"
-#define CONSOLE    "console.sock"
-#define STDIN_FIFO "stdin"
+#define DRAIN_MS       500 /* for output that outlives init, when someone else holds the pipe */
+#define ERROR_MAX      700 /* bytes of the OCI runtime's complaint that are kept */
+#define UNIFIED        "/sys/fs/cgroup/unified"
+#define STATUS_UNKNOWN 255
+#define CONSOLE        "console.sock"
+#define STDIN_FIFO     "stdin"
 
 enum { REPORT_FD = 3, RUN_FD, DATA_FD, LOCK_FD, FIRST_FREE_FD };
 
@@ -242,10 +243,15 @@ static void reap(void)
 	while (read(shim.signals, &info, sizeof(info)) > 0)
 		;
 	int status;
-	for (pid_t p; (p = waitpid(-1, &status, WNOHANG)) > 0;) {
+	pid_t p;
+	while ((p = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (p != shim.init)
 			continue;
 		shim.status = status;
+		shim.ended = true;
+	}
+	if (p < 0 && errno == ECHILD && !shim.ended) { /* the runtime reaped init itself */
+		shim.status = STATUS_UNKNOWN << 8;
 		shim.ended = true;
 	}
 }

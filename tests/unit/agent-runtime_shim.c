@@ -11,6 +11,7 @@
 // clang-format on
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ static char *text_of(const char *name)
 	return file_read(path, 1 << 20, &text, NULL, NULL) < 0 ? NULL : text;
 }
 
-/* A runtime that runs `body` as the container, or fails when body is a failure of its own. */
+/* The OCI runtime as a shell script. */
 static void write_runtime(const char *body)
 {
 	auto_free char *path = path_in("crun");
@@ -58,8 +59,28 @@ static void write_runtime(const char *body)
 	assert_int_equal(file_replace(path, text, strlen(text), 0755, NULL), 0);
 }
 
-/* A background job of sh has no stdin unless it is told so. */
-#define CONTAINER(script) "exec 3<&0; ( " script " ) <&3 & echo $! >pid"
+/* A runtime that starts a script as the container and ends: this program, because a shell may reap
+ * what it started, and a runtime does not. */
+static void write_container(const char *script)
+{
+	char self[PATH_MAX] = "";
+	auto_free char *path = path_in("script");
+	assert_int_equal(file_replace(path, script, strlen(script), 0644, NULL), 0);
+	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	auto_free char *body = xasprintf("exec '%s' runtime script", self);
+	write_runtime(body);
+}
+
+static int runtime_main(const char *script)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		execl("/bin/sh", "sh", script, NULL);
+		_exit(127);
+	}
+	auto_free char *text = xasprintf("%d", pid);
+	return file_replace("pid", text, strlen(text), 0600, NULL) < 0;
+}
 
 /* Runs the shim to the end of its fork; returns the report pipe. */
 static int run_shim(const char *flags)
@@ -103,7 +124,7 @@ static char *wait_exit(void)
 
 static void clean(void)
 {
-	static const char *const names[] = {"exit", "log", "pid", "shim.pid", "stdin"};
+	static const char *const names[] = {"exit", "log", "pid", "script", "shim.pid", "stdin"};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		auto_free char *path = path_in(names[i]);
 		unlink(path);
@@ -116,7 +137,7 @@ static void test_exit_and_log(void **state)
 	if (!shim)
 		skip();
 	clean();
-	write_runtime(CONTAINER("echo out; echo err >&2; exit 5"));
+	write_container("echo out; echo err >&2; exit 5");
 	int report = run_shim("-");
 	char byte = 0;
 	assert_int_equal(read(report, &byte, 1), 1);
@@ -133,10 +154,23 @@ static void test_signalled(void **state)
 	if (!shim)
 		skip();
 	clean();
-	write_runtime("sh -c 'kill -SEGV $$' & echo $! >pid");
+	write_container("kill -SEGV $$");
 	close(run_shim("-"));
 	auto_free char *text = wait_exit();
 	assert_int_equal(strncmp(text, "139 11 ", 7), 0);
+}
+
+/* A runtime that takes the container's status for itself: the end is still recorded. */
+static void test_reaped(void **state)
+{
+	(void)state;
+	if (!shim)
+		skip();
+	clean();
+	write_runtime("sleep 0 & echo $! >pid; wait");
+	close(run_shim("-"));
+	auto_free char *text = wait_exit();
+	assert_int_equal(strncmp(text, "255 0 ", 6), 0);
 }
 
 static void test_runtime_fails(void **state)
@@ -167,7 +201,7 @@ static void test_survives(void **state)
 	if (!shim)
 		skip();
 	clean();
-	write_runtime(CONTAINER("sleep 30 & read x; echo got $x; exit 2"));
+	write_container("sleep 30 & read x; echo got $x; exit 2");
 	int report = run_shim("-i");
 	char byte;
 	assert_int_equal(read(report, &byte, 1), 1);
@@ -212,12 +246,14 @@ static void test_init(void **state)
 	assert_int_equal(run_init("trap 'exit 8' USR1; kill -USR1 $PPID; sleep 5 & wait"), 8);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc == 3 && streq(argv[1], "runtime"))
+		return runtime_main(argv[2]);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exit_and_log),  cmocka_unit_test(test_signalled),
-		cmocka_unit_test(test_runtime_fails), cmocka_unit_test(test_survives),
-		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_exit_and_log), cmocka_unit_test(test_signalled),
+		cmocka_unit_test(test_reaped),       cmocka_unit_test(test_runtime_fails),
+		cmocka_unit_test(test_survives),     cmocka_unit_test(test_init),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
