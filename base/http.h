@@ -20,6 +20,7 @@ struct http_req {
 	size_t body_len;
 	const char *user, *password; /* Basic authentication; may be NULL */
 	long timeout_ms;             /* whole request; 0: none, but a stall of 30 s ends it */
+	long connect_ms;             /* to be connected; 0: 5 s */
 	size_t body_max;             /* bound on a buffered response; 0: 64 MiB */
 	/* Streams a 2xx body instead of buffering it; a non-zero return ends the transfer. */
 	int (*on_body)(const void *data, size_t len, void *arg);

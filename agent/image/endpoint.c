@@ -15,6 +15,8 @@
 #define TOKEN_BYTES_MAX  (256 << 10)
 #define TOKEN_TIMEOUT_MS 30000
 #define HEADER_BYTES_MAX 65536
+#define HURRY_CONNECT_MS 2000
+#define HURRY_MS         10000
 
 bool endpoint_init(struct endpoint *e, const char *base, bool insecure, const char *auth)
 {
@@ -222,6 +224,8 @@ static int one_request(struct endpoint *e, struct http *h, const struct endpoint
 		strlist_addf(&headers, "Range: bytes=%" PRId64 "-", q->offset);
 	struct http_req req = {.url = url,
 			       .headers = &headers,
+			       .timeout_ms = q->hurry ? HURRY_MS : 0,
+			       .connect_ms = q->hurry ? HURRY_CONNECT_MS : 0,
 			       .body_max = q->body_max,
 			       .on_body = q->on_body,
 			       .arg = q->arg,

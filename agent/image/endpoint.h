@@ -23,6 +23,7 @@ struct endpoint_ask {
 	const char *path;   /* from "/v2/" on */
 	const char *accept; /* a whole header; may be NULL */
 	const char *scope;  /* what the token must allow when the challenge does not say */
+	bool hurry;         /* do not wait long for an answer */
 	int64_t offset;     /* > 0: only what is behind it */
 	size_t body_max;
 	int (*on_body)(const void *data, size_t len, void *arg);

@@ -20,6 +20,7 @@ struct registry {
 	struct endpoint endpoints[ENDPOINTS_MAX];
 	size_t n;
 	size_t mirrors; /* of them, in front */
+	bool hurry;
 };
 
 struct registry_conn {
@@ -106,6 +107,11 @@ void registry_free(struct registry *r)
 	free(r);
 }
 
+void registry_hurry(struct registry *r)
+{
+	r->hurry = true;
+}
+
 static bool worth_again(long status)
 {
 	return status == 429 || status == 408 || status >= 500;
@@ -165,6 +171,15 @@ static void mark_dead(struct endpoint *e)
 	pthread_mutex_unlock(&e->lock);
 }
 
+/* Nobody answered at e. */
+static void give_up(struct registry *r, struct endpoint *e, int code)
+{
+	mark_dead(e);
+	/* Who is silent by TLS is so in the clear. */
+	if (r->hurry && code == -ETIMEDOUT && e >= &r->endpoints[r->mirrors])
+		mark_dead(&r->endpoints[r->n - 1]);
+}
+
 static int manifest_from(struct registry *r, struct registry_conn *c, struct endpoint *e,
 			 const char *version, struct http_res *res, struct err *err)
 {
@@ -172,13 +187,15 @@ static int manifest_from(struct registry *r, struct registry_conn *c, struct end
 	struct endpoint_ask q = {.path = path,
 				 .accept = MANIFEST_ACCEPT,
 				 .scope = r->scope,
+				 .hurry = r->hurry,
 				 .body_max = LIMIT_MANIFEST_BYTES};
 	bool last = e == &r->endpoints[r->n - 1];
+	int tries_max = last && !r->hurry ? TRIES_UNREACHABLE : 1;
 	for (int tries = 0;; tries++) {
 		int code = endpoint_get(e, conn_http(c, e->insecure), &q, res, err);
 		bool unreachable = code < 0 && res->status == 0 && code != -EACCES;
-		if (unreachable && (!last || tries + 1 >= TRIES_UNREACHABLE)) {
-			mark_dead(e);
+		if (unreachable && tries + 1 >= tries_max) {
+			give_up(r, e, code);
 			return code == -EFBIG ? code
 					      : err_wrap(err, -EHOSTUNREACH,
 							 "cannot reach the registry '%s'", r->host);

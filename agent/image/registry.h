@@ -13,6 +13,8 @@ struct registry;
 
 struct registry *registry_new(const struct registry_config *rc, const struct ref *ref);
 void registry_free(struct registry *r);
+/* For when what is on this node will do: one try, and no long wait for an answer. */
+void registry_hurry(struct registry *r);
 
 /* The connections of one thread, kept alive between requests. */
 struct registry_conn;

@@ -133,6 +133,13 @@ static struct image *local_by_key(struct image_store *s, const char *key, const 
 	return i;
 }
 
+static bool local_is_whole(struct image_store *s, const char *key, const char *ref)
+{
+	struct image *i = local_by_key(s, key, ref, NULL);
+	image_free(i);
+	return i != NULL;
+}
+
 struct image *image_local(struct image_store *s, const char *ref, struct err *err)
 {
 	auto_free char *key = NULL;
@@ -248,6 +255,7 @@ static int pull_start(struct pull *p, struct err *err)
 	json_put_str(job, "dir", s->dir);
 	json_put_str(job, "ref", p->requests->ref);
 	json_put_str(job, "platform", p->requests->platform);
+	json_put_new(job, "have", json_boolean(local_is_whole(s, p->key, p->requests->ref)));
 	json_put_strlist(job, "insecure", &s->config.insecure);
 	json_put_kvlist(job, "mirrors", &s->config.mirrors);
 	json_put_kvlist(job, "auth", &s->config.auth);
@@ -303,13 +311,6 @@ static void join_pull(struct image_store *s, const char *key, struct image_reque
 	q->next = p->requests;
 	p->requests = q;
 	start_waiting(s);
-}
-
-static bool local_is_whole(struct image_store *s, const char *key, const char *ref)
-{
-	struct image *i = local_by_key(s, key, ref, NULL);
-	image_free(i);
-	return i != NULL;
 }
 
 struct image_request *image_get(struct image_store *s, const char *ref, const char *platform,

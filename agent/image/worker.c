@@ -3,7 +3,7 @@
  * The worker process: one image, from a job on standard input to lines of JSON on standard output.
  * It holds no privilege to gain, dies with the agent, and leaves the index of names to it.
  *
- * job     {"dir", "ref", "platform", "insecure", "mirrors", "auth"}
+ * job     {"dir", "ref", "platform", "insecure", "mirrors", "auth"; "have": an older one is here}
  * lines   {"layers_done", "layers_total", "bytes_done", "bytes_total"} and at last
  *         {"digest"} of the platform's manifest, or {"error", "code"}
  */
@@ -25,6 +25,7 @@
 struct job {
 	char *dir, *ref, *platform;
 	struct registry_config config;
+	bool have;
 };
 
 static void say(json_t *line)
@@ -61,6 +62,7 @@ static int job_read(struct job *j, struct err *err)
 	j->dir = xstrdup(dir);
 	j->ref = xstrdup(ref);
 	j->platform = xstrdup(json_str_or(doc, "platform", platform_host()));
+	j->have = json_bool(doc, "have", false);
 	json_strlist(doc, "insecure", &j->config.insecure);
 	json_kvlist(doc, "mirrors", &j->config.mirrors);
 	json_kvlist(doc, "auth", &j->config.auth);
@@ -185,6 +187,8 @@ static int pull_image(const struct job *j, char digest[DIGEST_TEXT], struct err 
 	struct pull p = {.job = j,
 			 .registry = registry_new(&j->config, &ref),
 			 .conn = registry_conn_new()};
+	if (j->have)
+		registry_hurry(p.registry);
 	r = resolve(&p, ref_version(&ref), &m, digest, err);
 	if (r == 0)
 		r = pull_content(&p, &m, err);
