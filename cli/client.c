@@ -44,6 +44,14 @@ static char *context_path(struct err *err)
 	return NULL;
 }
 
+static int context_fail(const char *path, int code, struct err *err)
+{
+	return err_wrap(err, code,
+			"cannot use the context '%s', which must be a copy of the controller's "
+			"operator.json",
+			path);
+}
+
 static int context_read(struct client *c, const char *path, struct err *err)
 {
 	auto_json *j = json_parse_file(path, err);
@@ -51,14 +59,14 @@ static int context_read(struct client *c, const char *path, struct err *err)
 	int r;
 
 	if (!j)
-		return err_wrap(err, -EINVAL, "context");
+		return context_fail(path, -EINVAL, err);
 	r = json_need_str(j, "ca", &ca, err);
 	if (!r)
 		r = json_need_str(j, "cert", &cert, err);
 	if (!r)
 		r = json_need_str(j, "key", &key, err);
 	if (r)
-		return err_wrap(err, r, "context '%s'", path);
+		return context_fail(path, r, err);
 	json_strlist(j, "controller", &c->addrs);
 	if (!c->addrs.n)
 		return err_set(err, -EINVAL, "context '%s' names no controller address", path);
@@ -66,9 +74,9 @@ static int context_read(struct client *c, const char *path, struct err *err)
 	if (!r)
 		r = http_identity(c->http, key, cert, err);
 	if (r)
-		return err_wrap(err, r, "context '%s'", path);
+		return context_fail(path, r, err);
 	c->tls = tls_client(key, cert, ca, err);
-	return c->tls ? 0 : err_wrap(err, -EINVAL, "context '%s'", path);
+	return c->tls ? 0 : context_fail(path, -EINVAL, err);
 }
 
 int client_open(struct client **ret, struct err *err)

@@ -43,7 +43,11 @@ static int inspect(struct client *c, const char *name, struct err *err)
 	if (r)
 		return r;
 	if (!found)
-		return err_set(err, -ENOENT, "there is no stack, task, node or service '%s'", name);
+		return err_set(
+			err, -ENOENT,
+			"there is no stack, task, node or service '%s'; `carrack ls`, `ps` and "
+			"`nodes` list them",
+			name);
 	out_json(found);
 	return 0;
 }

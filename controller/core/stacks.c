@@ -191,7 +191,8 @@ int cluster_stack_del(struct cluster *c, const char *name, struct err *err)
 {
 	struct stack *s = map_get(&c->stacks, name);
 	if (!s)
-		return err_set(err, -ENOENT, "there is no stack '%s'", name);
+		return err_set(err, -ENOENT, "there is no stack '%s'; `carrack ls` lists them",
+			       name);
 	if (s->removing)
 		return 0;
 	int rc = stack_check_users(c, name, NULL, err);
@@ -211,7 +212,8 @@ int cluster_scale(struct cluster *c, const char *stack, const char *service, int
 {
 	struct stack *s = map_get(&c->stacks, stack);
 	if (!s || s->removing)
-		return err_set(err, -ENOENT, "there is no stack '%s'", stack);
+		return err_set(err, -ENOENT, "there is no stack '%s'; `carrack ls` lists them",
+			       stack);
 	struct spec_service *spec = spec_find_service(s->spec, service);
 	if (!spec)
 		return err_set(err, -ENOENT, "the stack '%s' has no service '%s'", stack, service);
