@@ -142,13 +142,20 @@ static int fetch_token(struct endpoint *e, struct http *h, const struct challeng
 	return r;
 }
 
+/* As a person wrote it, with the port: two registries may be on one host. */
+static const char *endpoint_label(const struct endpoint *e)
+{
+	const char *sep = strstr(e->base, "://");
+	return sep ? sep + 3 : e->base;
+}
+
 static int basic_value(const struct endpoint *e, char **ret, struct err *err)
 {
 	if (!e->user)
 		return err_set(err, -EACCES,
-			       "the registry '%s' wants a user and a password; set them in the "
+			       "the registry '%s' wants a user and a password; set registries.auth "
 			       "agent's configuration",
-			       e->url.host);
+			       endpoint_label(e));
 	auto_free char *pair = xasprintf("%s:%s", e->user, e->password);
 	auto_free char *text = base64(pair);
 	explicit_bzero(pair, strlen(pair));
@@ -173,7 +180,7 @@ static int authenticate(struct endpoint *e, struct http *h, const char *used, co
 	if (!header || !challenge_parse(header, &c))
 		return err_set(err, -EPROTO,
 			       "the registry '%s' wants an authentication that is not known",
-			       e->url.host);
+			       endpoint_label(e));
 	if (c.basic)
 		r = basic_value(e, &value, err);
 	else

@@ -69,7 +69,7 @@ registry_refuses() {
 }
 registry_wants_password() {
   one strict registry.lab:5001/thing:1
-  does_not_come_up strict 'registry.lab' 'user and a password'
+  does_not_come_up strict 'registry.lab:5001' 'user and a password'
 }
 disk_is_full() {
   on host1 mount -t tmpfs -o size=300k none /var/lib/carrack/images || return
