@@ -116,11 +116,12 @@ static int start_container(struct nodetask *t, struct plan *p, struct err *err)
 	int r = make_sandbox(t, p, &netns, err);
 	if (r < 0)
 		return r;
-	if (t->container) { /* what the try before left, kept until now for its log */
+	struct rt_status st = {0};
+	if (t->container && runtime_status(t->core->runtime, t->w.id, &st) == 0 &&
+	    st.state != RT_ENDED) {
 		r = runtime_delete(t->core->runtime, t->w.id, true, err);
 		if (r < 0 && r != -ENOENT)
 			return r;
-		t->container = false;
 	}
 	p->rt.netns = netns;
 	set_labels(t, p);
@@ -128,9 +129,9 @@ static int start_container(struct nodetask *t, struct plan *p, struct err *err)
 	t->started_ms = 0;
 	nodetask_move(t, TASK_STARTING, NULL);
 	r = runtime_start(t->core->runtime, &p->rt, err);
-	if (r < 0)
-		t->container = false;
-	if (r == -EEXIST) /* the one before it was removed by force and is still ending */
+	if (r < 0) /* that of the try before may be there still */
+		t->container = runtime_status(t->core->runtime, t->w.id, &st) == 0;
+	if (r == -EEXIST) /* it was removed by force, or something in it is still ending */
 		return err_set(err, -EAGAIN, "waits for its earlier container to end");
 	return r;
 }

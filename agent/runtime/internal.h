@@ -63,6 +63,8 @@ void container_announce(struct container *c);
 
 /* remove.c */
 void container_remove(struct container *c); /* frees c; it runs no more */
+/* For another container of its id, for which its log stays; frees c. -EEXIST: not yet. */
+int container_make_place(struct container *c);
 void remove_leftovers(struct runtime *r, const char *id);
 int make_trash(struct runtime *r, struct err *err); /* the folders, emptied in the background */
 void background_reap(struct runtime *r, pid_t pid); /* a child that nobody else waits for */

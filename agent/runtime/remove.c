@@ -112,19 +112,43 @@ int make_trash(struct runtime *r, struct err *err)
 	return code < 0 ? code : dir_make(data, 0700, err);
 }
 
-void remove_leftovers(struct runtime *r, const char *id)
+/* The log's files from the folder that goes to the one that comes. */
+static int keep_log(const struct runtime *r, const char *from, const char *to)
+{
+	int code = dir_make(to, 0700, NULL);
+	for (int n = 0; code == 0 && n < r->log_files; n++) {
+		auto_free char *number = n ? xasprintf(".%d", n) : xstrdup("");
+		auto_free char *old = xasprintf("%s/log%s", from, number);
+		auto_free char *new = xasprintf("%s/log%s", to, number);
+		if (rename(old, new) < 0 && errno != ENOENT)
+			code = -errno;
+	}
+	return code;
+}
+
+/* cgroup: NULL when it is gone already. */
+static void clear_away(struct runtime *r, const char *id, const char *cgroup, bool with_log)
 {
 	auto_free char *run = xasprintf("%s/containers/%s", r->run_dir, id);
 	auto_free char *data = xasprintf("%s/containers/%s", r->data_dir, id);
 	auto_free char *rootfs = xasprintf("%s/rootfs", run);
 	auto_free char *state = xasprintf("%s/%s", r->crun_root, id);
-	auto_free char *cgroup = xasprintf("%s/%s", r->cgroup_parent, id);
 	auto_free char *run_trash = trash_name(r->run_dir), *data_trash = trash_name(r->data_dir);
 	rootfs_unmount(rootfs);
 	dir_remove(state, NULL);
 	move_away(run, run_trash);
 	move_away(data, data_trash);
+	int code = with_log ? 0 : keep_log(r, data_trash, data);
+	if (code < 0)
+		log_warn("runtime", "the log of '%s' before its restart is lost: %s", id,
+			 strerror(-code));
 	remove_in_background(r, cgroup, run_trash, data_trash);
+}
+
+void remove_leftovers(struct runtime *r, const char *id)
+{
+	auto_free char *cgroup = xasprintf("%s/%s", r->cgroup_parent, id);
+	clear_away(r, id, cgroup, true);
 }
 
 void container_remove(struct container *c)
@@ -134,6 +158,23 @@ void container_remove(struct container *c)
 	remove_leftovers(r, id);
 	map_del(&r->containers, id); /* frees c */
 	logs_wake(r, id);
+}
+
+int container_make_place(struct container *c)
+{
+	struct runtime *r = c->r;
+	if (c->state != RT_ENDED || c->deleting)
+		return -EEXIST;
+	/* Here and now: in the background it could hit the next one, which has the same group. */
+	if (cgroup_remove(&r->cgroups, c->cgroup) < 0) {
+		cgroup_kill(&r->cgroups, c->cgroup);
+		return -EEXIST;
+	}
+	auto_free char *id = xstrdup(c->id);
+	clear_away(r, id, NULL, false);
+	map_del(&r->containers, id); /* frees c */
+	logs_wake(r, id);
+	return 0;
 }
 
 int runtime_delete(struct runtime *r, const char *id, bool force, struct err *err)

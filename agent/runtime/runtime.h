@@ -94,7 +94,8 @@ const struct kvlist *runtime_labels(struct runtime *r,
 				    const char *id); /* NULL: unknown; borrowed */
 
 /* Makes the bundle and starts the shim; the event says RUNNING, or ENDED with error. On failure
- * nothing is left. */
+ * nothing is left. One of this id that ended makes place, and its log goes on; -EEXIST while it has
+ * not. */
 int runtime_start(struct runtime *r, const struct rt_spec *s, struct err *err);
 int runtime_kill(struct runtime *r, const char *id, const char *signal, struct err *err);
 /* Removes a container that ended (or kills it first, with force): cgroup, mounts, files. The bulk

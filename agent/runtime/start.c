@@ -172,7 +172,8 @@ int runtime_start(struct runtime *r, const struct rt_spec *given, struct err *er
 	int code = bundle_check(given, err);
 	if (code < 0)
 		return code;
-	if (map_has(&r->containers, given->id))
+	struct container *before = map_get(&r->containers, given->id);
+	if (before && container_make_place(before) < 0)
 		return err_set(err, -EEXIST, "the container '%s' is there already", given->id);
 	struct rt_spec s = *given;
 	auto_free char *name = xstrndup(s.id, HOSTNAME_LEN);

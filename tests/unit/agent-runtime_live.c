@@ -194,6 +194,28 @@ static void test_rotation(void **state)
 	delete ("rotate");
 }
 
+static void test_again(void **state)
+{
+	(void)state;
+	need_live();
+	struct err err = {0};
+	start("again", "echo one; exit 4");
+	wait_state("again", RT_ENDED);
+	start("again", "echo two; sleep 0.5");
+	wait_state("again", RT_RUNNING);
+	struct rt_spec s = shell("again", "true");
+	assert_int_equal(runtime_start(t.rt, &s, &err), -EEXIST);
+	strlist_done(&s.layers);
+	strlist_done(&s.args);
+	wait_state("again", RT_ENDED);
+	assert_string_equal(logs_of("again", false, -1), "1:one\n1:two\n");
+	delete ("again");
+	start("again", "echo three");
+	wait_state("again", RT_ENDED);
+	assert_string_equal(logs_of("again", false, -1), "1:three\n");
+	delete ("again");
+}
+
 static void test_exec(void **state)
 {
 	(void)state;
@@ -355,9 +377,9 @@ int main(void)
 		cmocka_unit_test(test_view),       cmocka_unit_test(test_kill_and_stop),
 		cmocka_unit_test(test_init),       cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_oom),        cmocka_unit_test(test_rotation),
-		cmocka_unit_test(test_exec),       cmocka_unit_test(test_tty),
-		cmocka_unit_test(test_volumes),    cmocka_unit_test(test_layers),
-		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_again),      cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_tty),        cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_layers),     cmocka_unit_test(test_network),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
