@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One line for each thing carrack needs of a host: ok, warn or fail, with the remedy. */
 #include "agent/doctor.h"
+#include "agent/ociruntime.h"
 #include "agent/probe.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -10,7 +11,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <netinet/in.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,10 +18,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 
-#define CRUN_MAJOR   1
-#define CRUN_MINOR   28 /* older ones have known ways out of a container */
 #define DISK_WARN_MB 2048
 #define DISK_FAIL_MB 256
 
@@ -162,74 +159,20 @@ static void check_cgroups(struct doctor *d)
 		say(d, OK, "cgroup", "version 1");
 }
 
-static char *find_in_path(const char *name)
-{
-	auto_free char *path = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
-	char *save = NULL;
-	if (strchr(name, '/'))
-		return access(name, X_OK) == 0 ? xstrdup(name) : NULL;
-	for (char *dir = strtok_r(path, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
-		char *full = xasprintf("%s/%s", dir, name);
-		if (access(full, X_OK) == 0)
-			return full;
-		free(full);
-	}
-	return NULL;
-}
-
-/* The first 4 KiB that `program --version` prints. NULL when it does not run. */
-static char *version_of(const char *program)
-{
-	int p[2];
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return NULL;
-	auto_close int in = p[0];
-	posix_spawn_file_actions_t acts;
-	posix_spawn_file_actions_init(&acts);
-	posix_spawn_file_actions_adddup2(&acts, p[1], STDOUT_FILENO);
-	char *argv[] = {(char *)program, (char *)"--version", NULL};
-	char *envp[] = {(char *)"LC_ALL=C", NULL};
-	pid_t pid;
-	int r = posix_spawn(&pid, program, &acts, NULL, argv, envp);
-	posix_spawn_file_actions_destroy(&acts);
-	close(p[1]);
-	if (r != 0)
-		return NULL;
-	char *text = NULL;
-	size_t len;
-	fd_read_all(in, 4096, &text, &len, NULL);
-	waitpid(pid, NULL, 0);
-	return text;
-}
-
 static void check_runtime(struct doctor *d)
 {
-	auto_free char *text = NULL;
-	int major = 0, minor = 0;
-	auto_free char *path = find_in_path(d->runtime ? d->runtime : "crun");
-	if (!path) {
-		say(d, FAIL, "runtime", "\"%s\" is not in PATH; install it (apt-get install crun)",
-		    d->runtime ? d->runtime : "crun");
+	struct ociruntime o = {0};
+	struct err err = {0};
+	if (ociruntime_find(d->runtime, &o, &err) < 0) {
+		say(d, FAIL, "runtime", "%s", err_text(&err));
 		return;
 	}
-	text = version_of(path);
-	if (!text) {
-		say(d, FAIL, "runtime", "\"%s\" does not run; install it again", path);
-		return;
-	}
-	if (sscanf(text, "crun version %d.%d", &major, &minor) != 2) {
-		text[strcspn(text, "\n")] = 0;
-		say(d, OK, "runtime", "\"%s\": %s", path, text);
-		return;
-	}
-	if (major < CRUN_MAJOR || (major == CRUN_MAJOR && minor < CRUN_MINOR))
-		say(d, WARN, "runtime",
-		    "\"%s\" is crun %d.%d; hostile images can use its known faults, update to "
-		    "%d.%d or "
-		    "later",
-		    path, major, minor, CRUN_MAJOR, CRUN_MINOR);
+	auto_free char *warning = o.old ? ociruntime_warning(&o) : NULL;
+	if (warning)
+		say(d, WARN, "runtime", "%s", warning);
 	else
-		say(d, OK, "runtime", "\"%s\" is crun %d.%d", path, major, minor);
+		say(d, OK, "runtime", "\"%s\" is %s", o.path, o.version);
+	ociruntime_done(&o);
 }
 
 /* Whether the port is free: bound and released, without a packet. */

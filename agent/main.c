@@ -10,6 +10,7 @@
 #include "agent/core/session.h"
 #include "agent/core/taskset.h"
 #include "agent/core/uplink.h"
+#include "agent/ociruntime.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -217,8 +218,24 @@ static int open_overlay(struct agent *a, struct err *err)
 	return overlay_open(a->core.loop, &a->overlay_config, &a->core.overlay, err);
 }
 
+/* Only told: containers that run are adopted without it. */
+static void check_runtime(const struct agent *a)
+{
+	struct ociruntime o = {0};
+	struct err err = {0};
+	if (ociruntime_find(a->opt.conf.runtime, &o, &err) < 0) {
+		log_error("agent", "no container can be started: %s", err_text(&err));
+		return;
+	}
+	auto_free char *warning = o.old ? ociruntime_warning(&o) : NULL;
+	if (warning)
+		log_warn("agent", "%s", warning);
+	ociruntime_done(&o);
+}
+
 static int open_runtime(struct agent *a, struct err *err)
 {
+	check_runtime(a);
 	struct runtime_config rc = {.run_dir = a->opt.conf.run_dir,
 				    .data_dir = a->opt.conf.data_dir,
 				    .crun = a->opt.conf.runtime,
