@@ -19,10 +19,16 @@ if [ "${CARRACK_INSIDE:-}" != 1 ]; then
   trap clean EXIT
   CARRACK_INSIDE=1 CARRACK_CGROUP=$cgroup unshare --net --mount --pid --fork --kill-child \
     --mount-proc "$0" "$n"
+  if command -v dockerd >/dev/null && ms=$(timeout 120 tests/bench/docker_run.sh "$n" 2>/dev/null); then
+    echo "peer docker run -d: $ms ms"
+  else
+    echo "peer docker run: skipped, docker.io is not installed or did not come up"
+  fi
   exit
 fi
 if mountpoint -q /sys/fs/cgroup/unified; then
   umount /sys/fs/cgroup/unified
+  mount -t tmpfs tmpfs /sys/fs/cgroup/unified # crun writes there all the same
 fi
 work=$(mktemp -d)
 mount -t tmpfs tmpfs "$work"

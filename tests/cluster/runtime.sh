@@ -26,6 +26,7 @@ fi
 ip link set lo up 2>/dev/null || true
 if [ -z "${CARRACK_HYBRID:-}" ] && mountpoint -q /sys/fs/cgroup/unified; then
   umount /sys/fs/cgroup/unified
+  mount -t tmpfs tmpfs /sys/fs/cgroup/unified # crun writes there all the same
 fi
 work=$(mktemp -d)
 mount -t tmpfs tmpfs "$work"
