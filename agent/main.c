@@ -16,7 +16,6 @@
 #include "base/mem.h"
 #include "base/tls.h"
 #include "manifests/wire.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -58,11 +57,11 @@ static json_t *on_hello(void *arg)
 	struct agent *a = arg;
 	struct utsname u;
 	struct sysinfo si;
-	char address[INET_ADDRSTRLEN];
+	char address[IPADDR_TEXT];
 	uname(&u);
 	sysinfo(&si);
-	struct in_addr vtep = overlay_address(a->core.overlay);
-	inet_ntop(AF_INET, &vtep, address, sizeof(address));
+	struct ipaddr vtep = overlay_address(a->core.overlay);
+	ipaddr_format(&vtep, address);
 	struct wire_node n = {
 		.id = a->id.node_id,
 		.name = a->name,

@@ -31,6 +31,7 @@ static void attach_done(struct wire_attach *a)
 {
 	free(a->network_id);
 	free(a->ip);
+	free(a->ip6);
 	free(a->mac);
 	strlist_done(&a->aliases);
 }
@@ -57,6 +58,7 @@ static json_t *attach_json(const struct wire_attach *a)
 	json_t *j = json_object();
 	json_put_str(j, "network_id", a->network_id);
 	json_put_str(j, "ip", a->ip);
+	json_put_str(j, "ip6", a->ip6);
 	json_put_str(j, "mac", a->mac);
 	json_put_strlist(j, "aliases", &a->aliases);
 	return j;
@@ -102,6 +104,8 @@ static int attach_parse(const json_t *j, struct wire_task *t, struct err *err)
 		int rc = wire_get_id(v, "network_id", true, &a->network_id, err);
 		if (rc == 0)
 			rc = wire_get_text(v, "ip", false, &a->ip, err);
+		if (rc == 0)
+			rc = wire_get_text(v, "ip6", false, &a->ip6, err);
 		if (rc == 0)
 			rc = wire_get_text(v, "mac", false, &a->mac, err);
 		if (rc == 0)

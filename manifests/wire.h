@@ -62,7 +62,7 @@ enum wire_kind wire_kind_parse(const char *name);
 
 struct wire_attach { /* one network of a task, with its address */
 	char *network_id;
-	char *ip;               /* "10.128.0.5" */
+	char *ip, *ip6;         /* "10.128.0.5", "fd…"; one may be NULL */
 	char *mac;              /* "02:42:…" */
 	struct strlist aliases; /* names on this network beside service and task name */
 };
@@ -86,9 +86,9 @@ struct wire_network {
 	char *name; /* "hello_default" */
 	char *stack;
 	uint32_t vni;
-	char *subnet;  /* "10.128.0.0/20" */
-	char *gateway; /* "10.128.0.1": on every host's bridge */
-	int mtu;       /* 0: from the underlay */
+	char *subnet, *subnet6;   /* "10.128.0.0/20", "fd…/64"; one may be NULL */
+	char *gateway, *gateway6; /* "10.128.0.1": on every host's bridge */
+	int mtu;                  /* 0: from the underlay */
 	bool internal;
 	char *driver;
 };
@@ -97,7 +97,7 @@ struct wire_endpoint { /* a task's place on a network, as every node on that net
 	char *id;      /* TASK/NETWORK */
 	char *network_id, *task_id, *task_name, *service; /* service: short name in the stack */
 	struct strlist names; /* all names that resolve to it: service, aliases, stack_service */
-	char *ip, *mac;
+	char *ip, *ip6, *mac; /* one of the addresses may be NULL */
 	char *node_id, *vtep; /* underlay address of its node */
 	bool ready;           /* task_ready: resolve it */
 };

@@ -15,6 +15,8 @@ void wire_network_done(struct wire_network *n)
 	free(n->stack);
 	free(n->subnet);
 	free(n->gateway);
+	free(n->subnet6);
+	free(n->gateway6);
 	free(n->driver);
 	*n = (struct wire_network){0};
 }
@@ -28,6 +30,8 @@ json_t *wire_network_json(const struct wire_network *n)
 	json_put_int(j, "vni", n->vni);
 	json_put_str(j, "subnet", n->subnet);
 	json_put_str(j, "gateway", n->gateway);
+	json_put_str(j, "subnet6", n->subnet6);
+	json_put_str(j, "gateway6", n->gateway6);
 	json_put_int(j, "mtu", n->mtu);
 	if (n->internal)
 		json_put_bool(j, "internal", true);
@@ -47,6 +51,10 @@ static int network_parse(const json_t *j, struct wire_network *n, struct err *er
 		rc = wire_get_text(j, "subnet", false, &n->subnet, err);
 	if (rc == 0)
 		rc = wire_get_text(j, "gateway", false, &n->gateway, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "subnet6", false, &n->subnet6, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "gateway6", false, &n->gateway6, err);
 	if (rc == 0)
 		rc = wire_get_text(j, "driver", false, &n->driver, err);
 	if (rc == 0)
@@ -80,6 +88,7 @@ void wire_endpoint_done(struct wire_endpoint *e)
 	free(e->service);
 	strlist_done(&e->names);
 	free(e->ip);
+	free(e->ip6);
 	free(e->mac);
 	free(e->node_id);
 	free(e->vtep);
@@ -96,6 +105,7 @@ json_t *wire_endpoint_json(const struct wire_endpoint *e)
 	json_put_str(j, "service", e->service);
 	json_put_strlist(j, "names", &e->names);
 	json_put_str(j, "ip", e->ip);
+	json_put_str(j, "ip6", e->ip6);
 	json_put_str(j, "mac", e->mac);
 	json_put_str(j, "node_id", e->node_id);
 	json_put_str(j, "vtep", e->vtep);
@@ -118,7 +128,11 @@ static int endpoint_parse(const json_t *j, struct wire_endpoint *e, struct err *
 	if (rc == 0)
 		rc = wire_get_list(j, "names", &e->names, err);
 	if (rc == 0)
-		rc = wire_get_text(j, "ip", true, &e->ip, err);
+		rc = wire_get_text(j, "ip", false, &e->ip, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "ip6", false, &e->ip6, err);
+	if (rc == 0 && !e->ip && !e->ip6)
+		rc = err_set(err, -EINVAL, "'ip' is missing");
 	if (rc == 0)
 		rc = wire_get_text(j, "mac", false, &e->mac, err);
 	if (rc == 0)

@@ -64,9 +64,9 @@ int bridge_ensure(struct nlsock *s, const struct bridge_spec *b, int *ret_index,
 	struct link_change c = {.mtu = b->mtu, .mac = same_mac ? NULL : b->mac, .up = true};
 	r = link_set(s, li.index, &c, &why);
 	if (r == 0)
-		r = link_add_addr(s, li.index, b->gateway, b->prefix_len, &why);
+		r = link_add_addr(s, li.index, &b->gateway, b->prefix_len, &why);
 	if (r == 0)
-		r = link_keep_addr(s, li.index, b->gateway, b->prefix_len, &why);
+		r = link_keep_addr(s, li.index, &b->gateway, b->prefix_len, &why);
 	if (r < 0)
 		return err_set(err, r, "cannot set up bridge \"%s\": %s", b->name, err_text(&why));
 	*ret_index = li.index;

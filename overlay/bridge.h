@@ -15,7 +15,7 @@ struct bridge_spec {
 	uint8_t mac[6];
 	int mtu;
 	uint32_t group;
-	struct in_addr gateway;
+	struct ipaddr gateway;
 	unsigned prefix_len;
 };
 int bridge_ensure(struct nlsock *s, const struct bridge_spec *b, int *ret_index, struct err *err);
@@ -24,7 +24,7 @@ struct vxlan_spec {
 	const char *name;
 	uint32_t vni, group;
 	int mtu, underlay, bridge;
-	struct in_addr local;
+	struct ipaddr local;
 	uint16_t port;
 };
 /* *fresh: it was made now, so it has no entries. */

@@ -104,16 +104,17 @@ static bool answer_own(const struct dns *d, const struct dnsmsg_question *q,
 		       struct dnsmsg_answer *a)
 {
 	struct names_found found;
-	struct in_addr ip;
+	struct ipaddr ip;
 	bool ours = false;
 	if (q->type == DNSMSG_PTR && dnsmsg_reverse(q->name, &ip)) {
-		a->ptr = d->src.name_of(d->src.arg, ip, &ours);
+		a->ptr = d->src.name_of(d->src.arg, &ip, &ours);
 		a->code = a->ptr ? DNSMSG_OK : DNSMSG_NXDOMAIN;
 		return ours;
 	}
 	if (!d->src.find(d->src.arg, q->name, &found))
 		return false;
-	if (q->type == DNSMSG_A) {
+	if (q->type == DNSMSG_A || q->type == DNSMSG_AAAA) {
+		a->family = q->type == DNSMSG_A ? AF_INET : AF_INET6;
 		a->addrs = found.v;
 		a->n = found.n;
 		a->first = found.first;

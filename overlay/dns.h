@@ -22,7 +22,7 @@ struct dns_source {
 	/* Fills ret for a name on one of this sandbox's networks; false: not known there. */
 	bool (*find)(void *arg, const char *name, struct names_found *ret);
 	/* The name of an address on one of its networks. *ours: the address belongs to one of them. */
-	const char *(*name_of)(void *arg, struct in_addr ip, bool *ours);
+	const char *(*name_of)(void *arg, const struct ipaddr *ip, bool *ours);
 	void *arg;
 };
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define A_RECORD_BYTES 16 /* a pointer to the name, type, class, ttl, length, address */
+#define RECORD_BYTES 12 /* a pointer to the name, type, class, ttl, length; an address follows */
 
 DEFINE_CLEANUP(ldns_pkt *, ldns_pkt_free);
 
@@ -64,16 +64,18 @@ int dnsmsg_read(const uint8_t *msg, size_t len, struct dnsmsg_question *ret)
 	return 0;
 }
 
-static bool push_a(ldns_pkt *out, const ldns_rdf *owner, struct in_addr ip, uint32_t ttl)
+static bool push_addr(ldns_pkt *out, const ldns_rdf *owner, const struct ipaddr *ip, uint32_t ttl)
 {
 	ldns_rr *rr = ldns_rr_new();
 	if (!rr)
 		return false;
-	ldns_rr_set_type(rr, LDNS_RR_TYPE_A);
+	bool v4 = ipaddr_is_v4(ip);
+	ldns_rr_set_type(rr, v4 ? LDNS_RR_TYPE_A : LDNS_RR_TYPE_AAAA);
 	ldns_rr_set_class(rr, LDNS_RR_CLASS_IN);
 	ldns_rr_set_ttl(rr, ttl);
 	ldns_rr_set_owner(rr, ldns_rdf_clone(owner));
-	ldns_rr_push_rdf(rr, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_A, sizeof(ip), &ip));
+	ldns_rr_push_rdf(rr, ldns_rdf_new_frm_data(v4 ? LDNS_RDF_TYPE_A : LDNS_RDF_TYPE_AAAA,
+						   ipaddr_len(ip), ip->bytes));
 	return ldns_pkt_push_rr(out, LDNS_SECTION_ANSWER, rr);
 }
 
@@ -125,11 +127,19 @@ static void fill(ldns_pkt *out, const struct dnsmsg_answer *a)
 		return;
 	const ldns_rdf *owner = ldns_rr_owner(q);
 	size_t used = DNSMSG_HEADER + ldns_rdf_size(owner) + 4 + 11 /* EDNS */;
-	size_t room = a->max > used ? (a->max - used) / A_RECORD_BYTES : 0;
-	size_t n = a->n < room ? a->n : room;
-	for (size_t i = 0; i < n; i++)
-		push_a(out, owner, a->addrs[(a->first + i) % a->n], a->ttl);
-	ldns_pkt_set_tc(out, a->cut || n < a->n);
+	size_t each = RECORD_BYTES + (a->family == AF_INET6 ? IPADDR_BYTES : 4);
+	size_t room = a->max > used ? (a->max - used) / each : 0;
+	bool cut = a->cut;
+	for (size_t i = 0; i < a->n && !cut; i++) {
+		const struct ipaddr *ip = &a->addrs[(a->first + i) % a->n];
+		if (ip->family != a->family)
+			continue;
+		cut = room == 0;
+		if (!cut)
+			push_addr(out, owner, ip, a->ttl);
+		room--;
+	}
+	ldns_pkt_set_tc(out, cut);
 	if (a->ptr)
 		push_ptr(out, owner, a->ptr, a->ttl);
 }
@@ -150,8 +160,27 @@ int dnsmsg_write(const uint8_t *query, size_t len, const struct dnsmsg_answer *a
 	return 0;
 }
 
-bool dnsmsg_reverse(const char *name, struct in_addr *ret)
+/* 32 nibbles, the last first: RFC 3596 2.5. */
+static bool reverse6(const char *name, struct ipaddr *ret)
 {
+	struct ipaddr a = {.family = AF_INET6};
+	for (size_t i = 0; i < 2 * IPADDR_BYTES; i++, name += 2) {
+		const char *digits = "0123456789abcdef", *at = strchr(digits, name[0]);
+		if (!name[0] || !at || name[1] != '.')
+			return false;
+		size_t byte = IPADDR_BYTES - 1 - i / 2;
+		a.bytes[byte] |= (uint8_t)((unsigned)(at - digits) << (i % 2 ? 4 : 0));
+	}
+	if (strcmp(name, "ip6.arpa") != 0)
+		return false;
+	*ret = a;
+	return true;
+}
+
+bool dnsmsg_reverse(const char *name, struct ipaddr *ret)
+{
+	if (reverse6(name, ret))
+		return true;
 	unsigned b[4];
 	int used = 0;
 	if (sscanf(name, "%3u.%3u.%3u.%3u.in-addr.arpa%n", &b[0], &b[1], &b[2], &b[3], &used) !=
@@ -161,7 +190,7 @@ bool dnsmsg_reverse(const char *name, struct in_addr *ret)
 	for (size_t i = 0; i < 4; i++)
 		if (b[i] > 255)
 			return false;
-	ret->s_addr = htonl(b[3] << 24 | b[2] << 16 | b[1] << 8 | b[0]);
+	*ret = ipaddr_v4((struct in_addr){htonl(b[3] << 24 | b[2] << 16 | b[1] << 8 | b[0])});
 	return true;
 }
 

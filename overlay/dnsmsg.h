@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * DNS messages: reading a question and writing an answer (ldns behind it). Pure. */
 #pragma once
+#include "base/ipaddr.h"
 #include "base/str.h"
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,7 +26,8 @@ int dnsmsg_read(const uint8_t *msg, size_t len, struct dnsmsg_question *ret);
 
 struct dnsmsg_answer {
 	enum dnsmsg_code code;
-	const struct in_addr *addrs; /* A records, from first and around */
+	int family; /* AF_INET: A records, AF_INET6: AAAA; the other family's are passed over */
+	const struct ipaddr *addrs; /* from first and around */
 	size_t n, first;
 	const char *ptr; /* one PTR record; NULL: none */
 	uint32_t ttl;
@@ -35,7 +36,7 @@ struct dnsmsg_answer {
 };
 /* Appends the whole answer to query; -EINVAL if that cannot be read. */
 int dnsmsg_write(const uint8_t *query, size_t len, const struct dnsmsg_answer *a, struct str *out);
-/* The address in a name below in-addr.arpa. */
-bool dnsmsg_reverse(const char *name, struct in_addr *ret);
+/* The address in a name below in-addr.arpa or ip6.arpa. */
+bool dnsmsg_reverse(const char *name, struct ipaddr *ret);
 /* True if answer is a response to query: same id, question and type. */
 bool dnsmsg_matches(const uint8_t *query, size_t query_len, const uint8_t *answer, size_t len);

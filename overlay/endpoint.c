@@ -58,7 +58,11 @@ void endpoint_entries(const struct network *n, const struct endpoint *e, struct 
 	fdb_add(out, &f);
 	f.kind = FDB_NEIGH;
 	f.ip = e->ip;
-	fdb_add(out, &f);
+	if (ipaddr_is_set(&f.ip))
+		fdb_add(out, &f);
+	f.ip = e->ip6;
+	if (ipaddr_is_set(&f.ip))
+		fdb_add(out, &f);
 }
 
 static int configure_link(struct overlay *o, struct nlsock *nl, const struct endpoint *e,
@@ -75,9 +79,9 @@ static int configure_link(struct overlay *o, struct nlsock *nl, const struct end
 	struct link_change c = {.up = true};
 	r = link_set(nl, li.index, &c, err);
 	if (r == 0)
-		r = link_add_addr(nl, li.index, e->ip, n->spec.prefix_len, err);
+		r = link_add_addr(nl, li.index, &e->ip, n->spec.subnet.len, err);
 	if (r == 0)
-		r = link_keep_addr(nl, li.index, e->ip, n->spec.prefix_len, err);
+		r = link_keep_addr(nl, li.index, &e->ip, n->spec.subnet.len, err);
 	return r < 0 ? err_wrap(err, r, "cannot set up \"%s\" in the sandbox", name) : 0;
 }
 
@@ -93,7 +97,7 @@ static int default_route(struct overlay *o, struct nlsock *nl, const struct sand
 		snprintf(name, sizeof(name), "eth%u", (unsigned)i);
 		int r = link_find(nl, name, &li, err);
 		if (r == 0)
-			r = link_default_route(nl, li.index, n->spec.gateway, err);
+			r = link_default_route(nl, li.index, &n->spec.gateway, err);
 		return r < 0 ? err_wrap(err, r, "cannot set the sandbox's default route") : 0;
 	}
 	return 0;

@@ -26,7 +26,7 @@ static int by_key(const void *pa, const void *pb)
 	if (a->dev != b->dev)
 		return a->dev < b->dev ? -1 : 1;
 	if (a->kind == FDB_NEIGH)
-		return memcmp(&a->ip, &b->ip, sizeof(a->ip));
+		return ipaddr_compare(&a->ip, &b->ip);
 	return memcmp(a->mac, b->mac, sizeof(a->mac));
 }
 
@@ -36,7 +36,7 @@ static bool same_value(const struct fdb_entry *a, const struct fdb_entry *b)
 		return false;
 	switch (a->kind) {
 	case FDB_TUNNEL:
-		return a->vtep.s_addr == b->vtep.s_addr;
+		return ipaddr_equal(&a->vtep, &b->vtep);
 	case FDB_PORT:
 		return a->port == b->port;
 	case FDB_NEIGH:
@@ -98,16 +98,16 @@ static struct nlreq *request(const struct fdb_entry *e, bool del)
 			NUD_NOARP; /* static; with NUD_PERMANENT it would be the bridge's own */
 		break;
 	case FDB_NEIGH:
-		nd.ndm_family = AF_INET;
+		nd.ndm_family = e->ip.family;
 		nd.ndm_state = NUD_PERMANENT;
 		break;
 	}
 	struct nlreq *r = nlreq_new(del ? RTM_DELNEIGH : RTM_NEWNEIGH,
 				    del ? 0 : NLM_F_CREATE | NLM_F_REPLACE, &nd, sizeof(nd));
 	if (e->kind == FDB_NEIGH)
-		nlreq_put(r, NDA_DST, &e->ip, sizeof(e->ip));
-	if (e->kind == FDB_TUNNEL && e->vtep.s_addr)
-		nlreq_put(r, NDA_DST, &e->vtep, sizeof(e->vtep));
+		nlreq_put(r, NDA_DST, e->ip.bytes, ipaddr_len(&e->ip));
+	if (e->kind == FDB_TUNNEL && ipaddr_is_set(&e->vtep))
+		nlreq_put(r, NDA_DST, e->vtep.bytes, ipaddr_len(&e->vtep));
 	if (e->kind != FDB_NEIGH || !del)
 		nlreq_put(r, NDA_LLADDR, e->mac, sizeof(e->mac));
 	return r;
@@ -150,7 +150,7 @@ static void take_fdb(const struct reader *rd, const struct ndmsg *nd, const stru
 	int master = (int)nl_get_u32(tb[NDA_MASTER], 0);
 	/* In the dump the VXLAN's own entries are "self"; the bridge's name their bridge. */
 	if (nd->ndm_flags & NTF_SELF) {
-		if (!nl_get_bytes(tb[NDA_DST], &e.vtep, sizeof(e.vtep)))
+		if (!nl_get_addr(tb[NDA_DST], &e.vtep))
 			return; /* multicast lists of other links */
 		e.fixed = nd->ndm_state & (NUD_PERMANENT | NUD_NOARP);
 	} else {
@@ -179,9 +179,9 @@ static void take(const struct nlmsghdr *h, void *arg)
 	}
 	struct fdb_entry e = {.kind = FDB_NEIGH, .dev = nd->ndm_ifindex};
 	e.fixed = nd->ndm_state & NUD_PERMANENT;
-	if (nd->ndm_family != AF_INET || !e.fixed || !rd->owned(e.dev, rd->arg))
+	if (!e.fixed || !rd->owned(e.dev, rd->arg))
 		return;
-	if (nl_get_bytes(tb[NDA_DST], &e.ip, sizeof(e.ip)) &&
+	if (nl_get_addr(tb[NDA_DST], &e.ip) && nd->ndm_family == e.ip.family &&
 	    nl_get_bytes(tb[NDA_LLADDR], e.mac, sizeof(e.mac)))
 		fdb_add(rd->have, &e);
 }
@@ -192,11 +192,13 @@ int fdb_read(struct nlsock *s, bool (*owned)(int index, void *arg), void *arg,
 	struct reader rd = {.owned = owned, .arg = arg, .have = have};
 	/* The bridge family's dump wants the header of a link request, older kernels insist. */
 	struct ifinfomsg ifi = {.ifi_family = AF_BRIDGE};
-	struct ndmsg nd = {.ndm_family = AF_INET};
 	int code = nlsock_dump(s, nlreq_new(RTM_GETNEIGH, NLM_F_DUMP, &ifi, sizeof(ifi)), take, &rd,
 			       err);
-	if (code == 0)
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	for (size_t i = 0; i < ARRAY_LEN(families) && code == 0; i++) {
+		struct ndmsg nd = {.ndm_family = families[i]};
 		code = nlsock_dump(s, nlreq_new(RTM_GETNEIGH, NLM_F_DUMP, &nd, sizeof(nd)), take,
 				   &rd, err);
+	}
 	return code < 0 ? err_wrap(err, code, "cannot read the forwarding tables") : 0;
 }

@@ -5,23 +5,23 @@
  *
  * FDB_TUNNEL  on a VXLAN link: mac goes to the host vtep
  * FDB_PORT    on a bridge: mac is behind port
- * FDB_NEIGH   on a bridge: ip has mac; the bridge answers ARP from it for its silent ports
+ * FDB_NEIGH   on a bridge: ip has mac; the bridge answers ARP and ND from it for its silent ports
  */
 #pragma once
+#include "base/ipaddr.h"
 #include "overlay/nl.h"
-#include <netinet/in.h>
 #include <stdbool.h>
 
 enum fdb_kind { FDB_TUNNEL, FDB_PORT, FDB_NEIGH };
 
 struct fdb_entry {
 	enum fdb_kind kind;
-	int dev;             /* link index: the VXLAN for FDB_TUNNEL, else the bridge */
-	int port;            /* FDB_PORT */
-	struct in_addr ip;   /* FDB_NEIGH: key */
-	struct in_addr vtep; /* FDB_TUNNEL */
-	uint8_t mac[6];      /* key of FDB_TUNNEL and FDB_PORT */
-	bool fixed;          /* never ages; false only in entries read from the kernel */
+	int dev;            /* link index: the VXLAN for FDB_TUNNEL, else the bridge */
+	int port;           /* FDB_PORT */
+	struct ipaddr ip;   /* FDB_NEIGH: key */
+	struct ipaddr vtep; /* FDB_TUNNEL */
+	uint8_t mac[6];     /* key of FDB_TUNNEL and FDB_PORT */
+	bool fixed;         /* never ages; false only in entries read from the kernel */
 };
 
 struct fdb_list {

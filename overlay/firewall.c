@@ -6,7 +6,6 @@
 #include "overlay/host.h"
 #include "overlay/nftgen.h"
 #include "overlay/rules.h"
-#include <arpa/inet.h>
 
 static int list_tables(struct overlay *o, struct str *out, struct err *err)
 {
@@ -24,9 +23,9 @@ static void all_elements(struct overlay *o, struct str *script)
 	map_each(&o->sandboxes, e) sandbox_rules(o, e->val, true, script);
 	map_each(&o->members, e)
 	{
-		struct in_addr ip;
-		if (inet_pton(AF_INET, e->key, &ip) == 1)
-			rules_member(script, true, ip);
+		struct ipaddr ip;
+		if (ipaddr_parse(e->key, &ip))
+			rules_member(script, true, &ip);
 	}
 }
 

@@ -31,7 +31,7 @@ struct network {
 
 struct endpoint {
 	char *network_id;
-	struct in_addr ip;
+	struct ipaddr ip, ip6; /* one may be missing */
 	uint8_t mac[6];
 	char veth[IFNAMSIZ];
 	int veth_index; /* 0: not there */
@@ -84,6 +84,8 @@ struct network *ov_network_new(const struct ov_network *spec);
 struct network *network_get(struct overlay *o, const char *id);
 int network_build(struct overlay *o, struct network *n, struct err *err); /* links, addresses */
 void ov_network_free(void *network);
+/* Both addresses are its subnets' and not its gateways'; at least one is there. */
+bool network_may_have(const struct network *n, const struct ipaddr *ip, const struct ipaddr *ip6);
 
 /* peers.c */
 void peers_entries(const struct network *n, const struct ov_peer *p, struct fdb_list *out);
@@ -106,7 +108,7 @@ void endpoint_name(const char *sandbox_id, size_t number, char out[IFNAMSIZ]);
 int publish_open(struct overlay *o, struct published *p, const char *sandbox_id, struct err *err);
 void publish_close(struct published *p);
 /* Lets a held TCP port answer on the host's loopback as well. */
-void publish_serve(struct overlay *o, struct published *p, struct in_addr container);
+void publish_serve(struct overlay *o, struct published *p, const struct ipaddr *container);
 
 /* firewall.c */
 int firewall_open(struct overlay *o, struct err *err);

@@ -13,7 +13,8 @@ static void read_vxlan(const struct rtattr *data, struct link_info *li)
 	const struct rtattr *tb[IFLA_VXLAN_MAX + 1];
 	nl_nested(data, tb, IFLA_VXLAN_MAX);
 	li->vxlan.vni = nl_get_u32(tb[IFLA_VXLAN_ID], 0);
-	li->vxlan.local.s_addr = nl_get_u32(tb[IFLA_VXLAN_LOCAL], 0);
+	if (!nl_get_addr(tb[IFLA_VXLAN_LOCAL], &li->vxlan.local))
+		nl_get_addr(tb[IFLA_VXLAN_LOCAL6], &li->vxlan.local);
 	li->vxlan.underlay = (int)nl_get_u32(tb[IFLA_VXLAN_LINK], 0);
 	li->vxlan.port = ntohs(nl_get_u16(tb[IFLA_VXLAN_PORT], 0));
 	li->vxlan.learning = nl_get_u8(tb[IFLA_VXLAN_LEARNING], 1) != 0;

@@ -4,9 +4,9 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/ipaddr.h"
 #include "overlay/nl.h"
 #include <net/if.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ struct link_info {
 	bool up;
 	struct { /* of kind "vxlan" */
 		uint32_t vni;
-		struct in_addr local;
+		struct ipaddr local;
 		int underlay;
 		uint16_t port;
 		bool learning;
@@ -50,15 +50,15 @@ int link_del(struct nlsock *s, int index, struct err *err); /* absent is fine */
 /* Deletes all links of a group at once: one wait for the kernel instead of one for each link. */
 int link_del_group(struct nlsock *s, uint32_t group, struct err *err);
 
-int link_add_addr(struct nlsock *s, int index, struct in_addr a, unsigned prefix_len,
+int link_add_addr(struct nlsock *s, int index, const struct ipaddr *a, unsigned prefix_len,
 		  struct err *err);
-/* Removes the IPv4 addresses of a link other than keep. */
-int link_keep_addr(struct nlsock *s, int index, struct in_addr keep, unsigned prefix_len,
+/* Removes the addresses of keep's family other than keep. */
+int link_keep_addr(struct nlsock *s, int index, const struct ipaddr *keep, unsigned prefix_len,
 		   struct err *err);
-int link_default_route(struct nlsock *s, int index, struct in_addr gateway, struct err *err);
+int link_default_route(struct nlsock *s, int index, const struct ipaddr *gateway, struct err *err);
 
 struct link_addr {
-	struct in_addr ip;
+	struct ipaddr ip;
 	int index;
 	unsigned prefix_len;
 	bool global;

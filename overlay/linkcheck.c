@@ -50,9 +50,9 @@ static bool address_right(const struct network *n, const struct seen *s)
 	bool found = false;
 	for (size_t i = 0; i < s->addrs.n; i++) {
 		const struct link_addr *a = &s->addrs.v[i];
-		if (a->index != n->bridge_index)
+		if (a->index != n->bridge_index || !ipaddr_is_v4(&a->ip))
 			continue;
-		if (a->ip.s_addr != n->spec.gateway.s_addr || a->prefix_len != n->spec.prefix_len)
+		if (!ipaddr_equal(&a->ip, &n->spec.gateway) || a->prefix_len != n->spec.subnet.len)
 			return false;
 		found = true;
 	}
@@ -65,7 +65,7 @@ static bool network_right(const struct overlay *o, const struct network *n, cons
 	int mtu = n->spec.mtu ? n->spec.mtu : o->mtu;
 	return b && v && b->index == n->bridge_index && v->index == n->vxlan_index && b->up &&
 	       v->up && v->master == b->index && b->mtu == mtu && v->mtu == mtu &&
-	       v->vxlan.vni == n->spec.vni && v->vxlan.local.s_addr == o->underlay.ip.s_addr &&
+	       v->vxlan.vni == n->spec.vni && ipaddr_equal(&v->vxlan.local, &o->underlay.ip) &&
 	       !v->vxlan.learning && address_right(n, s);
 }
 

@@ -8,7 +8,7 @@
 
 struct name {
 	size_t n, next;
-	struct in_addr v[];
+	struct ipaddr v[];
 };
 
 void names_init(struct names *n)
@@ -34,7 +34,7 @@ static bool lower(const char *name, char out[NAMES_LABEL_MAX + 1])
 	return true;
 }
 
-int names_set(struct names *n, const char *name, const struct in_addr *addrs, size_t count,
+int names_set(struct names *n, const char *name, const struct ipaddr *addrs, size_t count,
 	      bool keep)
 {
 	char key[NAMES_LABEL_MAX + 1];
@@ -66,13 +66,13 @@ bool names_find(struct names *n, const char *name, struct names_found *ret)
 	return true;
 }
 
-const char *names_of(const struct names *n, struct in_addr ip)
+const char *names_of(const struct names *n, const struct ipaddr *ip)
 {
 	map_each(&n->by_name, e)
 	{
 		const struct name *v = e->val;
 		for (size_t i = 0; i < v->n; i++)
-			if (v->v[i].s_addr == ip.s_addr)
+			if (ipaddr_equal(&v->v[i], ip))
 				return e->key;
 	}
 	return NULL;

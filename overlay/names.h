@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The names of one network: name to addresses, which rotate with each question. Pure. */
 #pragma once
+#include "base/ipaddr.h"
 #include "base/map.h"
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,14 +15,14 @@ struct names {
 void names_init(struct names *n);
 void names_done(struct names *n);
 /* Replaces; n 0 removes unless keep. -EINVAL for an impossible name or too many addresses. */
-int names_set(struct names *n, const char *name, const struct in_addr *addrs, size_t count,
+int names_set(struct names *n, const char *name, const struct ipaddr *addrs, size_t count,
 	      bool keep);
 /* The addresses of name (any case), the next one first in *first; NULL when it is not known.
  * Borrowed. A known name may have none. */
 struct names_found {
-	const struct in_addr *v;
+	const struct ipaddr *v;
 	size_t n, first;
 };
 bool names_find(struct names *n, const char *name, struct names_found *ret);
 /* A name that has this address; NULL: none. Borrowed. */
-const char *names_of(const struct names *n, struct in_addr ip);
+const char *names_of(const struct names *n, const struct ipaddr *ip);

@@ -5,7 +5,6 @@
 #include "overlay/bridge.h"
 #include "overlay/host.h"
 #include "overlay/rules.h"
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +27,26 @@ void ov_network_free(void *network)
 	free(n);
 }
 
+static bool may_have(const struct ipprefix *subnet, const struct ipaddr *gateway,
+		     const struct ipaddr *ip)
+{
+	return !ipaddr_is_set(ip) || (ipprefix_has(subnet, ip) && !ipaddr_equal(ip, gateway));
+}
+
+bool network_may_have(const struct network *n, const struct ipaddr *ip, const struct ipaddr *ip6)
+{
+	return (ipaddr_is_set(ip) || ipaddr_is_set(ip6)) &&
+	       may_have(&n->spec.subnet, &n->spec.gateway, ip) &&
+	       may_have(&n->spec.subnet6, &n->spec.gateway6, ip6);
+}
+
+static bool subnet_ok(const struct ipprefix *p, const struct ipaddr *gateway, int family)
+{
+	unsigned min = family == AF_INET ? 8 : 16, max = family == AF_INET ? 30 : 126;
+	return !ipprefix_is_set(p) || (p->addr.family == family && p->len >= min && p->len <= max &&
+				       ipprefix_has(p, gateway));
+}
+
 static int check_spec(const struct overlay *o, const struct ov_network *n, struct err *err)
 {
 	if (!host_id_ok(n->id) || strlen(n->id) < SHORT_ID)
@@ -40,10 +59,12 @@ static int check_spec(const struct overlay *o, const struct ov_network *n, struc
 	if (n->vni == 0 || n->vni > BRIDGE_VNI_MAX)
 		return err_set(err, -EINVAL, "network \"%s\" has VNI %u; it must be 1 to %u", n->id,
 			       n->vni, BRIDGE_VNI_MAX);
-	if (n->prefix_len < 8 || n->prefix_len > 30 || n->gateway.s_addr == 0 ||
-	    (ntohl(n->gateway.s_addr ^ n->subnet.s_addr) >> (32 - n->prefix_len)) != 0)
+	if ((!ipprefix_is_set(&n->subnet) && !ipprefix_is_set(&n->subnet6)) ||
+	    !subnet_ok(&n->subnet, &n->gateway, AF_INET) ||
+	    !subnet_ok(&n->subnet6, &n->gateway6, AF_INET6))
 		return err_set(err, -EINVAL,
-			       "network \"%s\" needs a /8 to /30 subnet with its gateway inside",
+			       "network \"%s\" needs a /8 to /30 IPv4 subnet or a /16 to /126 IPv6 "
+			       "subnet with its gateway inside",
 			       n->id);
 	if (n->mtu < 0 || n->mtu > 65535 || (n->mtu > 0 && n->mtu < 576))
 		return err_set(err, -EINVAL, "network \"%s\" has MTU %d; it must be 576 to 65535",
@@ -65,9 +86,10 @@ static int check_spec(const struct overlay *o, const struct ov_network *n, struc
 
 static bool same_spec(const struct ov_network *a, const struct ov_network *b)
 {
-	return a->vni == b->vni && a->subnet.s_addr == b->subnet.s_addr &&
-	       a->prefix_len == b->prefix_len && a->gateway.s_addr == b->gateway.s_addr &&
-	       a->mtu == b->mtu && a->internal == b->internal;
+	return a->vni == b->vni && ipprefix_equal(&a->subnet, &b->subnet) &&
+	       ipprefix_equal(&a->subnet6, &b->subnet6) && ipaddr_equal(&a->gateway, &b->gateway) &&
+	       ipaddr_equal(&a->gateway6, &b->gateway6) && a->mtu == b->mtu &&
+	       a->internal == b->internal;
 }
 
 int network_build(struct overlay *o, struct network *n, struct err *err)
@@ -81,7 +103,7 @@ int network_build(struct overlay *o, struct network *n, struct err *err)
 				.mtu = mtu,
 				.group = BRIDGE_GROUP_BASE + vni,
 				.gateway = n->spec.gateway,
-				.prefix_len = n->spec.prefix_len};
+				.prefix_len = n->spec.subnet.len};
 	int r = bridge_ensure(o->nl, &b, &n->bridge_index, err);
 	if (r < 0)
 		return r;
@@ -190,7 +212,7 @@ int overlay_network_del(struct overlay *o, const char *network_id, struct err *e
 }
 
 int overlay_name_set(struct overlay *o, const char *network_id, const char *name,
-		     const struct in_addr *addrs, size_t n, bool keep)
+		     const struct ipaddr *addrs, size_t n, bool keep)
 {
 	struct network *net = network_get(o, network_id);
 	if (!net)

@@ -313,6 +313,16 @@ bool nl_get_bytes(const struct rtattr *a, void *out, size_t len)
 	return true;
 }
 
+bool nl_get_addr(const struct rtattr *a, struct ipaddr *out)
+{
+	size_t len = a ? RTA_PAYLOAD(a) : 0;
+	if (len != 4 && len != IPADDR_BYTES)
+		return false;
+	*out = (struct ipaddr){.family = len == 4 ? AF_INET : AF_INET6};
+	memcpy(out->bytes, RTA_DATA(a), len);
+	return true;
+}
+
 uint32_t nl_get_u32(const struct rtattr *a, uint32_t def)
 {
 	uint32_t v;

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/ipaddr.h"
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdbool.h>
@@ -52,4 +53,6 @@ void nl_nested(const struct rtattr *nest, const struct rtattr **tb, int max);
 uint32_t nl_get_u32(const struct rtattr *a, uint32_t def); /* def: absent or too short */
 uint16_t nl_get_u16(const struct rtattr *a, uint16_t def);
 uint8_t nl_get_u8(const struct rtattr *a, uint8_t def);
+/* 4 or 16 bytes; false: absent or neither. */
+bool nl_get_addr(const struct rtattr *a, struct ipaddr *out);
 bool nl_get_bytes(const struct rtattr *a, void *out, size_t len); /* false: absent or too short */

@@ -102,7 +102,7 @@ void overlay_close(struct overlay *o)
 	free(o);
 }
 
-struct in_addr overlay_address(const struct overlay *o)
+struct ipaddr overlay_address(const struct overlay *o)
 {
 	return o->underlay.ip;
 }

@@ -11,9 +11,9 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/ipaddr.h"
 #include "base/loop.h"
 #include "base/str.h"
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,40 +29,42 @@ struct overlay_config {
 
 int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay **ret,
 		 struct err *err);
-void overlay_close(struct overlay *o);                   /* leaves the kernel's state as it is */
-struct in_addr overlay_address(const struct overlay *o); /* this host's VTEP */
+void overlay_close(struct overlay *o);                  /* leaves the kernel's state as it is */
+struct ipaddr overlay_address(const struct overlay *o); /* this host's VTEP */
 /* Removes everything carrack owns in this host's network (after the last container is gone). */
 int overlay_wipe(struct overlay *o, struct err *err);
 
 struct ov_network {
 	const char *id; /* hex */
 	uint32_t vni;
-	struct in_addr subnet;
-	unsigned prefix_len;
-	struct in_addr gateway;
+	/* Either family may be missing (not set), not both; gateways are inside their subnets. */
+	struct ipprefix subnet, subnet6;
+	struct ipaddr gateway, gateway6;
 	int mtu;       /* 0: the config's */
 	bool internal; /* no way out */
 };
 int overlay_network_set(struct overlay *o, const struct ov_network *n, struct err *err);
 int overlay_network_del(struct overlay *o, const char *network_id, struct err *err);
 
-struct ov_peer { /* an endpoint on another host */
-	struct in_addr ip;
+struct ov_peer {               /* an endpoint on another host */
+	struct ipaddr ip, ip6; /* one may be missing */
 	uint8_t mac[6];
-	struct in_addr vtep;
+	struct ipaddr vtep;
 };
 int overlay_peer_set(struct overlay *o, const char *network_id, const struct ov_peer *p,
 		     struct err *err);
-int overlay_peer_del(struct overlay *o, const char *network_id, struct in_addr ip, struct err *err);
+/* ip: the peer's first address, ip where it has one, else ip6; it is what tells peers apart. */
+int overlay_peer_del(struct overlay *o, const char *network_id, const struct ipaddr *ip,
+		     struct err *err);
 
 struct ov_endpoint { /* a sandbox's place on one network */
 	const char *network_id;
-	struct in_addr ip;
+	struct ipaddr ip, ip6; /* one may be missing */
 	uint8_t mac[6];
 };
-struct ov_publish {             /* a host port that leads into the sandbox */
-	struct in_addr host_ip; /* INADDR_ANY: all */
-	uint16_t host_port;     /* 0: chosen and written back by overlay_sandbox_set */
+struct ov_publish {            /* a host port that leads into the sandbox */
+	struct ipaddr host_ip; /* none, 0.0.0.0 or ::: all */
+	uint16_t host_port;    /* 0: chosen and written back by overlay_sandbox_set */
 	uint16_t target;
 	uint8_t proto; /* IPPROTO_TCP, _UDP, _SCTP */
 };
@@ -85,11 +87,11 @@ int overlay_sandbox_del(struct overlay *o, const char *id, struct err *err);
 /* Ids of the sandboxes found on this host (after a restart), appended. */
 int overlay_sandbox_list(struct overlay *o, struct strlist *ids, struct err *err);
 
-/* Names: on each network, name -> addresses in rotating order. Replaces what the name had; n 0
+/* Names: on each network, name -> addresses of both families in rotating order. Replaces what the name had; n 0
  * removes it. Names are compared without case. known names without addresses answer NODATA only
  * if `overlay_name_set` was called with n 0 and keep true. */
 int overlay_name_set(struct overlay *o, const char *network_id, const char *name,
-		     const struct in_addr *addrs, size_t n, bool keep);
+		     const struct ipaddr *addrs, size_t n, bool keep);
 
 struct ov_stats {
 	uint64_t networks, sandboxes, peers, mended; /* mended: entries found wrong and set right */

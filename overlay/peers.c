@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "overlay/host.h"
 #include "overlay/rules.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -14,6 +13,11 @@ static bool mac_is_zero(const uint8_t mac[6])
 {
 	static const uint8_t zero[6];
 	return memcmp(mac, zero, 6) == 0;
+}
+
+static const struct ipaddr *peer_key(const struct ov_peer *p)
+{
+	return ipaddr_is_set(&p->ip) ? &p->ip : &p->ip6;
 }
 
 void peers_entries(const struct network *n, const struct ov_peer *p, struct fdb_list *out)
@@ -30,14 +34,18 @@ void peers_entries(const struct network *n, const struct ov_peer *p, struct fdb_
 	fdb_add(out, &e);
 	e.kind = FDB_NEIGH;
 	e.ip = p->ip;
-	fdb_add(out, &e);
+	if (ipaddr_is_set(&e.ip))
+		fdb_add(out, &e);
+	e.ip = p->ip6;
+	if (ipaddr_is_set(&e.ip))
+		fdb_add(out, &e);
 }
 
 /* The first peer behind a VTEP lets that host send VXLAN, the last one gone forbids it. */
-static void count_member(struct overlay *o, struct in_addr vtep, bool add)
+static void count_member(struct overlay *o, const struct ipaddr *vtep, bool add)
 {
-	char key[INET_ADDRSTRLEN];
-	inet_ntop(AF_INET, &vtep, key, sizeof(key));
+	char key[IPADDR_TEXT];
+	ipaddr_format(vtep, key);
 	uintptr_t was = (uintptr_t)map_get(&o->members, key);
 	uintptr_t now = add ? was + 1 : was - 1;
 	if (now == 0)
@@ -65,7 +73,8 @@ static void flush_network(struct overlay *o, struct network *n)
 	map_each(&n->dirty, e)
 	{
 		const struct ov_peer *was = e->val, *now = map_get(&n->peers, e->key);
-		if (!mac_is_zero(was->mac) && (!now || memcmp(was->mac, now->mac, 6) != 0))
+		if (!mac_is_zero(was->mac) && (!now || memcmp(was->mac, now->mac, 6) != 0 ||
+					       !ipaddr_equal(&was->ip6, &now->ip6)))
 			peers_entries(n, was, &del);
 		if (now)
 			peers_entries(n, now, &set);
@@ -97,45 +106,45 @@ void peers_flush(void *overlay)
 int overlay_peer_set(struct overlay *o, const char *network_id, const struct ov_peer *p,
 		     struct err *err)
 {
-	char key[INET_ADDRSTRLEN];
+	char key[IPADDR_TEXT];
 	struct network *n = network_get(o, network_id);
 	if (!n)
 		return err_set(err, -ENOENT, "network \"%s\" is not on this host; set it first",
 			       network_id ? network_id : "");
-	inet_ntop(AF_INET, &p->ip, key, sizeof(key));
+	ipaddr_format(peer_key(p), key);
 	if (mac_is_zero(p->mac) || p->mac[0] & 1)
 		return err_set(err, -EINVAL, "peer \"%s\" has no unicast MAC", key);
-	if (p->vtep.s_addr == 0 || p->vtep.s_addr == o->underlay.ip.s_addr ||
-	    IN_MULTICAST(ntohl(p->vtep.s_addr)))
+	if (ipaddr_is_any(&p->vtep) || ipaddr_equal(&p->vtep, &o->underlay.ip) ||
+	    ipaddr_is_multicast(&p->vtep) || p->vtep.family != o->underlay.ip.family)
 		return err_set(err, -EINVAL, "peer \"%s\" is not behind another host", key);
-	if (p->ip.s_addr == n->spec.gateway.s_addr ||
-	    (ntohl(p->ip.s_addr ^ n->spec.subnet.s_addr) >> (32 - n->spec.prefix_len)) != 0)
+	if (!network_may_have(n, &p->ip, &p->ip6))
 		return err_set(err, -EINVAL, "peer \"%s\" is not in the subnet of network \"%s\"",
 			       key, n->id);
 	const struct ov_peer *was = map_get(&n->peers, key);
-	if (was && memcmp(was->mac, p->mac, 6) == 0 && was->vtep.s_addr == p->vtep.s_addr)
+	if (was && memcmp(was, p, sizeof(*p)) == 0)
 		return 0;
 	static const struct ov_peer none;
 	struct ov_peer old = was ? *was : none;
-	count_member(o, p->vtep, true);
+	count_member(o, &p->vtep, true);
 	if (was)
-		count_member(o, old.vtep, false);
+		count_member(o, &old.vtep, false);
 	map_set(&n->peers, key, xmemdup(p, sizeof(*p)));
 	mark(o, n, key, &old);
 	return 0;
 }
 
-int overlay_peer_del(struct overlay *o, const char *network_id, struct in_addr ip, struct err *err)
+int overlay_peer_del(struct overlay *o, const char *network_id, const struct ipaddr *ip,
+		     struct err *err)
 {
 	(void)err; /* what is absent is deleted; writing is batched and mended */
-	char key[INET_ADDRSTRLEN];
-	inet_ntop(AF_INET, &ip, key, sizeof(key));
+	char key[IPADDR_TEXT];
+	ipaddr_format(ip, key);
 	struct network *n = network_get(o, network_id);
 	const struct ov_peer *was = n ? map_get(&n->peers, key) : NULL;
 	if (!was)
 		return 0;
 	struct ov_peer old = *was;
-	count_member(o, old.vtep, false);
+	count_member(o, &old.vtep, false);
 	map_del(&n->peers, key);
 	mark(o, n, key, &old);
 	return 0;
@@ -143,7 +152,7 @@ int overlay_peer_del(struct overlay *o, const char *network_id, struct in_addr i
 
 void peers_forget(struct overlay *o, struct network *n)
 {
-	map_each(&n->peers, e) count_member(o, ((const struct ov_peer *)e->val)->vtep, false);
+	map_each(&n->peers, e) count_member(o, &((const struct ov_peer *)e->val)->vtep, false);
 	map_clear(&n->peers);
 	map_clear(&n->dirty);
 	if (o->members_script.len)

@@ -30,7 +30,8 @@ struct pair {
 struct proxy {
 	struct loop *loop;
 	struct watch *watch;
-	struct sockaddr_in to;
+	struct sockaddr_storage to;
+	socklen_t to_len;
 	struct pair *pairs;
 	size_t n_pairs;
 };
@@ -142,9 +143,10 @@ static void on_client(int fd, unsigned flags, void *arg)
 	auto_close int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (client < 0 || p->n_pairs >= PROXY_PAIRS_MAX)
 		return;
-	auto_close int target = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	auto_close int target =
+		socket(p->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (target < 0 ||
-	    (connect(target, (struct sockaddr *)&p->to, sizeof(p->to)) < 0 && errno != EINPROGRESS))
+	    (connect(target, (struct sockaddr *)&p->to, p->to_len) < 0 && errno != EINPROGRESS))
 		return;
 	struct pair *pair = xcalloc(1, sizeof(*pair));
 	pair->proxy = p;
@@ -159,15 +161,13 @@ static void on_client(int fd, unsigned flags, void *arg)
 	await(&pair->side[1]);
 }
 
-struct proxy *proxy_new(struct loop *l, int fd, struct in_addr ip, uint16_t port)
+struct proxy *proxy_new(struct loop *l, int fd, const struct ipaddr *ip, uint16_t port)
 {
 	if (fd_set_nonblock(fd) < 0 || listen(fd, BACKLOG) < 0)
 		return NULL;
 	struct proxy *p = xcalloc(1, sizeof(*p));
 	p->loop = l;
-	p->to = (struct sockaddr_in){.sin_family = AF_INET,
-				     .sin_port = htons(port),
-				     .sin_addr = ip};
+	p->to_len = ipaddr_to_sockaddr(ip, port, &p->to);
 	p->watch = watch_fd(l, fd, WATCH_READ, on_client, p);
 	return p;
 }

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "overlay/host.h"
 #include "overlay/proxy.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,8 +21,8 @@ static const char *owner_of(const struct overlay *o, const struct ov_publish *p)
 		const struct sandbox *s = e->val;
 		for (size_t i = 0; i < s->n_ports; i++) {
 			const struct ov_publish *q = &s->ports[i].spec;
-			bool meet = q->host_ip.s_addr == p->host_ip.s_addr ||
-				    q->host_ip.s_addr == 0 || p->host_ip.s_addr == 0;
+			bool meet = ipaddr_equal(&q->host_ip, &p->host_ip) ||
+				    ipaddr_is_any(&q->host_ip) || ipaddr_is_any(&p->host_ip);
 			if (q->host_port == p->host_port && q->proto == p->proto && meet)
 				return s->id;
 		}
@@ -34,23 +33,23 @@ static const char *owner_of(const struct overlay *o, const struct ov_publish *p)
 /* A descriptor, or -errno; -EPROTONOSUPPORT where the kernel lacks SCTP. */
 static int reserve(const struct ov_publish *p, uint16_t *port)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET,
-				 .sin_port = htons(p->host_port),
-				 .sin_addr = p->host_ip};
-	socklen_t len = sizeof(sa);
+	struct sockaddr_storage sa;
+	struct ipaddr at = ipaddr_is_set(&p->host_ip) ? p->host_ip : ipaddr_any(AF_INET);
+	socklen_t len = ipaddr_to_sockaddr(&at, p->host_port, &sa);
 	int type = p->proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
-	auto_close int fd = socket(AF_INET, type | SOCK_CLOEXEC, p->proto);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	auto_close int fd = socket(sa.ss_family, type | SOCK_CLOEXEC, p->proto);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, len) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
 		return -errno;
-	*port = ntohs(sa.sin_port);
+	ipaddr_of_sockaddr((const struct sockaddr *)&sa, &at, port);
 	return take_fd(fd);
 }
 
 static int refuse(const struct ov_publish *p, int code, const char *owner, struct err *err)
 {
-	char ip[INET_ADDRSTRLEN];
-	inet_ntop(AF_INET, &p->host_ip, ip, sizeof(ip));
+	char ip[IPADDR_TEXT];
+	struct ipaddr at = ipaddr_is_set(&p->host_ip) ? p->host_ip : ipaddr_any(AF_INET);
+	ipaddr_format(&at, ip);
 	if (owner)
 		return err_set(
 			err, -EADDRINUSE,
@@ -76,7 +75,7 @@ int publish_open(struct overlay *o, struct published *p, const char *sandbox_id,
 	    (q->proto != IPPROTO_TCP && q->proto != IPPROTO_UDP && q->proto != IPPROTO_SCTP))
 		return err_set(err, -EINVAL, "a published port of \"%s\" lacks target or protocol",
 			       sandbox_id);
-	if (ntohl(q->host_ip.s_addr) >> 24 == IN_LOOPBACKNET)
+	if (ipaddr_is_loopback(&q->host_ip))
 		return err_set(err, -EINVAL,
 			       "a port of \"%s\" cannot be published on a loopback address; use an "
 			       "address of the host",
@@ -96,11 +95,10 @@ int publish_open(struct overlay *o, struct published *p, const char *sandbox_id,
 	return 0;
 }
 
-void publish_serve(struct overlay *o, struct published *p, struct in_addr container)
+void publish_serve(struct overlay *o, struct published *p, const struct ipaddr *container)
 {
-	bool any = p->spec.host_ip.s_addr == htonl(INADDR_ANY);
 	proxy_free(take_ptr(p->proxy)); /* the container's address may have changed */
-	if (p->fd >= 0 && p->spec.proto == IPPROTO_TCP && any)
+	if (p->fd >= 0 && p->spec.proto == IPPROTO_TCP && ipaddr_is_any(&p->spec.host_ip))
 		p->proxy = proxy_new(o->loop, p->fd, container, p->spec.target);
 }
 

@@ -9,7 +9,6 @@
 #include "base/num.h"
 #include "overlay/host.h"
 #include "overlay/netns.h"
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -40,25 +39,28 @@ void record_wipe(const struct overlay *o)
 		log_warn("overlay", "%s", err_text(&err));
 }
 
-static void put_ip(json_t *j, const char *key, struct in_addr ip)
+static void put_ip(json_t *j, const char *key, const struct ipaddr *ip)
 {
-	char text[INET_ADDRSTRLEN];
-	json_put_str(j, key, inet_ntop(AF_INET, &ip, text, sizeof(text)));
+	char text[IPADDR_TEXT];
+	if (ipaddr_is_set(ip))
+		json_put_str(j, key, ipaddr_format(ip, text));
 }
 
-static bool get_ip(const json_t *j, const char *key, struct in_addr *ret)
+static void put_prefix(json_t *j, const char *key, const struct ipprefix *p)
 {
-	const char *text = json_str(j, key);
-	return text && inet_pton(AF_INET, text, ret) == 1;
+	char text[IPPREFIX_TEXT];
+	if (ipprefix_is_set(p))
+		json_put_str(j, key, ipprefix_format(p, text));
 }
 
 int record_put_network(const struct overlay *o, const struct network *n, struct err *err)
 {
 	auto_json *j = json_object();
 	json_put_int(j, "vni", n->spec.vni);
-	put_ip(j, "subnet", n->spec.subnet);
-	json_put_int(j, "prefix_len", n->spec.prefix_len);
-	put_ip(j, "gateway", n->spec.gateway);
+	put_prefix(j, "subnet", &n->spec.subnet);
+	put_prefix(j, "subnet6", &n->spec.subnet6);
+	put_ip(j, "gateway", &n->spec.gateway);
+	put_ip(j, "gateway6", &n->spec.gateway6);
 	json_put_int(j, "mtu", n->spec.mtu);
 	json_put_bool(j, "internal", n->spec.internal);
 	return put(o, "networks", n->id, j, err);
@@ -75,13 +77,14 @@ int record_put_sandbox(const struct overlay *o, const struct sandbox *s, struct 
 		hex_encode(e->mac, sizeof(e->mac), mac);
 		json_put_str(v, "network", e->network_id);
 		json_put_str(v, "mac", mac);
-		put_ip(v, "ip", e->ip);
+		put_ip(v, "ip", &e->ip);
+		put_ip(v, "ip6", &e->ip6);
 		json_array_append_new(ends, v);
 	}
 	for (size_t i = 0; i < s->n_ports; i++) {
 		const struct ov_publish *p = &s->ports[i].spec;
 		json_t *v = json_object();
-		put_ip(v, "host_ip", p->host_ip);
+		put_ip(v, "host_ip", &p->host_ip);
 		json_put_int(v, "host_port", p->host_port);
 		json_put_int(v, "target", p->target);
 		json_put_int(v, "proto", p->proto);
@@ -96,10 +99,13 @@ static void load_network(struct overlay *o, const char *id, const json_t *j)
 {
 	struct ov_network spec = {.id = id,
 				  .vni = (uint32_t)json_int(j, "vni", 0),
-				  .prefix_len = (unsigned)json_int(j, "prefix_len", 0),
 				  .mtu = (int)json_int(j, "mtu", 0),
 				  .internal = json_bool(j, "internal", false)};
-	if (!get_ip(j, "subnet", &spec.subnet) || !get_ip(j, "gateway", &spec.gateway))
+	bool v4 = ipprefix_parse(json_str(j, "subnet"), &spec.subnet) &&
+		  ipaddr_parse(json_str(j, "gateway"), &spec.gateway);
+	bool v6 = ipprefix_parse(json_str(j, "subnet6"), &spec.subnet6) &&
+		  ipaddr_parse(json_str(j, "gateway6"), &spec.gateway6);
+	if (!v4 && !v6)
 		return;
 	struct network *n = ov_network_new(&spec);
 	struct err err = {0};
@@ -120,8 +126,9 @@ static void load_endpoints(struct overlay *o, struct sandbox *s, const json_t *l
 		struct endpoint e = {0};
 		struct link_info li;
 		const char *network = json_str(v, "network"), *mac = json_str(v, "mac");
-		if (!network || !mac || !hex_decode(mac, e.mac, sizeof(e.mac)) ||
-		    !get_ip(v, "ip", &e.ip))
+		bool v4 = ipaddr_parse(json_str(v, "ip"), &e.ip);
+		bool v6 = ipaddr_parse(json_str(v, "ip6"), &e.ip6);
+		if (!network || !mac || !hex_decode(mac, e.mac, sizeof(e.mac)) || (!v4 && !v6))
 			continue;
 		e.network_id = xstrdup(network);
 		endpoint_name(s->id, s->n_endpoints, e.veth);
@@ -141,8 +148,7 @@ static void load_ports(struct sandbox *s, const json_t *list)
 	json_array_foreach(list, i, v)
 	{
 		struct published p = {.fd = -1};
-		if (!get_ip(v, "host_ip", &p.spec.host_ip))
-			continue;
+		(void)ipaddr_parse(json_str(v, "host_ip"), &p.spec.host_ip);
 		p.spec.host_port = (uint16_t)json_int(v, "host_port", 0);
 		p.spec.target = (uint16_t)json_int(v, "target", 0);
 		p.spec.proto = (uint8_t)json_int(v, "proto", 0);

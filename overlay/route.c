@@ -6,20 +6,24 @@
 #include <linux/if_addr.h>
 #include <string.h>
 
-int link_add_addr(struct nlsock *s, int index, struct in_addr a, unsigned prefix_len,
+int link_add_addr(struct nlsock *s, int index, const struct ipaddr *a, unsigned prefix_len,
 		  struct err *err)
 {
-	struct ifaddrmsg ifa = {.ifa_family = AF_INET,
+	struct ifaddrmsg ifa = {.ifa_family = a->family,
 				.ifa_prefixlen = (uint8_t)prefix_len,
 				.ifa_scope = RT_SCOPE_UNIVERSE,
 				.ifa_index = (unsigned)index};
 	struct nlreq *r = nlreq_new(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &ifa, sizeof(ifa));
-	nlreq_put(r, IFA_LOCAL, &a, sizeof(a));
-	nlreq_put(r, IFA_ADDRESS, &a, sizeof(a));
-	struct in_addr brd = a;
-	brd.s_addr |= prefix_len >= 32 ? 0 : htonl(0xffffffffu >> prefix_len);
-	if (prefix_len < 31)
+	nlreq_put(r, IFA_LOCAL, a->bytes, ipaddr_len(a));
+	nlreq_put(r, IFA_ADDRESS, a->bytes, ipaddr_len(a));
+	if (ipaddr_is_v6(a)) /* the controller sees to it that nobody else has it */
+		nlreq_u32(r, IFA_FLAGS, IFA_F_NODAD);
+	uint32_t brd;
+	memcpy(&brd, a->bytes, sizeof(brd));
+	if (ipaddr_is_v4(a) && prefix_len < 31) {
+		brd |= htonl(0xffffffffu >> prefix_len);
 		nlreq_put(r, IFA_BROADCAST, &brd, sizeof(brd));
+	}
 	return nlsock_call(s, r, err);
 }
 
@@ -35,7 +39,7 @@ static void take_addr(const struct nlmsghdr *h, void *arg)
 	struct link_addr a = {.index = (int)ifa->ifa_index,
 			      .prefix_len = ifa->ifa_prefixlen,
 			      .global = ifa->ifa_scope == RT_SCOPE_UNIVERSE};
-	if (ifa->ifa_family != AF_INET || !nl_get_bytes(ip, &a.ip, sizeof(a.ip)))
+	if (!nl_get_addr(ip, &a.ip) || ifa->ifa_family != a.ip.family)
 		return;
 	l->v = vec_grow(l->v, l->n, &l->cap, sizeof(*l->v));
 	l->v[l->n++] = a;
@@ -43,41 +47,41 @@ static void take_addr(const struct nlmsghdr *h, void *arg)
 
 int link_addrs(struct nlsock *s, struct link_addrs *ret, struct err *err)
 {
-	struct ifaddrmsg ifa = {.ifa_family = AF_INET};
+	struct ifaddrmsg ifa = {.ifa_family = AF_UNSPEC};
 	struct nlreq *r = nlreq_new(RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa));
 	int code = nlsock_dump(s, r, take_addr, ret, err);
 	return code < 0 ? err_wrap(err, code, "cannot list the addresses of this host") : 0;
 }
 
-int link_keep_addr(struct nlsock *s, int index, struct in_addr keep, unsigned prefix_len,
+int link_keep_addr(struct nlsock *s, int index, const struct ipaddr *keep, unsigned prefix_len,
 		   struct err *err)
 {
 	auto_link_addrs have = {0};
 	int code = link_addrs(s, &have, err);
 	for (size_t i = 0; i < have.n && code == 0; i++) {
 		const struct link_addr *a = &have.v[i];
-		if (a->index != index ||
-		    (a->ip.s_addr == keep.s_addr && a->prefix_len == prefix_len))
+		if (a->index != index || a->ip.family != keep->family ||
+		    (ipaddr_equal(&a->ip, keep) && a->prefix_len == prefix_len))
 			continue;
-		struct ifaddrmsg ifa = {.ifa_family = AF_INET,
+		struct ifaddrmsg ifa = {.ifa_family = a->ip.family,
 					.ifa_prefixlen = (uint8_t)a->prefix_len,
 					.ifa_index = (unsigned)index};
 		struct nlreq *r = nlreq_new(RTM_DELADDR, 0, &ifa, sizeof(ifa));
-		nlreq_put(r, IFA_LOCAL, &a->ip, sizeof(a->ip));
+		nlreq_put(r, IFA_LOCAL, a->ip.bytes, ipaddr_len(&a->ip));
 		code = nlsock_call(s, r, err);
 	}
 	return code;
 }
 
-int link_default_route(struct nlsock *s, int index, struct in_addr gateway, struct err *err)
+int link_default_route(struct nlsock *s, int index, const struct ipaddr *gateway, struct err *err)
 {
-	struct rtmsg rt = {.rtm_family = AF_INET,
+	struct rtmsg rt = {.rtm_family = gateway->family,
 			   .rtm_table = RT_TABLE_MAIN,
 			   .rtm_protocol = RTPROT_STATIC,
 			   .rtm_scope = RT_SCOPE_UNIVERSE,
 			   .rtm_type = RTN_UNICAST};
 	struct nlreq *r = nlreq_new(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &rt, sizeof(rt));
-	nlreq_put(r, RTA_GATEWAY, &gateway, sizeof(gateway));
+	nlreq_put(r, RTA_GATEWAY, gateway->bytes, ipaddr_len(gateway));
 	nlreq_u32(r, RTA_OIF, (uint32_t)index);
 	return nlsock_call(s, r, err);
 }

@@ -2,7 +2,6 @@
  * Texts of nftables scripts; see rules.h. */
 #include "overlay/rules.h"
 #include "overlay/dns.h"
-#include <arpa/inet.h>
 #include <stddef.h>
 
 static const char tables[] =
@@ -118,27 +117,28 @@ void rules_network(struct str *s, bool add, const char *bridge, bool internal)
 }
 
 void rules_source(struct str *s, bool add, const char *veth, const uint8_t mac[6],
-		  struct in_addr ip)
+		  const struct ipaddr *ip)
 {
-	char text[INET_ADDRSTRLEN];
+	char text[IPADDR_TEXT];
 	auto_str key = {0};
 	str_addf(&key, "\"%s\" . %02x:%02x:%02x:%02x:%02x:%02x . %s", veth, mac[0], mac[1], mac[2],
-		 mac[3], mac[4], mac[5], inet_ntop(AF_INET, &ip, text, sizeof(text)));
-	element(s, add, "bridge ck_overlay source", key.data);
+		 mac[3], mac[4], mac[5], ipaddr_format(ip, text));
+	if (ipaddr_is_v4(ip)) /* networks are IPv4 */
+		element(s, add, "bridge ck_overlay source", key.data);
 }
 
-void rules_member(struct str *s, bool add, struct in_addr vtep)
+void rules_member(struct str *s, bool add, const struct ipaddr *vtep)
 {
-	char text[INET_ADDRSTRLEN];
-	element(s, add, "inet ck_overlay members", inet_ntop(AF_INET, &vtep, text, sizeof(text)));
+	char text[IPADDR_TEXT];
+	element(s, add, "inet ck_overlay members", ipaddr_format(vtep, text));
 }
 
 void rules_port(struct str *s, bool add, const struct rules_port *p)
 {
-	char host[INET_ADDRSTRLEN], ip[INET_ADDRSTRLEN];
-	inet_ntop(AF_INET, &p->host_ip, host, sizeof(host));
-	inet_ntop(AF_INET, &p->ip, ip, sizeof(ip));
-	bool any = p->host_ip.s_addr == htonl(INADDR_ANY);
+	char host[IPADDR_TEXT], ip[IPADDR_TEXT];
+	ipaddr_format(&p->host_ip, host);
+	ipaddr_format(&p->ip, ip);
+	bool any = ipaddr_is_any(&p->host_ip);
 	auto_str key = {0};
 	if (!any)
 		str_addf(&key, "%s . ", host);

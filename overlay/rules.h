@@ -7,8 +7,8 @@
  * bridge ck_overlay  each veth may send only with its own MAC and IP, in IPv4 and ARP alike
  */
 #pragma once
+#include "base/ipaddr.h"
 #include "base/str.h"
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,13 +20,13 @@ void rules_drop(struct str *s); /* removes both tables */
 
 void rules_network(struct str *s, bool add, const char *bridge, bool internal);
 void rules_source(struct str *s, bool add, const char *veth, const uint8_t mac[6],
-		  struct in_addr ip);
-void rules_member(struct str *s, bool add, struct in_addr vtep);
+		  const struct ipaddr *ip);
+void rules_member(struct str *s, bool add, const struct ipaddr *vtep);
 struct rules_port {
-	struct in_addr host_ip; /* INADDR_ANY: all */
+	struct ipaddr host_ip; /* none or 0.0.0.0: all */
 	uint16_t host_port;
 	uint8_t proto;
-	struct in_addr ip; /* of the container */
+	struct ipaddr ip; /* of the container */
 	uint16_t target;
 };
 void rules_port(struct str *s, bool add, const struct rules_port *p);

@@ -6,7 +6,6 @@
 #include "overlay/host.h"
 #include "overlay/netns.h"
 #include "overlay/rules.h"
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -56,7 +55,10 @@ int sandbox_rules(struct overlay *o, const struct sandbox *s, bool add, struct s
 	const struct endpoint *outer = outer_endpoint(o, s);
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		const struct endpoint *e = &s->endpoints[i];
-		rules_source(script, add, e->veth, e->mac, e->ip);
+		if (ipaddr_is_set(&e->ip))
+			rules_source(script, add, e->veth, e->mac, &e->ip);
+		if (ipaddr_is_set(&e->ip6))
+			rules_source(script, add, e->veth, e->mac, &e->ip6);
 	}
 	for (size_t i = 0; i < s->n_ports && outer; i++) {
 		const struct ov_publish *p = &s->ports[i].spec;
@@ -87,12 +89,13 @@ static bool find_name(void *arg, const char *name, struct names_found *ret)
 	return known;
 }
 
-static const char *name_of(void *arg, struct in_addr ip, bool *ours)
+static const char *name_of(void *arg, const struct ipaddr *ip, bool *ours)
 {
 	struct sandbox *s = arg;
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		struct network *n = network_get(s->host, s->endpoints[i].network_id);
-		if (!n || ntohl(ip.s_addr ^ n->spec.subnet.s_addr) >> (32 - n->spec.prefix_len))
+		if (!n ||
+		    (!ipprefix_has(&n->spec.subnet, ip) && !ipprefix_has(&n->spec.subnet6, ip)))
 			continue;
 		*ours = true;
 		return names_of(&n->names, ip);
@@ -117,8 +120,7 @@ static int check_spec(struct overlay *o, const struct ov_sandbox *s, struct err 
 				       "network \"%s\" of sandbox \"%s\" is not on this host; set "
 				       "it first",
 				       e->network_id, s->id);
-		if (e->mac[0] & 1 || e->ip.s_addr == n->spec.gateway.s_addr ||
-		    (ntohl(e->ip.s_addr ^ n->spec.subnet.s_addr) >> (32 - n->spec.prefix_len)) != 0)
+		if (e->mac[0] & 1 || !network_may_have(n, &e->ip, &e->ip6))
 			return err_set(err, -EINVAL,
 				       "sandbox \"%s\" has an address or MAC that network \"%s\" "
 				       "cannot have",
@@ -129,8 +131,8 @@ static int check_spec(struct overlay *o, const struct ov_sandbox *s, struct err 
 
 static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
 {
-	return a->ip.s_addr == b->ip.s_addr && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
-	       streq(a->network_id, b->network_id);
+	return ipaddr_equal(&a->ip, &b->ip) && ipaddr_equal(&a->ip6, &b->ip6) &&
+	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && streq(a->network_id, b->network_id);
 }
 
 /* The new list of endpoints; those that stay keep their link, the others' links go. */
@@ -139,7 +141,8 @@ static void take_endpoints(struct overlay *o, struct sandbox *s, const struct ov
 	struct endpoint *now = xcalloc(spec->n_endpoints ? spec->n_endpoints : 1, sizeof(*now));
 	for (size_t i = 0; i < spec->n_endpoints; i++) {
 		now[i] = (struct endpoint){.network_id = xstrdup(spec->endpoints[i].network_id),
-					   .ip = spec->endpoints[i].ip};
+					   .ip = spec->endpoints[i].ip,
+					   .ip6 = spec->endpoints[i].ip6};
 		memcpy(now[i].mac, spec->endpoints[i].mac, sizeof(now[i].mac));
 		endpoint_name(s->id, i, now[i].veth);
 		if (i < s->n_endpoints && same_endpoint(&now[i], &s->endpoints[i]))
@@ -157,7 +160,7 @@ static void take_endpoints(struct overlay *o, struct sandbox *s, const struct ov
 
 static bool same_port(const struct ov_publish *have, const struct ov_publish *want)
 {
-	return have->host_ip.s_addr == want->host_ip.s_addr && have->target == want->target &&
+	return ipaddr_equal(&have->host_ip, &want->host_ip) && have->target == want->target &&
 	       have->proto == want->proto &&
 	       (want->host_port == 0 || want->host_port == have->host_port);
 }
@@ -314,7 +317,7 @@ static int build(struct overlay *o, struct sandbox *s, const struct ov_sandbox *
 	}
 	const struct endpoint *outer = outer_endpoint(o, s);
 	for (size_t i = 0; i < s->n_ports && outer; i++)
-		publish_serve(o, &s->ports[i], outer->ip);
+		publish_serve(o, &s->ports[i], &outer->ip);
 	r = set_inside(o, s, ns, spec, err);
 	if (r == 0)
 		r = write_entries(o, s, err);
@@ -329,7 +332,8 @@ static bool unchanged(const struct sandbox *s, const struct ov_sandbox *spec)
 		return false;
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		struct endpoint want = {.network_id = (char *)spec->endpoints[i].network_id,
-					.ip = spec->endpoints[i].ip};
+					.ip = spec->endpoints[i].ip,
+					.ip6 = spec->endpoints[i].ip6};
 		memcpy(want.mac, spec->endpoints[i].mac, sizeof(want.mac));
 		if (!s->endpoints[i].veth_index || !same_endpoint(&want, &s->endpoints[i]))
 			return false;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Finding the underlay; see underlay.h. */
 #include "overlay/underlay.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -27,7 +26,8 @@ static const struct link_info *link_at(const struct search *s, int index)
 static const struct link_addr *first_of(const struct search *s, int index)
 {
 	for (size_t i = 0; i < s->addrs.n; i++)
-		if (s->addrs.v[i].index == index && s->addrs.v[i].global)
+		if (s->addrs.v[i].index == index && s->addrs.v[i].global &&
+		    ipaddr_is_v4(&s->addrs.v[i].ip))
 			return &s->addrs.v[i];
 	return NULL;
 }
@@ -35,10 +35,10 @@ static const struct link_addr *first_of(const struct search *s, int index)
 static int by_want(const struct search *s, const char *want, const struct link_addr **ret,
 		   struct err *err)
 {
-	struct in_addr ip;
-	if (inet_pton(AF_INET, want, &ip) == 1) {
+	struct ipaddr ip;
+	if (ipaddr_parse(want, &ip)) {
 		for (size_t i = 0; i < s->addrs.n; i++)
-			if (s->addrs.v[i].ip.s_addr == ip.s_addr) {
+			if (ipaddr_equal(&s->addrs.v[i].ip, &ip)) {
 				*ret = &s->addrs.v[i];
 				return 0;
 			}
@@ -64,7 +64,7 @@ static int only_one(const struct search *s, const struct link_addr **ret, struct
 	for (size_t i = 0; i < s->addrs.n; i++) {
 		const struct link_addr *a = &s->addrs.v[i];
 		const struct link_info *li = link_at(s, a->index);
-		if (!a->global || !li || strncmp(li->name, "ck", 2) == 0 ||
+		if (!a->global || !ipaddr_is_v4(&a->ip) || !li || strncmp(li->name, "ck", 2) == 0 ||
 		    strcmp(li->name, "lo") == 0)
 			continue;
 		if (*ret && (*ret)->index != a->index)

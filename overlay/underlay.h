@@ -6,7 +6,7 @@
 #define UNDERLAY_OVERHEAD 50 /* outer Ethernet, IPv4, UDP and VXLAN headers */
 
 struct underlay {
-	struct in_addr ip;
+	struct ipaddr ip;
 	int index, mtu; /* mtu: of the route, before the overhead */
 	char name[IFNAMSIZ];
 };

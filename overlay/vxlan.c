@@ -19,7 +19,8 @@ static struct nlreq *new_vxlan(const struct vxlan_spec *v)
 	nlreq_str(r, IFLA_INFO_KIND, "vxlan");
 	void *data = nlreq_nest(r, IFLA_INFO_DATA);
 	nlreq_u32(r, IFLA_VXLAN_ID, v->vni);
-	nlreq_put(r, IFLA_VXLAN_LOCAL, &v->local, sizeof(v->local));
+	nlreq_put(r, ipaddr_is_v6(&v->local) ? IFLA_VXLAN_LOCAL6 : IFLA_VXLAN_LOCAL, v->local.bytes,
+		  ipaddr_len(&v->local));
 	nlreq_u32(r, IFLA_VXLAN_LINK, (uint32_t)v->underlay);
 	nlreq_u16(r, IFLA_VXLAN_PORT, htons(v->port));
 	nlreq_u8(r, IFLA_VXLAN_LEARNING, 0);
@@ -35,7 +36,7 @@ static struct nlreq *new_vxlan(const struct vxlan_spec *v)
 static bool is_right(const struct link_info *li, const struct vxlan_spec *v)
 {
 	return strcmp(li->kind, "vxlan") == 0 && li->vxlan.vni == v->vni &&
-	       li->vxlan.local.s_addr == v->local.s_addr && li->vxlan.underlay == v->underlay &&
+	       ipaddr_equal(&li->vxlan.local, &v->local) && li->vxlan.underlay == v->underlay &&
 	       li->vxlan.port == v->port && !li->vxlan.learning && li->group == v->group;
 }
 

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +13,7 @@ struct peer {
 	bool seen;
 };
 struct name {
-	struct in_addr *told, *want;
+	struct ipaddr *told, *want;
 	size_t n_told, n_want, cap;
 	bool seen, known; /* known: the overlay has it */
 };
@@ -87,16 +86,19 @@ static struct net *net_get(struct nodenet *n, const char *id)
 	return net;
 }
 
+static bool part_config(const char *subnet, const char *gateway, struct ipprefix *ret_subnet,
+			struct ipaddr *ret_gateway)
+{
+	return !subnet ||
+	       (ipprefix_parse(subnet, ret_subnet) && ipaddr_parse(gateway, ret_gateway));
+}
+
 static int net_config(const struct wire_network *w, struct ov_network *out, struct err *err)
 {
 	struct ov_network o = {.id = w->id, .vni = w->vni, .mtu = w->mtu, .internal = w->internal};
-	char subnet[INET_ADDRSTRLEN] = "";
-	unsigned len = 0;
-	if (!w->subnet || sscanf(w->subnet, "%15[0-9.]/%2u", subnet, &len) != 2 || len > 32 ||
-	    inet_pton(AF_INET, subnet, &o.subnet) != 1 || !w->gateway ||
-	    inet_pton(AF_INET, w->gateway, &o.gateway) != 1)
+	if (!part_config(w->subnet, w->gateway, &o.subnet, &o.gateway) ||
+	    !part_config(w->subnet6, w->gateway6, &o.subnet6, &o.gateway6))
 		return err_set(err, -EINVAL, "network \"%s\" has a bad subnet or gateway", w->name);
-	o.prefix_len = len;
 	*out = o;
 	return 0;
 }
@@ -134,25 +136,25 @@ static struct name *name_get(struct net *net, const char *text)
 	return name;
 }
 
-static void name_want(struct net *net, const char *text, const struct in_addr *addr)
+static void name_want(struct net *net, const char *text, const struct ipaddr *addr)
 {
 	if (!text || !*text || strlen(text) > 253)
 		return;
 	struct name *name = name_get(net, text);
 	name->seen = true;
-	if (!addr)
+	if (!addr || !ipaddr_is_set(addr))
 		return;
 	for (size_t i = 0; i < name->n_want; i++) {
-		if (name->want[i].s_addr == addr->s_addr)
+		if (ipaddr_equal(&name->want[i], addr))
 			return;
 	}
 	name->want = vec_grow(name->want, name->n_want, &name->cap, sizeof(*name->want));
 	name->want[name->n_want++] = *addr;
 }
 
-static void want_names(struct net *net, const struct wire_endpoint *e, struct in_addr ip)
+static void want_names(struct net *net, const struct wire_endpoint *e, const struct ipaddr *ip)
 {
-	const struct in_addr *addr = e->ready ? &ip : NULL;
+	const struct ipaddr *addr = e->ready ? ip : NULL;
 	for (size_t i = 0; i < e->names.n; i++)
 		name_want(net, e->names.v[i], addr);
 	name_want(net, e->task_name, addr);
@@ -165,11 +167,10 @@ static void want_names(struct net *net, const struct wire_endpoint *e, struct in
 static int parse_peer(const struct wire_endpoint *e, struct ov_peer *out)
 {
 	struct ov_peer p = {0};
-	if (!e->mac || !e->vtep || inet_pton(AF_INET, e->vtep, &p.vtep) != 1 ||
+	if (!e->mac || !ipaddr_parse(e->vtep, &p.vtep) || (e->ip && !ipaddr_parse(e->ip, &p.ip)) ||
+	    (e->ip6 && !ipaddr_parse(e->ip6, &p.ip6)) ||
 	    sscanf(e->mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &p.mac[0], &p.mac[1], &p.mac[2],
 		   &p.mac[3], &p.mac[4], &p.mac[5]) != 6)
-		return -EINVAL;
-	if (inet_pton(AF_INET, e->ip, &p.ip) != 1)
 		return -EINVAL;
 	*out = p;
 	return 0;
@@ -182,29 +183,33 @@ static void want_peer(struct nodenet *n, struct net *net, const struct wire_endp
 		log_warn("agent", "endpoint \"%s\" has no usable address; left out", e->id);
 		return;
 	}
-	struct peer *old = map_get(&net->peers, e->ip);
+	const char *key = e->ip ? e->ip : e->ip6;
+	struct peer *old = map_get(&net->peers, key);
 	if (old && memcmp(&old->told, &p, sizeof(p)) == 0) {
 		old->seen = true;
 		return;
 	}
 	struct err err = {0};
 	if (overlay_peer_set(n->overlay, net->id, &p, &err) < 0) {
-		log_warn("agent", "peer %s is not reachable yet: %s", e->ip, err_text(&err));
+		log_warn("agent", "peer %s is not reachable yet: %s", key, err_text(&err));
 		if (old)
 			old->seen = true;
 		return;
 	}
 	struct peer *peer = xcalloc(1, sizeof(*peer));
 	*peer = (struct peer){.told = p, .seen = true};
-	map_set(&net->peers, e->ip, peer);
+	map_set(&net->peers, key, peer);
 }
 
 static void endpoint_want(struct nodenet *n, struct net *net, const struct wire_endpoint *e)
 {
-	struct in_addr ip;
-	if (!e->ip || inet_pton(AF_INET, e->ip, &ip) != 1)
+	struct ipaddr ip = {0}, ip6 = {0};
+	(void)ipaddr_parse(e->ip, &ip);
+	(void)ipaddr_parse(e->ip6, &ip6);
+	if (!ipaddr_is_set(&ip) && !ipaddr_is_set(&ip6))
 		return;
-	want_names(net, e, ip);
+	want_names(net, e, &ip);
+	want_names(net, e, &ip6);
 	if (e->node_id && !streq(e->node_id, n->node_id))
 		want_peer(n, net, e);
 }
@@ -228,7 +233,9 @@ static void drop_unseen_peers(struct nodenet *n, struct net *net)
 		if (p->seen)
 			continue;
 		struct err err = {0};
-		int r = overlay_peer_del(n->overlay, net->id, p->told.ip, &err);
+		const struct ov_peer *t = &p->told;
+		int r = overlay_peer_del(n->overlay, net->id,
+					 ipaddr_is_set(&t->ip) ? &t->ip : &t->ip6, &err);
 		if (r < 0 && r != -ENOENT)
 			log_warn("agent", "peer %s stays for now: %s", e->key, err_text(&err));
 		else

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -61,9 +60,11 @@ static void note_ports(struct nodetask *t, struct plan *p)
 	strlist_done(&t->ports);
 	for (size_t i = 0; i < p->sandbox.n_publish; i++) {
 		const struct ov_publish *o = &p->sandbox.publish[i];
-		char ip[INET_ADDRSTRLEN];
-		inet_ntop(AF_INET, &o->host_ip, ip, sizeof(ip));
-		strlist_addf(&t->ports, "%s:%u->%u/%s", ip, o->host_port, o->target,
+		char ip[IPADDR_TEXT];
+		bool v6 = ipaddr_is_v6(&o->host_ip);
+		struct ipaddr at = ipaddr_is_set(&o->host_ip) ? o->host_ip : ipaddr_any(AF_INET);
+		strlist_addf(&t->ports, "%s%s%s:%u->%u/%s", v6 ? "[" : "", ipaddr_format(&at, ip),
+			     v6 ? "]" : "", o->host_port, o->target,
 			     o->proto == IPPROTO_UDP    ? "udp"
 			     : o->proto == IPPROTO_SCTP ? "sctp"
 							: "tcp");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Endpoints, published ports, names and resolver of a plan. */
 #include "agent/core/plan_parts.h"
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +22,15 @@ static int parse_mac(const char *text, uint8_t out[6])
 	return 0;
 }
 
+static void add_host_name(struct plan *p, const char *ip)
+{
+	if (ip && p->rt.domainname)
+		strlist_addf(&p->rt.host_names, "%s %s.%s %s", ip, p->rt.hostname, p->rt.domainname,
+			     p->rt.hostname);
+	else if (ip)
+		strlist_addf(&p->rt.host_names, "%s %s", ip, p->rt.hostname);
+}
+
 static int plan_endpoints(const struct wire_task *t, struct plan *p, struct err *err)
 {
 	p->endpoints = xcalloc(t->n_attach + 1, sizeof(*p->endpoints));
@@ -29,16 +38,14 @@ static int plan_endpoints(const struct wire_task *t, struct plan *p, struct err 
 		const struct wire_attach *a = &t->attach[i];
 		struct ov_endpoint *e = &p->endpoints[p->sandbox.n_endpoints++];
 		e->network_id = a->network_id;
-		if (!a->ip || inet_pton(AF_INET, a->ip, &e->ip) != 1 ||
+		if ((a->ip && !ipaddr_parse(a->ip, &e->ip)) ||
+		    (a->ip6 && !ipaddr_parse(a->ip6, &e->ip6)) || (!a->ip && !a->ip6) ||
 		    parse_mac(a->mac, e->mac) < 0)
 			return err_set(err, -EINVAL,
 				       "task \"%s\" has a bad address on network \"%s\"", t->name,
 				       a->network_id);
-		if (p->rt.domainname)
-			strlist_addf(&p->rt.host_names, "%s %s.%s %s", a->ip, p->rt.hostname,
-				     p->rt.domainname, p->rt.hostname);
-		else
-			strlist_addf(&p->rt.host_names, "%s %s", a->ip, p->rt.hostname);
+		add_host_name(p, a->ip);
+		add_host_name(p, a->ip6);
 	}
 	return 0;
 }
@@ -67,9 +74,8 @@ static int plan_publish(const struct spec_service *s, struct plan *p, struct err
 		o->host_port = port->published;
 		o->target = port->target;
 		o->proto = (uint8_t)proto_number(port->protocol);
-		if (port->host_ip && *port->host_ip &&
-		    inet_pton(AF_INET, port->host_ip, &o->host_ip) != 1)
-			return err_set(err, -EINVAL, "host_ip \"%s\" is not an IPv4 address",
+		if (port->host_ip && *port->host_ip && !ipaddr_parse(port->host_ip, &o->host_ip))
+			return err_set(err, -EINVAL, "host_ip \"%s\" is not an IP address",
 				       port->host_ip);
 	}
 	return 0;

@@ -22,17 +22,17 @@ struct host {
 
 static const struct ov_network *network(void)
 {
-	static struct ov_network n = {.id = "be4c0000be4c", .vni = 77, .prefix_len = 20};
-	inet_pton(AF_INET, "10.1.0.0", &n.subnet);
-	inet_pton(AF_INET, "10.1.0.1", &n.gateway);
+	static struct ov_network n = {.id = "be4c0000be4c", .vni = 77};
+	ipprefix_parse("10.1.0.0/20", &n.subnet);
+	ipaddr_parse("10.1.0.1", &n.gateway);
 	return &n;
 }
 
 static struct ov_endpoint endpoint(const char *ip)
 {
 	struct ov_endpoint e = {.network_id = network()->id, .mac = {2, 0x42}};
-	inet_pton(AF_INET, ip, &e.ip);
-	memcpy(e.mac + 2, &e.ip, sizeof(e.ip));
+	ipaddr_parse(ip, &e.ip);
+	memcpy(e.mac + 2, e.ip.bytes, 4);
 	return e;
 }
 

@@ -8,11 +8,17 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct in_addr addrs[100];
+	static struct ipaddr addrs[100];
+	for (size_t i = 0; i < 100; i++)
+		addrs[i].family = i % 3 ? AF_INET : AF_INET6;
 	struct dnsmsg_question q;
 	if (dnsmsg_read(data, size, &q) == 0) {
-		struct in_addr ip;
-		struct dnsmsg_answer a = {.addrs = addrs, .n = 100, .first = 7, .max = q.udp_max};
+		struct ipaddr ip;
+		struct dnsmsg_answer a = {.family = q.type == DNSMSG_AAAA ? AF_INET6 : AF_INET,
+					  .addrs = addrs,
+					  .n = 100,
+					  .first = 7,
+					  .max = q.udp_max};
 		auto_str out = {0};
 		dnsmsg_reverse(q.name, &ip);
 		if (dnsmsg_write(data, size, &a, &out) == 0) {

@@ -349,18 +349,18 @@ int overlay_peer_set(struct overlay *o, const char *id, const struct ov_peer *p,
 {
 	(void)o;
 	(void)err;
-	strlist_addf(&fake.log, "peer %s %u", id, (unsigned)(ntohl(p->ip.s_addr) & 255));
+	strlist_addf(&fake.log, "peer %s %u", id, (unsigned)p->ip.bytes[3]);
 	return 0;
 }
-int overlay_peer_del(struct overlay *o, const char *id, struct in_addr ip, struct err *err)
+int overlay_peer_del(struct overlay *o, const char *id, const struct ipaddr *ip, struct err *err)
 {
 	(void)o;
 	(void)err;
-	strlist_addf(&fake.log, "nopeer %s %u", id, (unsigned)(ntohl(ip.s_addr) & 255));
+	strlist_addf(&fake.log, "nopeer %s %u", id, (unsigned)ip->bytes[3]);
 	return 0;
 }
 int overlay_name_set(struct overlay *o, const char *id, const char *name,
-		     const struct in_addr *addrs, size_t n, bool keep)
+		     const struct ipaddr *addrs, size_t n, bool keep)
 {
 	(void)o;
 	(void)addrs;

@@ -76,13 +76,19 @@ static void test_broken(void **state)
 	assert_int_equal(dnsmsg_read(m, n, &q), -EINVAL);
 }
 
+static struct ipaddr addr(uint32_t v)
+{
+	return ipaddr_v4((struct in_addr){htonl(v)});
+}
+
 static void test_write(void **state)
 {
 	(void)state;
 	uint8_t m[512];
-	struct in_addr v[3] = {{htonl(1)}, {htonl(2)}, {htonl(3)}};
+	struct ipaddr v[3] = {addr(1), addr(2), addr(3)};
 	size_t n = query(m, "Web", 1, 0);
-	struct dnsmsg_answer a = {.addrs = v, .n = 3, .first = 2, .ttl = 5, .max = 512};
+	struct dnsmsg_answer a =
+		{.family = AF_INET, .addrs = v, .n = 3, .first = 2, .ttl = 5, .max = 512};
 	auto_str out = {0};
 	assert_int_equal(dnsmsg_write(m, n, &a, &out), 0);
 	const uint8_t *p = (const uint8_t *)out.data;
@@ -103,13 +109,13 @@ static void test_truncated(void **state)
 {
 	(void)state;
 	uint8_t m[512];
-	struct in_addr v[1000];
+	struct ipaddr v[1000];
 	for (uint32_t i = 0; i < 1000; i++)
-		v[i].s_addr = htonl(i);
+		v[i] = addr(i);
 	for (unsigned edns = 0; edns < 2; edns++) {
 		size_t n = query(m, "web", 1, edns ? 1232 : 0);
 		size_t max = edns ? 1232 : 512;
-		struct dnsmsg_answer a = {.addrs = v, .n = 1000, .max = max};
+		struct dnsmsg_answer a = {.family = AF_INET, .addrs = v, .n = 1000, .max = max};
 		auto_str out = {0};
 		assert_int_equal(dnsmsg_write(m, n, &a, &out), 0);
 		assert_true(out.len <= max && out.len > max - 64);
@@ -119,6 +125,30 @@ static void test_truncated(void **state)
 		assert_int_equal(dnsmsg_write(m, n, &a, &out), 0);
 		assert_false(out.data[2] & 0x02);
 		assert_true(out.len > 16000);
+	}
+}
+
+/* One list has both families; each question gets its own. */
+static void test_families(void **state)
+{
+	(void)state;
+	uint8_t m[512];
+	struct ipaddr v[3] = {addr(1), addr(2)};
+	assert_true(ipaddr_parse("2001:db8::5", &v[2]));
+	for (int six = 0; six < 2; six++) {
+		size_t n = query(m, "web", six ? 28 : 1, 0);
+		struct dnsmsg_answer a = {.family = six ? AF_INET6 : AF_INET,
+					  .addrs = v,
+					  .n = 3,
+					  .first = 1,
+					  .max = 512};
+		auto_str out = {0};
+		assert_int_equal(dnsmsg_write(m, n, &a, &out), 0);
+		const uint8_t *p = (const uint8_t *)out.data;
+		assert_int_equal(p[7], six ? 1 : 2);
+		assert_int_equal(p[n + 3], six ? 28 : 1);
+		if (six)
+			assert_memory_equal(p + n + 12, v[2].bytes, 16);
 	}
 }
 
@@ -139,9 +169,16 @@ static void test_codes(void **state)
 static void test_reverse(void **state)
 {
 	(void)state;
-	struct in_addr ip;
+	struct ipaddr ip, v6;
 	assert_true(dnsmsg_reverse("3.2.1.10.in-addr.arpa", &ip));
-	assert_int_equal(ip.s_addr, htonl(0x0a010203));
+	struct ipaddr want = addr(0x0a010203);
+	assert_true(ipaddr_equal(&ip, &want));
+	assert_true(
+		dnsmsg_reverse("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2."
+			       "ip6.arpa",
+			       &ip));
+	assert_true(ipaddr_parse("2001:db8::1", &v6) && ipaddr_equal(&ip, &v6));
+	assert_false(dnsmsg_reverse("1.0.0.0.ip6.arpa", &ip));
 	assert_false(dnsmsg_reverse("3.2.1.in-addr.arpa", &ip));
 	assert_false(dnsmsg_reverse("3.2.1.256.in-addr.arpa", &ip));
 	assert_false(dnsmsg_reverse("3.2.1.10.in-addr.arpa.x", &ip));
@@ -152,7 +189,7 @@ static void test_names(void **state)
 	(void)state;
 	struct names n;
 	struct names_found f;
-	struct in_addr v[2] = {{1}, {2}};
+	struct ipaddr v[2] = {addr(1), addr(2)};
 	names_init(&n);
 	assert_false(names_find(&n, "web", &f));
 	assert_int_equal(names_set(&n, "Web", v, 2, false), 0);
@@ -161,7 +198,7 @@ static void test_names(void **state)
 	size_t first = f.first;
 	assert_true(names_find(&n, "web", &f));
 	assert_int_not_equal(f.first, first);
-	assert_string_equal(names_of(&n, v[1]), "web");
+	assert_string_equal(names_of(&n, &v[1]), "web");
 	assert_int_equal(names_set(&n, "web", v, 1, false), 0);
 	assert_true(names_find(&n, "web", &f));
 	assert_int_equal(f.first, 0);
@@ -195,10 +232,11 @@ static void test_resolv(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read),  cmocka_unit_test(test_broken),
-		cmocka_unit_test(test_write), cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_codes), cmocka_unit_test(test_reverse),
-		cmocka_unit_test(test_names), cmocka_unit_test(test_resolv),
+		cmocka_unit_test(test_read),     cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_write),    cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_families), cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_reverse),  cmocka_unit_test(test_names),
+		cmocka_unit_test(test_resolv),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
  * The comparison of forwarding entries, and the texts of rules. */
 #include "overlay/fdb.h"
 #include "overlay/rules.h"
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@ static struct fdb_entry tunnel(int dev, uint8_t mac, uint8_t vtep)
 	return (struct fdb_entry){.kind = FDB_TUNNEL,
 				  .dev = dev,
 				  .mac = {2, 0, 0, 0, 0, mac},
-				  .vtep.s_addr = htonl(0xc0000200u | vtep),
+				  .vtep = {AF_INET, {192, 0, 2, vtep}},
 				  .fixed = true};
 }
 
@@ -25,7 +25,7 @@ static struct fdb_entry neigh(int dev, uint8_t ip, uint8_t mac)
 	return (struct fdb_entry){.kind = FDB_NEIGH,
 				  .dev = dev,
 				  .mac = {2, 0, 0, 0, 0, mac},
-				  .ip.s_addr = htonl(0x0a000000u | ip),
+				  .ip = {AF_INET, {10, 0, 0, ip}},
 				  .fixed = true};
 }
 
@@ -95,7 +95,7 @@ static void test_second_destination(void **state)
 	fdb_diff(&l.want, &l.have, &l.set, &l.del);
 	assert_int_equal(l.set.n, 1);
 	assert_int_equal(l.del.n, 1);
-	assert_int_equal(l.del.v[0].vtep.s_addr, htonl(0xc0000209u));
+	assert_int_equal(l.del.v[0].vtep.bytes[3], 9);
 	done(&l);
 }
 
@@ -151,12 +151,12 @@ static void test_rules(void **state)
 	(void)state;
 	auto_str s = {0};
 	struct rules_port p = {.host_port = 8080, .proto = IPPROTO_TCP, .target = 80};
-	p.ip.s_addr = htonl(0x0a010002);
+	p.ip = (struct ipaddr){AF_INET, {10, 1, 0, 2}};
 	rules_port(&s, true, &p);
 	assert_string_equal(s.data,
 			    "add element inet ck_overlay ports_any { 6 . 8080 : 10.1.0.2 . 80 }\n");
 	str_clear(&s);
-	p.host_ip.s_addr = htonl(0xc0000201);
+	p.host_ip = (struct ipaddr){AF_INET, {192, 0, 2, 1}};
 	rules_port(&s, false, &p);
 	assert_string_equal(
 		s.data,

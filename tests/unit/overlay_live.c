@@ -91,11 +91,18 @@ static int sh_served(const char *ns_path, const char *cmd)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static struct in_addr ip(const char *s)
+static struct ipaddr ip(const char *s)
 {
-	struct in_addr a;
-	assert_int_equal(inet_pton(AF_INET, s, &a), 1);
+	struct ipaddr a;
+	assert_true(ipaddr_parse(s, &a));
 	return a;
+}
+
+static struct ipprefix prefix(const char *s)
+{
+	struct ipprefix p;
+	assert_true(ipprefix_parse(s, &p));
+	return p;
 }
 
 static struct ov_network net1, net2, net3;
@@ -153,18 +160,17 @@ static int set_up(void **state)
 	open_host(B);
 	net1 = (struct ov_network){.id = "11111111aaaa",
 				   .vni = 4097,
-				   .subnet = ip("10.1.0.0"),
-				   .prefix_len = 20,
+				   .subnet = prefix("10.1.0.0/20"),
 				   .gateway = ip("10.1.0.1")};
 	net2 = net1;
 	net2.id = "22222222bbbb";
 	net2.vni = 4098;
-	net2.subnet = ip("10.1.16.0");
+	net2.subnet = prefix("10.1.16.0/20");
 	net2.gateway = ip("10.1.16.1");
 	net3 = net1;
 	net3.id = "33333333cccc";
 	net3.vni = 4099;
-	net3.subnet = ip("10.1.32.0");
+	net3.subnet = prefix("10.1.32.0/20");
 	net3.gateway = ip("10.1.32.1");
 	net3.internal = true;
 	return 0;
@@ -173,9 +179,9 @@ static int set_up(void **state)
 static struct ov_endpoint at(const struct ov_network *n, const char *addr)
 {
 	struct ov_endpoint e = {.network_id = n->id, .ip = ip(addr)};
-	uint32_t v = ntohl(e.ip.s_addr);
-	uint8_t mac[6] = {0x02, 0x42, v >> 24, v >> 16, v >> 8, v};
-	memcpy(e.mac, mac, 6);
+	e.mac[0] = 0x02;
+	e.mac[1] = 0x42;
+	memcpy(e.mac + 2, e.ip.bytes, 4);
 	return e;
 }
 
@@ -276,7 +282,7 @@ static void transfer(const char *to_ns, const char *from_ns, const char *addr)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct timeval limit = {.tv_sec = 10};
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	sa.sin_addr = ip(addr);
+	assert_int_equal(inet_pton(AF_INET, addr, &sa.sin_addr), 1);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	auto_free uint8_t *data = xmalloc(TRANSFER_BYTES);
 	for (size_t i = 0; i < TRANSFER_BYTES; i++)
@@ -329,7 +335,7 @@ static void test_way_out(void **state)
 static void test_names(void **state)
 {
 	(void)state;
-	struct in_addr addrs[] = {ip("10.1.0.2"), ip("10.1.0.3")};
+	struct ipaddr addrs[] = {ip("10.1.0.2"), ip("10.1.0.3")};
 	struct err err = {0};
 	on(A);
 	assert_int_equal(overlay_name_set(t.ov[A], net1.id, "Web", addrs, 2, false), 0);
@@ -639,7 +645,8 @@ static void test_peer_moves_and_goes(void **state)
 	assert_int_equal(sh("nsenter --net=" DIR_
 			    "/a nft list set inet ck_overlay members | grep -q 192.0.2.40"),
 			 0);
-	must(overlay_peer_del(on(A), net1.id, ip("10.1.0.50"), &err), &err);
+	struct ipaddr gone = ip("10.1.0.50");
+	must(overlay_peer_del(on(A), net1.id, &gone, &err), &err);
 	spin(20);
 	assert_int_not_equal(sh("bridge -n a fdb show | grep -q 02:42:0a:01:00:32"), 0);
 	assert_int_not_equal(sh("ip -n a neigh | grep -q 10.1.0.50"), 0);
