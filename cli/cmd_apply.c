@@ -120,6 +120,24 @@ static int no_answer(struct wait *w, int code, const struct err *err)
 	return 1;
 }
 
+/* ": 's_app.1' waits for ..." of the first task that is not up and says why; or "". */
+static char *first_waiting(const json_t *tasks)
+{
+	const json_t *t;
+	size_t i;
+
+	json_array_foreach(tasks, i, t)
+	{
+		const char *reason = member_text(t, "reason");
+
+		if (!judge_task_wanted(t) || !reason)
+			continue;
+		auto_free char *text = xasprintf(": '%s' %s", json_str_or(t, "name", "?"), reason);
+		return out_clean(text, strlen(text));
+	}
+	return xstrdup("");
+}
+
 /* One look; -1: go on, otherwise the exit status. */
 static int look(struct wait *w, const char *escaped, bool first)
 {
@@ -138,10 +156,12 @@ static int look(struct wait *w, const char *escaped, bool first)
 	if (g.verdict != VERDICT_READY || w->changed || !first)
 		progress_show(&w->progress, services, tasks);
 	if (g.verdict == VERDICT_WAIT && clock_ms() - w->start >= w->timeout_ms) {
+		auto_free char *waits = first_waiting(tasks);
 		g.verdict = VERDICT_FAILED;
-		g.why = xasprintf("stack '%s' is not up after %llu s; it goes on trying, see "
+		g.why = xasprintf("stack '%s' is not up after %llu s%s; it goes on trying, see "
 				  "`carrack ps %s`",
-				  w->name, (unsigned long long)w->timeout_ms / 1000, w->name);
+				  w->name, (unsigned long long)w->timeout_ms / 1000, waits,
+				  w->name);
 	}
 	if (g.verdict != VERDICT_WAIT)
 		progress_end(&w->progress);

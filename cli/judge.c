@@ -65,7 +65,8 @@ static char *task_failed(struct judge *j, const json_t *task, uint64_t now_ms)
 	const char *reason = member_text(task, "reason");
 	bool never_ran = state == TASK_BACKOFF && code < 0;
 	/* Waiting without a reason is the controller still thinking. */
-	bool stuck = never_ran || (state == TASK_PENDING && reason);
+	bool waits = json_bool(task, "waits", false); /* for another task, which is judged itself */
+	bool stuck = never_ran || (state == TASK_PENDING && reason && !waits);
 	uint64_t ms = trouble_ms(j, json_str_or(task, "id", ""), stuck, now_ms);
 	auto_str why = {0};
 

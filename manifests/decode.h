@@ -80,6 +80,7 @@ FIELD_DECODER(decode_top_name);
 FIELD_DECODER(decode_top_networks);
 FIELD_DECODER(decode_top_volumes);
 FIELD_DECODER(decode_top_services);
+json_t *encode_depends_on(const void *obj);
 json_t *encode_ports(const void *obj);
 json_t *encode_published(const void *obj);
 json_t *encode_target_port(const void *obj);
@@ -91,6 +92,11 @@ json_t *encode_ipam(const void *obj);
 
 /* What can only be said of a whole service. */
 void service_check(struct decode *c, const struct node *n, struct spec_service *s);
+/* s shares something of the service `name`: it waits for it and is made again with it. */
+void depends_imply(struct decode *c, const struct node *n, const char *name,
+		   struct spec_service *s);
+/* Circles, and what would wait for ever; of the whole stack. */
+void depends_check(struct decode *c, const struct node *root);
 void volume_check(struct decode *c, const struct node *n, const struct spec_volume *v);
 /* The whole of a stack; false when there were errors. */
 bool decode_stack(struct decode *c, const struct node *root);

@@ -16,6 +16,7 @@
 #define LIMIT_SERVICE_PORTS    10000
 #define LIMIT_SERVICE_MOUNTS   500
 #define LIMIT_SERVICE_NETWORKS 32
+#define LIMIT_SERVICE_DEPENDS  1000
 #define LIMIT_SERVICE_LIST     10000 /* any other list of a service */
 #define LIMIT_NAME             63
 #define LIMIT_IMAGE_LAYERS     127

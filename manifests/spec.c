@@ -69,10 +69,9 @@ static void strings_done(struct spec_service *s)
 void spec_service_done(struct spec_service *s)
 {
 	struct strlist *const lists[] = {
-		&s->command,     &s->entrypoint,   &s->group_add,   &s->cap_add,
-		&s->cap_drop,    &s->dns,          &s->dns_search,  &s->dns_opt,
-		&s->expose,      &s->security_opt, &s->devices,     &s->depends_on,
-		&s->extra_hosts, &s->tmpfs,        &s->constraints, &s->health.test,
+		&s->command, &s->entrypoint,  &s->group_add, &s->cap_add,     &s->cap_drop,
+		&s->dns,     &s->dns_search,  &s->dns_opt,   &s->expose,      &s->security_opt,
+		&s->devices, &s->extra_hosts, &s->tmpfs,     &s->constraints, &s->health.test,
 	};
 	struct kvlist *const maps[] = {&s->environment, &s->labels,          &s->sysctls,
 				       &s->annotations, &s->logging_options, &s->deploy_labels};
@@ -84,6 +83,9 @@ void spec_service_done(struct spec_service *s)
 	for (size_t i = 0; i < s->n_ulimits; i++)
 		free(s->ulimits[i].name);
 	free(s->ulimits);
+	for (size_t i = 0; i < s->n_depends_on; i++)
+		free(s->depends_on[i].service);
+	free(s->depends_on);
 	mounts_done(s);
 	ports_done(s);
 	networks_done(s);

@@ -17,6 +17,15 @@ enum spec_mount_type { MOUNT_VOLUME, MOUNT_BIND, MOUNT_TMPFS };
 enum spec_restart { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_UNLESS_STOPPED };
 enum spec_deploy_mode { DEPLOY_REPLICATED, DEPLOY_GLOBAL };
 
+enum spec_condition { DEPENDS_STARTED, DEPENDS_HEALTHY, DEPENDS_COMPLETED };
+
+struct spec_depends { /* what a service waits for, at its start and at an update */
+	char *service;
+	enum spec_condition condition;
+	bool restart;  /* made again when that service is */
+	bool required; /* default true; false: a failure of it is no reason to wait on */
+};
+
 struct spec_port { /* one port; ranges are expanded */
 	char *name;
 	char *host_ip;
@@ -111,7 +120,8 @@ struct spec_service {
 	size_t n_ports;
 	struct spec_attach *networks; /* never empty after validation unless network_mode is set */
 	size_t n_networks;
-	struct strlist depends_on; /* names; order and conditions are honoured by a later issue */
+	struct spec_depends *depends_on;
+	size_t n_depends_on;
 	struct spec_health health;
 	enum spec_restart restart; /* RESTART_ALWAYS when the file does not say */
 	int64_t restart_max;       /* on-failure:N; -1: no limit */

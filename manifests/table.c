@@ -10,6 +10,8 @@
 
 static const char *const modes[] = {"replicated", "global", NULL};
 static const char *const conditions[] = {"none", "on-failure", "any", "unless-stopped", NULL};
+static const char *const depends_conditions[] = {"service_started", "service_healthy",
+						 "service_completed_successfully", NULL};
 static const char *const orders[] = {"stop-first", "start-first", NULL};
 static const char *const failure_actions[] = {"pause", "continue", "rollback", NULL};
 static const char *const pulls[] = {"always", "never", "missing", "if_not_present", NULL};
@@ -98,11 +100,18 @@ static const struct field attach_fields[] = {
 RECORD(record_attach, "a network of a service", attach_fields, .size = sizeof(struct spec_attach));
 
 static const struct field depends_fields[] = {
-	PLAIN("condition", STRING, "what to wait for"),
-	PLAIN("restart", BOOL, "restart with it"),
-	PLAIN("required", BOOL, "fail without it"),
+	USE("condition", CHOICE, OFF(spec_depends, condition), "what to wait for",
+	    .names = depends_conditions),
+	USE("restart", BOOL, OFF(spec_depends, restart), "replaced when that service is"),
+	USE("required", BOOL, OFF(spec_depends, required), "false: go on where it fails"),
 };
-RECORD(record_depends, "'depends_on'", depends_fields);
+
+static void depends_init(void *obj)
+{
+	((struct spec_depends *)obj)->required = true;
+}
+RECORD(record_depends, "'depends_on'", depends_fields, .size = sizeof(struct spec_depends),
+       .init = depends_init);
 
 static const struct field device_fields[] = {
 	PLAIN("source", STRING, "device on the node"),
@@ -287,9 +296,9 @@ static const struct field service_fields[] = {
 	       .record = &record_port, .shape = shape_port),
 	CUSTOM("networks", decode_attachments, encode_attachments, "networks it is on",
 	       .form = FORM_NAMED, .record = &record_attach),
-	KEPT("depends_on", LIST, SVC(depends_on), "the order of starting is not enforced yet",
-	     .form = FORM_NAMED, .record = &record_depends, .decode = decode_depends_on,
-	     .flags = FIELD_RUNNING),
+	CUSTOM("depends_on", decode_depends_on, encode_depends_on,
+	       "waits for other services, at the start and at an update", .form = FORM_NAMED,
+	       .record = &record_depends, .flags = FIELD_RUNNING),
 	CUSTOM("links", decode_links, NULL, "services reach each other by name", .form = FORM_SET),
 	USE("healthcheck", SECTION, .offset = 0, "is it well?", .record = &record_health,
 	    SET(spec_service, health.set)),

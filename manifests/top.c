@@ -228,60 +228,6 @@ static void add_default_network(struct spec_stack *s)
 	net->name = xasprintf("%s_default", s->name);
 }
 
-struct visit { /* of a depth-first walk along depends_on */
-	struct spec_service *service;
-	size_t next;
-};
-
-/* A service on a circle of depends_on, or NULL. */
-static const char *find_circle(const struct spec_stack *s)
-{
-	enum { NEW, OPEN, DONE };
-	struct map index = {0};
-	auto_free char *state = xcalloc(s->n_services + 1, 1);
-	auto_free struct visit *stack = xcalloc(s->n_services + 1, sizeof(*stack));
-	const char *found = NULL;
-	for (size_t i = 0; i < s->n_services; i++)
-		map_set(&index, s->services[i].name, &s->services[i]);
-	for (size_t i = 0; i < s->n_services && !found; i++) {
-		size_t depth = 0;
-		if (state[i] == NEW) {
-			state[i] = OPEN;
-			stack[depth++] = (struct visit){&s->services[i], 0};
-		}
-		while (depth > 0 && !found) {
-			struct visit *top = &stack[depth - 1];
-			if (top->next == top->service->depends_on.n) {
-				state[top->service - s->services] = DONE;
-				depth--;
-				continue;
-			}
-			struct spec_service *to =
-				map_get(&index, top->service->depends_on.v[top->next++]);
-			if (!to || to == top->service || state[to - s->services] == DONE)
-				continue;
-			if (state[to - s->services] == OPEN)
-				found = to->name;
-			state[to - s->services] = OPEN;
-			stack[depth++] = (struct visit){to, 0};
-		}
-	}
-	map_clear(&index);
-	return found;
-}
-
-static void circle_check(struct decode *c, const struct node *root)
-{
-	const char *name = find_circle(c->stack);
-	if (!name)
-		return;
-	const struct node *services = node_child(root, "services");
-	decode_error(c, node_child(node_child(services, name), "depends_on"),
-		     "the service '%s' depends on itself by way of others; break the circle in "
-		     "'depends_on'",
-		     name);
-}
-
 bool decode_stack(struct decode *c, const struct node *root)
 {
 	size_t errors = c->d->n_errors;
@@ -298,7 +244,7 @@ bool decode_stack(struct decode *c, const struct node *root)
 	if (c->d->n_errors == errors && c->stack->n_services == 0)
 		decode_refuse(c, root, "the stack has no services; add one under 'services'");
 	if (c->d->n_errors == errors)
-		circle_check(c, root);
+		depends_check(c, root);
 	add_default_network(c->stack);
 	map_clear(&c->networks);
 	map_clear(&c->volumes);

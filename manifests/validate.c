@@ -119,9 +119,10 @@ static void check_lists(struct decode *c, const struct node *n, const struct spe
 			decode_error(c, node_child(node_child(n, "deploy"), "placement"),
 				     "the constraint '%.200s' must be KEY==VALUE or KEY!=VALUE",
 				     s->constraints.v[i]);
-	if (strlist_has(&s->depends_on, s->name))
-		decode_error(c, node_child(n, "depends_on"), "the service '%s' depends on itself",
-			     s->name);
+	for (size_t i = 0; i < s->n_depends_on; i++)
+		if (streq(s->depends_on[i].service, s->name))
+			decode_error(c, node_child(n, "depends_on"),
+				     "the service '%s' depends on itself", s->name);
 }
 
 static void check_deploy(struct decode *c, const struct node *n, const struct spec_service *s)

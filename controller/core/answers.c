@@ -48,6 +48,8 @@ static json_t *task_answer(const struct task *t)
 		json_put_str(j, "reason", "its node is down");
 	else
 		json_put_str(j, "reason", t->reason ? t->reason : "");
+	if (t->pending && t->held && !t->stuck)
+		json_put_bool(j, "waits", true);
 	json_put_int(j, "since_ms", t->since);
 	json_put_int(j, "exit_code", t->exit_code);
 	json_put_int(j, "restarts", t->restarts);

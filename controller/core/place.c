@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pending tasks to nodes: the scheduler's choice, with addresses taken before it counts. */
-#include "controller/core/state.h"
+#include "controller/core/depends.h"
 
 #include <errno.h>
 
-static void wait_for(struct cluster *c, struct task *t, const char *why)
+static void wait_for(struct cluster *c, struct task *t, const char *why, enum met held)
 {
+	t->held = held != MET;
+	t->stuck = held == FAILS;
 	if (streq(t->reason, why))
 		return;
 	free(t->reason);
@@ -14,10 +16,10 @@ static void wait_for(struct cluster *c, struct task *t, const char *why)
 }
 
 /* All that are left wait for the same. */
-static void all_wait(struct cluster *c, struct service *svc, const char *why)
+static void all_wait(struct cluster *c, struct service *svc, const char *why, enum met held)
 {
 	for (struct task *t = svc->pending; t; t = t->pend_next)
-		wait_for(c, t, why);
+		wait_for(c, t, why, held);
 }
 
 static bool networks_there(struct cluster *c, const struct tmpl *t, struct err *err)
@@ -104,11 +106,11 @@ static void place_replicated(struct cluster *c, struct service *svc)
 		sched_batch_next(b, &r);
 		if (r.node < 0) {
 			sched_batch_why(b, c->n_sched, &r);
-			all_wait(c, svc, r.why);
+			all_wait(c, svc, r.why, MET);
 			break;
 		}
 		if (take_addresses(c, t, &err) < 0) {
-			all_wait(c, svc, err.text);
+			all_wait(c, svc, err.text, MET);
 			break;
 		}
 		task_assign(c, t, c->sched_of[r.node]);
@@ -132,9 +134,9 @@ static void place_global(struct cluster *c, struct service *svc)
 			continue;
 		sched_place(&needs, &c->sched[n->sched_ix], 1, 0, &r);
 		if (r.node < 0)
-			wait_for(c, t, r.why);
+			wait_for(c, t, r.why, MET);
 		else if (take_addresses(c, t, &err) < 0)
-			wait_for(c, t, err.text);
+			wait_for(c, t, err.text, MET);
 		else
 			task_assign(c, t, n);
 	}
@@ -143,10 +145,14 @@ static void place_global(struct cluster *c, struct service *svc)
 void place_service(struct cluster *c, struct service *svc)
 {
 	struct err err;
+	char why[DEPENDS_TEXT];
 	if (!svc->pending || !svc->spec)
 		return;
-	if (!networks_there(c, svc->tmpl, &err))
-		all_wait(c, svc, err.text);
+	enum met met = depends_met(c, svc, why);
+	if (met != MET)
+		all_wait(c, svc, why, met);
+	else if (!networks_there(c, svc->tmpl, &err))
+		all_wait(c, svc, err.text, MET);
 	else if (svc->global)
 		place_global(c, svc);
 	else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Services to tasks: each slot that was marked is compared with what it should hold. */
-#include "controller/core/state.h"
+#include "controller/core/depends.h"
 
 static bool wanted(const struct cluster *c, const struct service *svc, size_t ix)
 {
@@ -79,7 +79,7 @@ static void reconcile_slot(struct cluster *c, struct service *svc, size_t ix)
 		replace_lost(c, svc, sl);
 		if (!sl->cur && !blocked(svc, sl))
 			sl->cur = task_new(c, svc, ix);
-	} else {
+	} else if (svc->spec || depends_may_go(svc)) {
 		empty_slot(c, sl);
 	}
 	rollout_slot(c, svc, sl);
@@ -99,6 +99,7 @@ void reconcile_service(struct cluster *c, struct service *svc)
 		svc->place = false;
 		place_service(c, svc);
 	}
+	depends_tell(c, svc);
 	if (svc->n_queue) {
 		service_mark(c, svc);
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Updates: slots that hold something older than the service's template are renewed a few at a time,
  * and what happens when a new one does not come up. */
-#include "controller/core/state.h"
+#include "controller/core/depends.h"
 
 #include <stdio.h>
 
@@ -140,6 +140,7 @@ static void roll_back(struct cluster *c, struct service *svc, const char *reason
 	svc->prev = NULL;
 	rollout_begin(c, svc);
 	svc->roll = ROLL_BACK;
+	svc->deps_met = true;
 	svc->why = xstrdup(reason);
 	tmpl_unref(c, from);
 	event(c, svc, "service_rolled_back", reason);
@@ -258,11 +259,26 @@ static bool roll_slot(struct cluster *c, struct service *svc, struct slot *sl)
 	return true;
 }
 
+/* What it depends on is updated first. */
+static bool held(struct cluster *c, struct service *svc)
+{
+	char why[DEPENDS_TEXT];
+	bool waits = svc->cursor < svc->n_slots && !depends_may_roll(c, svc, why);
+	if (!waits && !svc->held)
+		return false;
+	svc->held = waits;
+	free(svc->why);
+	svc->why = waits ? xstrdup(why) : NULL;
+	return waits;
+}
+
 void rollout_step(struct cluster *c, struct service *svc)
 {
 	if ((svc->roll != ROLL_UPDATING && svc->roll != ROLL_BACK) || !svc->spec)
 		return;
 	size_t max = parallelism(c, svc);
+	if (svc->roll == ROLL_UPDATING && held(c, svc))
+		return;
 	while (svc->n_rolling < max && svc->cursor < svc->n_slots && svc->roll_at <= c->now) {
 		struct slot *sl = &svc->slots[svc->cursor];
 		if (outdated(svc, sl) && !idle(svc, sl) && !roll_slot(c, svc, sl))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Services: their slots, what they are made from, and the marks that bring them to reconcile.c. */
-#include "controller/core/state.h"
+#include "controller/core/depends.h"
 
 struct service *service_get(struct stack *s, const char *name)
 {
@@ -25,6 +25,8 @@ void service_free(void *p)
 	free(svc->slots);
 	free(svc->queue);
 	free(svc->why);
+	free(svc->deps);
+	free(svc->dependents);
 	map_clear(&svc->node_slots);
 	free(svc);
 }
@@ -43,6 +45,8 @@ void service_drop(struct cluster *c, struct service *svc)
 {
 	struct stack *s = svc->stack;
 	auto_free char *key = service_key(svc);
+	depends_tell(c, svc);
+	depends_forget(svc);
 	tmpl_unref(c, svc->tmpl);
 	tmpl_unref(c, svc->prev);
 	marks_del(&c->services, &svc->marked);
@@ -147,6 +151,7 @@ static void set_tmpl(struct cluster *c, struct service *svc)
 	svc->prev = svc->tmpl;
 	svc->tmpl = tmpl_ref(t);
 	tmpl_unref(c, old);
+	svc->deps_met = false;
 	rollout_begin(c, svc);
 }
 
@@ -186,6 +191,7 @@ void service_set_spec(struct cluster *c, struct service *svc, const struct spec_
 	}
 	struct tmpl *before = svc->tmpl;
 	set_tmpl(c, svc);
+	svc->place = svc->place || svc->pending; /* placement and dependencies may differ */
 	if (changed || svc->tmpl != before)
 		queue_all(c, svc);
 }

@@ -97,6 +97,23 @@ static int copy_spec(const struct spec_service *from, struct spec_service *to)
 	return canon_service_parse(j, from->name, to, NULL);
 }
 
+/* What is made again when another service is, is another template then. */
+static uint64_t restarts_with(const struct spec_stack *stack, const struct spec_service *s,
+			      uint64_t h)
+{
+	char hash[65];
+	for (size_t i = 0; i < s->n_depends_on; i++) {
+		const struct spec_depends *d = &s->depends_on[i];
+		const struct spec_service *on =
+			d->restart ? spec_find_service(stack, d->service) : NULL;
+		if (!on)
+			continue;
+		canon_task_hash(on, hash);
+		h = fnv(h, hash);
+	}
+	return h;
+}
+
 struct tmpl *tmpl_of(struct cluster *c, struct stack *s, const struct spec_service *spec)
 {
 	struct tmpl *t = xcalloc(1, sizeof(*t));
@@ -114,6 +131,7 @@ struct tmpl *tmpl_of(struct cluster *c, struct stack *s, const struct spec_servi
 	h = fnv(h, t->volumes);
 	for (size_t i = 0; i < t->n_networks; i++)
 		h = fnv(h, t->network_ids[i]);
+	h = restarts_with(s->spec, spec, h);
 	t->id = xasprintf("%s.%s.%016llx", s->name, spec->name, (unsigned long long)h);
 	struct tmpl *there = map_get(&c->tmpls, t->id);
 	if (there) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Stacks as operators put, scale and remove them. */
 #include "controller/core/cluster.h"
-#include "controller/core/state.h"
+#include "controller/core/depends.h"
 #include "manifests/canon.h"
 #include "manifests/limits.h"
 
@@ -70,6 +70,7 @@ void stack_apply(struct cluster *c, struct stack *s, const struct strlist *chang
 		if (s->removing || !spec_find_service(s->spec, svc->name))
 			service_set_spec(c, svc, NULL, true);
 	}
+	depends_link(s);
 	stack_mark(c, s);
 }
 

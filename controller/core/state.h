@@ -91,6 +91,8 @@ struct task {
 	struct task *slot_next; /* next of slot->old */
 	struct task *pend_next, *pend_prev;
 	bool pending;
+	bool held;  /* pending for what its service depends on, */
+	bool stuck; /* and that is not on its way */
 	unsigned marks;
 	size_t marked;
 	unsigned seen; /* number of the report that named it last */
@@ -105,6 +107,12 @@ struct slot {
 };
 
 enum roll_state { ROLL_NONE, ROLL_UPDATING, ROLL_PAUSED, ROLL_BACK, ROLL_DONE };
+
+struct dep { /* an edge of depends_on */
+	struct service *on;
+	enum spec_condition condition;
+	bool required;
+};
 
 struct service {
 	char *name;
@@ -122,6 +130,13 @@ struct service {
 	size_t n_pending;
 	bool place; /* pending tasks have not been tried yet */
 	bool global;
+	/* depends.c */
+	struct dep *deps;
+	size_t n_deps, cap_deps;
+	struct service **dependents;
+	size_t n_dependents, cap_dependents;
+	bool deps_met;         /* for tmpl */
+	bool held;             /* its update waits for that; why says so */
 	struct map node_slots; /* global: node id -> index + 1 */
 	size_t marked;
 	/* rollout.c */

@@ -17,6 +17,14 @@ static void service_text(struct world *w, struct str *s, size_t stack, size_t i)
 			 ",\"ports\":[{\"target\":80,\"published\":%zu,\"protocol\":\"tcp\","
 			 "\"mode\":\"host\"}]",
 			 8000 + stack);
+	/* Only on those before it: no circles. */
+	if (i > 0 && sim_chance(w, 4000))
+		str_addf(s,
+			 ",\"depends_on\":{\"%s\":{\"condition\":\"service_started\","
+			 "\"restart\":%s,\"required\":%s}}",
+			 i == 2 ? "startfirst1" : "stopfirst0",
+			 sim_chance(w, 3000) ? "true" : "false",
+			 sim_chance(w, 3000) ? "false" : "true");
 	if (i == 2 && sim_chance(w, 5000))
 		str_add(s, ",\"deploy\":{\"mode\":\"global\"}}");
 	else

@@ -91,6 +91,11 @@ static void test_pending(void **state)
 	assert_int_equal(judge(&j, WEB(0, 1), task, 6999, NULL), VERDICT_WAIT);
 	assert_int_equal(judge(&j, WEB(0, 1), task, 7000, &why), VERDICT_FAILED);
 	assert_string_equal(why, "no node fits: 2 lack memory");
+	/* What waits for another task is judged by that one. */
+	static const char *const waits =
+		TASK("\"state\":\"pending\",\"reason\":\"waits for 'db'\",\"waits\":true");
+	assert_int_equal(judge(&j, WEB(0, 1), waits, 8000, NULL), VERDICT_WAIT);
+	assert_int_equal(judge(&j, WEB(0, 1), waits, 80000, NULL), VERDICT_WAIT);
 	judge_done(&j);
 }
 

@@ -34,6 +34,10 @@ static void errors_with_places(void **state)
 		 "must be a mapping"},
 		{WEB "    depends_on: {web2: {condition: up}}\n  web2: {image: b}\n", 4, 36,
 		 "service_healthy"},
+		{WEB "    depends_on: {m: {condition: service_completed_successfully}}\n"
+		     "  m: {image: b, restart: always}\n",
+		 4, 21, "never happens"},
+		{WEB "    depends_on: [b]\n  b: {image: b, links: [web]}\n", 4, 17, "circle"},
 		{"web:\n  image: a\n", 1, 1, "services go under 'services'"},
 		{WEB "    restart: maybe\n", 4, 14, "unless-stopped"},
 		{WEB "    environment: {A: [1]}\n", 4, 22, "not a list"},
@@ -69,7 +73,6 @@ static void warnings_with_places(void **state)
 	expect_finding(WEB "    user: $NOPE\n", true, 4, 11, "'NOPE' is not set");
 	expect_finding(WEB "    ports: [80]\n", true, 4, 13, "mode: host");
 	expect_finding(WEB "    deploy: {endpoint_mode: vip}\n", true, 4, 29, "virtual address");
-	expect_finding(WEB "    depends_on: [db]\n  db: {image: b}\n", true, 4, 5, "order");
 }
 
 static void all_errors_in_one_run(void **state)

@@ -138,7 +138,7 @@ static void lists_and_maps(void **state)
 	assert_string_equal(w->health.test.v[0], "CMD-SHELL");
 	assert_string_equal(kvlist_get(&w->labels, "z"), "");
 	assert_string_equal(w->devices.v[0], "/dev/null:/dev/null:rwm");
-	assert_string_equal(w->depends_on.v[0], "db");
+	assert_string_equal(w->depends_on[0].service, "db");
 	assert_true(w->init_set);
 	assert_string_equal(w->networks[1].network, "no");
 	assert_string_equal(s->networks[1].name, "shared");
@@ -146,6 +146,27 @@ static void lists_and_maps(void **state)
 	assert_int_equal(s->services[1].n_networks, 0);
 	assert_true(s->services[1].health.disabled);
 	assert_null(spec_find_network(s, "default"));
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
+static void dependencies(void **state)
+{
+	(void)state;
+	struct spec_stack *s = parse_ok(
+		WEB "    depends_on:\n      db: {condition: service_healthy, restart: true}\n"
+		    "      m: {condition: service_completed_successfully, required: false}\n"
+		    "      no: {required: false}\n    links: [db, c]\n"
+		    "  db: {image: b}\n  m: {image: m}\n  c: {image: c}\n");
+	const struct spec_service *w = &s->services[0];
+	assert_int_equal(w->n_depends_on, 3);
+	assert_int_equal(w->depends_on[0].condition, DEPENDS_HEALTHY);
+	assert_true(w->depends_on[0].restart && w->depends_on[0].required);
+	assert_false(w->depends_on[1].required);
+	assert_string_equal(w->depends_on[2].service, "c");
+	assert_int_equal(w->depends_on[2].condition, DEPENDS_STARTED);
+	assert_int_equal(s->services[1].restart, RESTART_ALWAYS);
+	assert_int_equal(s->services[2].restart, RESTART_NO); /* it is to complete */
 	expect_round_trip(s);
 	spec_stack_free(s);
 }
@@ -199,6 +220,7 @@ int main(void)
 		cmocka_unit_test(volumes),
 		cmocka_unit_test(deploy),
 		cmocka_unit_test(lists_and_maps),
+		cmocka_unit_test(dependencies),
 		cmocka_unit_test(anchors_and_merges),
 		cmocka_unit_test(hash_of_what_restarts),
 	};
