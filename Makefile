@@ -131,11 +131,12 @@ clean:
 
 # --- what a user calls -------------------------------------------------------------------------
 
-.PHONY: help deps demo check unit sim lint fuzz bench cluster install uninstall
+.PHONY: help deps demo check check-vm unit sim lint fuzz bench cluster install uninstall
 help:
 	@echo "make            build carrack and carrack-shim (build/$(MODE)/)"
 	@echo "make demo       a cluster on this machine: apply hello.yaml, ping, HTTP by name, down"
 	@echo "make check      lint, unit tests (plain and sanitized), simulation, fuzz, cluster tests"
+	@echo "make check-vm   hosts with kernels of their own, in software emulation (T='traffic' for some)"
 	@echo "make unit|sim|lint|cluster   one part of check (cluster: T='stack network' for some)"
 	@echo "make fuzz T=60  every fuzz target for T seconds"
 	@echo "make bench      ratios against peers, measured in one run"
@@ -152,6 +153,11 @@ demo:
 check:
 	@tests/tools/deps.sh check
 	@tests/tools/check.sh lint unit sim fuzz cluster
+
+check-vm:
+	@tests/tools/deps.sh vm
+	@$(MAKE) --no-print-directory all
+	@tests/vm/run.sh $(T)
 
 unit sim lint:
 	@tests/tools/deps.sh check

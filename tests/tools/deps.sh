@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs, and says nothing where all are there.
-# usage: deps.sh build|demo|check|bench
+# usage: deps.sh build|demo|check|bench|vm
 set -eu
 
 build="build-essential pkg-config libyaml-dev libcurl4-openssl-dev libjansson-dev libsodium-dev
@@ -10,6 +10,7 @@ build="build-essential pkg-config libyaml-dev libcurl4-openssl-dev libjansson-de
 demo="$build busybox-static umoci skopeo docker-registry jq iputils-ping"
 check="$demo git clang clang-format libclang-rt-14-dev libcmocka-dev cppcheck shellcheck universal-ctags
   curl nftables iperf3 ethtool procps apache2-utils zstd libcap2-bin openssl netcat-openbsd"
+vm="$demo qemu-system-x86 mmdebstrap cpio kmod e2fsprogs openssh-client curl tcpdump"
 bench="$check docker.io podman bc"
 
 case ${1:-} in
@@ -17,8 +18,9 @@ build) want=$build ;;
 demo) want=$demo ;;
 check) want=$check ;;
 bench) want=$bench ;;
+vm) want=$vm ;;
 *)
-  echo "usage: deps.sh build|demo|check|bench" >&2
+  echo "usage: deps.sh build|demo|check|bench|vm" >&2
   exit 2
   ;;
 esac
