@@ -97,23 +97,6 @@ static char *take_host_ip(char **text)
 	return ip;
 }
 
-static void warn_ingress(struct decode *c, const struct node *n)
-{
-	decode_warn(c, n,
-		    "the port is published on the node that runs the task, not on all nodes; "
-		    "write 'mode: host' to say so");
-}
-
-static bool protocol_parse(const char *text, enum spec_proto *ret)
-{
-	for (int i = PROTO_TCP; i <= PROTO_SCTP; i++)
-		if (streq(text, spec_proto_name((enum spec_proto)i))) {
-			*ret = (enum spec_proto)i;
-			return true;
-		}
-	return false;
-}
-
 /* [[HOST_IP:]PUBLISHED:]TARGET[/PROTOCOL], each port a number or FROM-TO */
 static void port_short(struct decode *c, const struct node *n, const char *text,
 		       struct spec_service *s, size_t *cap)
@@ -124,7 +107,7 @@ static void port_short(struct decode *c, const struct node *n, const char *text,
 	char *rest = copy, *slash = strchr(copy, '/');
 	if (slash)
 		*slash = '\0';
-	if (slash && !protocol_parse(slash + 1, &p.protocol)) {
+	if (slash && !spec_proto_parse(slash + 1, &p.protocol)) {
 		decode_error(c, n, "'%.50s' is no protocol of a port; write tcp, udp or sctp",
 			     slash + 1);
 		return;
@@ -141,7 +124,6 @@ static void port_short(struct decode *c, const struct node *n, const char *text,
 			     text);
 		return;
 	}
-	warn_ingress(c, n);
 	ranges_add(c, n, &p, r, s, cap);
 }
 
@@ -194,30 +176,34 @@ static void port_long(struct decode *c, const struct node *n, struct spec_servic
 		decode_error(c, n, "a port needs 'target', the port in the container");
 	else if (p.host_ip && !address_valid(p.host_ip))
 		decode_error(c, n, "'host_ip' must be an address, not '%.100s'", p.host_ip);
-	else if (port_add(c, n, &p, s, cap) && p.mode == PORT_INGRESS)
-		warn_ingress(c, n);
+	else if (p.local && p.mode == PORT_HOST)
+		decode_error(c, n, "'x-local' is for 'mode: ingress'; host mode is local always");
+	else
+		port_add(c, n, &p, s, cap);
 out:
 	port_free(&p);
 }
 
-/* Two tasks on one node could never both have the port: say so before anything runs. */
+/* No node could give one port twice: say so before anything runs. */
 static void check_unique(struct decode *c, const struct node *n, const struct spec_service *s)
 {
-	struct map seen = {0};
+	struct map seen = {0}; /* "PORT/PROTOCOL" -> the first spec_port of it */
 	for (size_t i = 0; i < s->n_ports; i++) {
-		const struct spec_port *p = &s->ports[i];
+		const struct spec_port *p = &s->ports[i], *q;
 		if (!p->published)
 			continue;
-		char key[128];
-		snprintf(key, sizeof(key), "%s:%u/%s", p->host_ip ? p->host_ip : "", p->published,
-			 spec_proto_name(p->protocol));
-		if (map_has(&seen, key)) {
-			decode_error(c, n, "the port %s%u/%s is published twice",
-				     p->host_ip ? key : "", p->published,
-				     spec_proto_name(p->protocol));
+		char key[32];
+		snprintf(key, sizeof(key), "%u/%s", p->published, spec_proto_name(p->protocol));
+		/* Few share a number: all that came before are looked at. */
+		q = map_get(&seen, key);
+		for (; q && q < p && !spec_ports_meet(p, q); q++)
+			;
+		if (q && q < p) {
+			decode_error(c, n, "the port %s is published twice", key);
 			break;
 		}
-		map_set(&seen, key, &seen);
+		if (!map_has(&seen, key))
+			map_set(&seen, key, &s->ports[i]);
 	}
 	map_clear(&seen);
 }

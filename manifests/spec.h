@@ -34,6 +34,7 @@ struct spec_port { /* one port; ranges are expanded */
 	uint16_t published; /* 0: any free port on the node */
 	enum spec_proto protocol;
 	enum spec_port_mode mode;
+	bool local; /* ingress: answers only on nodes that run a task of the service */
 };
 
 struct spec_mount {
@@ -176,4 +177,7 @@ static inline void cleanup_spec_stack_free(struct spec_stack **s)
 bool spec_name_valid(const char *name);
 /* Keys of services, networks and volumes: capital letters as well, as in Compose. */
 bool spec_key_valid(const char *key);
-const char *spec_proto_name(enum spec_proto p); /* "tcp" */
+const char *spec_proto_name(enum spec_proto p);                /* "tcp" */
+bool spec_proto_parse(const char *text, enum spec_proto *ret); /* false: none of that name */
+/* Would both want the same port of one node? host_ip NULL is every address of both families. */
+bool spec_ports_meet(const struct spec_port *a, const struct spec_port *b);

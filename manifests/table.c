@@ -34,7 +34,10 @@ static const struct field port_fields[] = {
 	USE("host_ip", STRING, OFF(spec_port, host_ip), "address of the node to listen on"),
 	USE("protocol", CHOICE, OFF(spec_port, protocol), "tcp, udp or sctp", .names = protocols),
 	USE("app_protocol", STRING, OFF(spec_port, app_protocol), "what is spoken on the port"),
-	USE("mode", CHOICE, OFF(spec_port, mode), "ingress or host", .names = port_modes),
+	USE("mode", CHOICE, OFF(spec_port, mode),
+	    "ingress: on every node; host: on the nodes that run a task", .names = port_modes),
+	USE("x-local", BOOL, OFF(spec_port, local),
+	    "ingress, but only on nodes that run a task: the client's address is always kept"),
 };
 RECORD(record_port, "a port", port_fields, .size = sizeof(struct spec_port));
 

@@ -8,10 +8,8 @@
 #include <errno.h>
 
 static const char *const kind_names[KIND_MAX] = {
-	[KIND_TASK] = "task",
-	[KIND_NETWORK] = "network",
-	[KIND_ENDPOINT] = "endpoint",
-	[KIND_NODE] = "node",
+	[KIND_TASK] = "task", [KIND_NETWORK] = "network", [KIND_ENDPOINT] = "endpoint",
+	[KIND_NODE] = "node", [KIND_INGRESS] = "ingress",
 };
 
 const char *wire_kind_name(enum wire_kind k)

@@ -56,8 +56,16 @@ enum session_type {
 /* exec options: {"cmd":[…],"tty":bool,"stdin":bool,"user":…,"workdir":…,"env":{…}}
  * logs options: {"follow":bool,"tail":N or -1,"since":"RFC 3339" or absent} */
 
-enum wire_kind { KIND_TASK, KIND_NETWORK, KIND_ENDPOINT, KIND_NODE, KIND_MAX, KIND_INVALID = -1 };
-const char *wire_kind_name(enum wire_kind k); /* "task", "network", "endpoint", "node" */
+enum wire_kind {
+	KIND_TASK,
+	KIND_NETWORK,
+	KIND_ENDPOINT,
+	KIND_NODE,
+	KIND_INGRESS,
+	KIND_MAX,
+	KIND_INVALID = -1
+};
+const char *wire_kind_name(enum wire_kind k); /* "task", "network", "endpoint", "node", "ingress" */
 enum wire_kind wire_kind_parse(const char *name);
 
 struct wire_attach { /* one network of a task, with its address */
@@ -111,6 +119,23 @@ struct wire_node {       /* what an agent tells of itself */
 	struct kvlist labels;
 };
 
+struct wire_ingress_port {
+	char *host_ip; /* NULL: all addresses */
+	uint16_t published;
+	enum spec_proto protocol;
+	bool local; /* not through other nodes */
+};
+
+/* Ports that every node answers on, of one version of a service: two versions during an update are
+ * two objects, with one (stack, service). What a port leads to in a container is its task's spec's. */
+struct wire_ingress {
+	char *id, *stack, *service;
+	struct wire_ingress_port *ports;
+	size_t n_ports;
+	struct strlist
+		nodes; /* addresses of nodes with ready tasks; some of them where they are many */
+};
+
 struct wire_report { /* a task as its agent sees it */
 	char *id;
 	enum task_state state;
@@ -137,6 +162,9 @@ void wire_endpoint_done(struct wire_endpoint *e);
 json_t *wire_node_json(const struct wire_node *n);
 int wire_node_parse(const json_t *j, struct wire_node *out, struct err *err);
 void wire_node_done(struct wire_node *n);
+json_t *wire_ingress_json(const struct wire_ingress *i);
+int wire_ingress_parse(const json_t *j, struct wire_ingress *out, struct err *err);
+void wire_ingress_done(struct wire_ingress *i);
 json_t *wire_report_json(const struct wire_report *r);
 int wire_report_parse(const json_t *j, struct wire_report *out, struct err *err);
 void wire_report_done(struct wire_report *r);

@@ -38,6 +38,12 @@ static void free_node(void *p)
 	free(p);
 }
 
+static void free_ingress(void *p)
+{
+	wire_ingress_done(p);
+	free(p);
+}
+
 typedef int (*parse_fn)(const json_t *j, void *out, struct err *err);
 static int parse_task(const json_t *j, void *out, struct err *err)
 {
@@ -54,6 +60,10 @@ static int parse_endpoint(const json_t *j, void *out, struct err *err)
 static int parse_node(const json_t *j, void *out, struct err *err)
 {
 	return wire_node_parse(j, out, err);
+}
+static int parse_ingress(const json_t *j, void *out, struct err *err)
+{
+	return wire_ingress_parse(j, out, err);
 }
 
 typedef json_t *(*json_fn)(const void *obj);
@@ -73,6 +83,10 @@ static json_t *node_json(const void *p)
 {
 	return wire_node_json(p);
 }
+static json_t *ingress_json(const void *p)
+{
+	return wire_ingress_json(p);
+}
 
 static const struct kind_ops {
 	size_t size;
@@ -85,6 +99,7 @@ static const struct kind_ops {
 	[KIND_ENDPOINT] = {sizeof(struct wire_endpoint), free_endpoint, parse_endpoint,
 			   endpoint_json},
 	[KIND_NODE] = {sizeof(struct wire_node), free_node, parse_node, node_json},
+	[KIND_INGRESS] = {sizeof(struct wire_ingress), free_ingress, parse_ingress, ingress_json},
 };
 
 static void write_now(void *arg)
@@ -176,6 +191,9 @@ static int check_id(enum wire_kind k, const char *id, const void *obj, struct er
 		break;
 	case KIND_NODE:
 		own = ((const struct wire_node *)obj)->id;
+		break;
+	case KIND_INGRESS:
+		own = ((const struct wire_ingress *)obj)->id;
 		break;
 	case KIND_MAX:
 	case KIND_INVALID:
@@ -302,4 +320,8 @@ const struct map *assign_endpoints(const struct assign *a)
 const struct map *assign_nodes(const struct assign *a)
 {
 	return &a->sets[KIND_NODE];
+}
+const struct map *assign_ingress(const struct assign *a)
+{
+	return &a->sets[KIND_INGRESS];
 }

@@ -34,3 +34,4 @@ const struct map *assign_tasks(const struct assign *a);     /* id -> struct wire
 const struct map *assign_networks(const struct assign *a);  /* id -> struct wire_network */
 const struct map *assign_endpoints(const struct assign *a); /* id -> struct wire_endpoint */
 const struct map *assign_nodes(const struct assign *a);     /* id -> struct wire_node */
+const struct map *assign_ingress(const struct assign *a);   /* id -> struct wire_ingress */

@@ -169,6 +169,9 @@ void cluster_free(struct cluster *c)
 	marks_done(&c->nodes_changed);
 	marks_done(&c->node_rows);
 	marks_done(&c->timed);
+	marks_done(&c->ingress_marked);
+	map_clear(&c->ingresses);
+	strlist_done(&c->ingress_gone);
 	ipam_pool_done(&c->pool);
 	free(c->node_v);
 	free(c->sched);
@@ -326,8 +329,8 @@ uint64_t cluster_next_ms(const struct cluster *c)
 {
 	uint64_t next = NEVER;
 	if (c->services.n || c->networks_marked.n || c->stacks_marked.n || c->tasks_marked.n ||
-	    c->nodes_changed.n || c->members_marked.n || c->node_rows.n || c->retry ||
-	    c->out.n_puts || c->out.n_sends || c->out.events.n)
+	    c->nodes_changed.n || c->ingress_marked.n || c->ingress_gone.n || c->members_marked.n ||
+	    c->node_rows.n || c->retry || c->out.n_puts || c->out.n_sends || c->out.events.n)
 		return c->now;
 	if (node_next_ms(c) < next)
 		next = node_next_ms(c);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Who is to know what: marks become the parts of each node's next message. A node knows its tasks,
- * the networks they are on, all endpoints of these, and the nodes that share one with it. Nothing is
- * kept of what was sent but the version: a node that missed something asks for a snapshot. */
+ * the networks they are on, all endpoints of these, the nodes that share one with it, and what is
+ * published cluster-wide. Nothing is kept of what was sent but the version: a node that missed
+ * something asks for a snapshot. */
 #include "controller/core/state.h"
 
 #include <string.h>
@@ -78,6 +79,14 @@ static void put_peer(struct str *s, const struct node *n)
 	entry_done(s, start);
 }
 
+void dispatch_put(struct str *s, const char *entry)
+{
+	size_t start = s->len;
+	begin(s);
+	str_add(s, entry);
+	entry_done(s, start);
+}
+
 static void put_endpoint(struct round *r, struct str *s, struct attach *a)
 {
 	if (!a->text) {
@@ -90,10 +99,7 @@ static void put_endpoint(struct round *r, struct str *s, struct attach *a)
 		r->made = vec_grow(r->made, r->n, &r->cap, sizeof(*r->made));
 		r->made[r->n++] = a;
 	}
-	size_t start = s->len;
-	begin(s);
-	str_add(s, a->text);
-	entry_done(s, start);
+	dispatch_put(s, a->text);
 }
 
 static void put_del(struct str *s, enum wire_kind kind, const char *id, const char *id2)
@@ -103,6 +109,18 @@ static void put_del(struct str *s, enum wire_kind kind, const char *id, const ch
 	text_entry(s, kind, id, id2);
 	str_addc(s, '}');
 	entry_done(s, start);
+}
+
+void dispatch_set(struct cluster *c, struct node *n, const char *entry)
+{
+	if (listens(c, n))
+		dispatch_put(&n->set, entry);
+}
+
+void dispatch_del(struct cluster *c, struct node *n, enum wire_kind kind, const char *id)
+{
+	if (listens(c, n))
+		put_del(&n->del, kind, id, NULL);
 }
 
 static void endpoint_gone(struct cluster *c, struct attach *a)
@@ -119,6 +137,7 @@ static void endpoint_gone(struct cluster *c, struct attach *a)
 
 void dispatch_task_gone(struct cluster *c, struct task *t)
 {
+	ingress_count(c, t, false);
 	for (size_t i = 0; i < t->n_attach; i++)
 		endpoint_gone(c, &t->attach[i]);
 	if (listens(c, t->node))
@@ -129,6 +148,7 @@ void dispatch_node(struct cluster *c, struct node *n)
 {
 	n->moved = true;
 	dispatch_mark(c, n);
+	ingress_node_moved(c, n);
 	for (size_t i = 0; i < n->n_tasks; i++) {
 		struct task *t = n->tasks[i];
 		for (size_t k = 0; k < t->n_attach; k++)
@@ -167,6 +187,8 @@ static void collect_tasks(struct cluster *c, struct round *r)
 		t->marked = NO_MARK;
 		if (marks & MARK_ROW)
 			row_task(c, t);
+		if (marks & MARK_ENDPOINT)
+			ingress_count(c, t, task_up(t));
 		for (size_t k = 0; (marks & MARK_ENDPOINT) && k < t->n_attach; k++)
 			endpoint_changed(c, r, &t->attach[k]);
 		if ((marks & MARK_SEND) && t->node && listens(c, t->node)) {
@@ -343,6 +365,7 @@ static void fill_snapshot(struct cluster *c, struct round *r, struct node *n)
 	for (size_t i = 0; i < n->n_peers; i++)
 		if (n->peers[i] && c->node_v[i])
 			put_peer(&n->set, c->node_v[i]);
+	ingress_snapshot(c, &n->set);
 	map_each(&n->members, e)
 	{
 		const struct member *m = e->val;
@@ -421,6 +444,7 @@ static void forget(struct node *n)
 void dispatch_emit(struct cluster *c)
 {
 	struct round r = {0};
+	ingress_collect(c);
 	/* Nodes that stop something come last: the others have put it out of their names by then. */
 	for (int stops = 0; stops <= 1; stops++)
 		for (size_t i = 0; i < c->nodes_changed.n; i++) {

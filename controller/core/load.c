@@ -229,6 +229,8 @@ static int load_task(struct cluster *c, const char *id, const json_t *j, struct 
 	map_set(&c->tasks, t->id, t);
 	load_slot(t, node, json_bool(j, "old", false));
 	task_link(c, t, node);
+	/* The first node to come back is told of all that ran, not of those that came before it. */
+	task_mark(c, t, MARK_ENDPOINT);
 	return 0;
 }
 

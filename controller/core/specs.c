@@ -19,6 +19,7 @@ void tmpl_free(void *p)
 	free(t->service);
 	free(t->volumes);
 	free(t->wire);
+	ingress_free(t->ingress);
 	free(t);
 }
 
@@ -45,6 +46,7 @@ struct tmpl *tmpl_add(struct cluster *c, struct tmpl *t)
 {
 	map_set(&c->tmpls, t->id, t);
 	count_networks(c, t, true);
+	ingress_add(c, t);
 	return t;
 }
 
@@ -54,6 +56,7 @@ void tmpl_unref(struct cluster *c, struct tmpl *t)
 		return;
 	cluster_put(c, "specs", t->id, NULL);
 	count_networks(c, t, false);
+	ingress_del(c, t);
 	map_del(&c->tmpls, t->id);
 }
 

@@ -139,6 +139,8 @@ static int check_service(const struct spec_stack *s, const struct spec_service *
 int stack_check(const struct cluster *c, const struct spec_stack *spec, struct err *err)
 {
 	int rc = check_own_overlap(spec, err);
+	if (rc == 0)
+		rc = port_check(c, spec, err);
 	for (size_t i = 0; rc == 0 && i < spec->n_networks; i++)
 		rc = check_network(c, spec, &spec->networks[i], err);
 	for (size_t i = 0; rc == 0 && i < spec->n_services; i++)

@@ -25,6 +25,7 @@
 #define NO_MARK    ((size_t)-1)
 
 struct node;
+struct ingress;
 struct stack;
 struct service;
 struct network;
@@ -50,6 +51,7 @@ struct tmpl {
 	char **network_ids; /* of spec.networks, in order */
 	size_t n_networks;
 	char *wire; /* the part of every wire_task that is the same; made when needed */
+	struct ingress *ingress; /* ingress.c's; NULL: publishes nothing cluster-wide */
 };
 
 struct attach { /* a task on a network: its endpoint */
@@ -78,6 +80,7 @@ struct task {
 	bool retiring;     /* in slot->old, and runs on until the new one is ready (start-first) */
 	bool gone_ok; /* was to stop when its agent said hello: if it does not know it, it is gone */
 	bool counted; /* uses its node's resources */
+	bool served;  /* its template's ingress counts it on its node */
 	enum task_state state;
 	enum task_health health;
 	char *reason;
@@ -190,7 +193,7 @@ struct node {
 	size_t n_tasks, cap_tasks;
 	size_t sched_ix; /* in c->sched */
 	size_t ix;       /* stable, for peers */
-	const struct spec_port **ports;
+	struct sched_port *ports;
 	size_t n_ports, cap_ports;
 	struct map members; /* network id -> struct member */
 	uint32_t *peers;    /* by ix: networks shared with that node */
@@ -234,6 +237,8 @@ struct cluster {
 	struct map stacks, nodes;           /* by name; by id */
 	struct map networks, network_names; /* by id; by name, those not dying */
 	struct map tmpls, tasks;            /* by id */
+	struct map ingresses;               /* by template id; borrowed */
+	struct strlist ingress_gone;        /* template ids that nodes are to forget */
 	struct node **node_v;               /* by ix, with holes */
 	size_t n_node_v, cap_node_v;
 	struct sched_node *sched;
@@ -246,7 +251,7 @@ struct cluster {
 	bool retry;         /* something became free: look at all pending tasks again */
 	struct map waiting; /* services with pending tasks: "STACK/NAME" -> struct service */
 	struct marks services, tasks_marked, members_marked, networks_marked, stacks_marked,
-		nodes_changed, node_rows, timed;
+		nodes_changed, node_rows, timed, ingress_marked;
 };
 
 /* cluster.c */
@@ -362,7 +367,21 @@ int stack_check(const struct cluster *c, const struct spec_stack *spec, struct e
 int stack_check_users(const struct cluster *c, const char *name, const struct spec_stack *next,
 		      struct err *err);
 
+/* ingress.c, portcheck.c */
+void ingress_add(struct cluster *c, struct tmpl *t); /* where it publishes cluster-wide */
+void ingress_del(struct cluster *c, struct tmpl *t); /* and tells the nodes */
+void ingress_free(struct ingress *in);
+void ingress_count(struct cluster *c, struct task *t, bool up);
+void ingress_node_moved(struct cluster *c, const struct node *n); /* its address is new */
+void ingress_collect(struct cluster *c);
+void ingress_snapshot(struct cluster *c, struct str *set);
+int port_check(const struct cluster *c, const struct spec_stack *spec, struct err *err);
+
 /* dispatch.c, texts.c */
+/* An entry of text_entry, whole, for one node's next message, or into a snapshot's list. */
+void dispatch_set(struct cluster *c, struct node *n, const char *entry);
+void dispatch_put(struct str *set, const char *entry);
+void dispatch_del(struct cluster *c, struct node *n, enum wire_kind kind, const char *id);
 void dispatch_node(struct cluster *c, struct node *n); /* its own object changed */
 void dispatch_node_gone(struct cluster *c, const struct node *gone);
 void dispatch_task_gone(struct cluster *c, struct task *t);

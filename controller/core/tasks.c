@@ -121,7 +121,7 @@ static void ports_add(struct node *n, const struct tmpl *t)
 		if (p->mode != PORT_HOST || !p->published)
 			continue;
 		n->ports = vec_grow(n->ports, n->n_ports, &n->cap_ports, sizeof(*n->ports));
-		n->ports[n->n_ports++] = p;
+		n->ports[n->n_ports++] = (struct sched_port){p, t->stack, t->service};
 	}
 }
 
@@ -129,7 +129,7 @@ static void ports_del(struct node *n, const struct tmpl *t)
 {
 	for (size_t i = 0; i < t->spec.n_ports; i++)
 		for (size_t k = 0; k < n->n_ports; k++)
-			if (n->ports[k] == &t->spec.ports[i]) {
+			if (n->ports[k].port == &t->spec.ports[i]) {
 				n->ports[k] = n->ports[--n->n_ports];
 				break;
 			}
@@ -156,7 +156,7 @@ void task_count(struct cluster *c, struct task *t)
 		ports_del(n, t->tmpl);
 		c->retry = true;
 	}
-	sn->ports = (const struct spec_port *const *)n->ports;
+	sn->ports = n->ports;
 	sn->n_ports = n->n_ports;
 }
 

@@ -30,27 +30,14 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-static bool any_address(const char *ip)
-{
-	return !ip || !*ip || streq(ip, "0.0.0.0") || streq(ip, "::");
-}
-
-static bool port_clash(const struct spec_port *a, const struct spec_port *b)
-{
-	if (a->mode != PORT_HOST || b->mode != PORT_HOST || !a->published)
-		return false;
-	if (a->published != b->published || a->protocol != b->protocol)
-		return false;
-	return any_address(a->host_ip) || any_address(b->host_ip) || streq(a->host_ip, b->host_ip);
-}
-
-static bool port_taken(const struct spec_service *s, const struct sched_node *n)
+/* The port that s asks for and a task there has; NULL: none. */
+static const struct sched_port *port_taken(const struct spec_service *s, const struct sched_node *n)
 {
 	for (size_t i = 0; i < s->n_ports; i++)
-		for (size_t k = 0; k < n->n_ports; k++)
-			if (port_clash(&s->ports[i], n->ports[k]))
-				return true;
-	return false;
+		for (size_t k = 0; k < n->n_ports && s->ports[i].mode == PORT_HOST; k++)
+			if (spec_ports_meet(&s->ports[i], n->ports[k].port))
+				return &n->ports[k];
+	return NULL;
 }
 
 static bool has_host_port(const struct spec_service *s)
@@ -127,10 +114,26 @@ static void add_reason(char *out, size_t room, size_t n, const char *one, const 
 		snprintf(out + at, room - at, "%s%zu %s", at ? ", " : "", n, n == 1 ? one : many);
 }
 
-static void explain(const struct spec_service *s, const size_t *refused, size_t n_nodes,
-		    struct sched_result *ret)
+/* "the host port 80/tcp in use (by 'web' of the stack 'shop')": one of them, as an example. */
+static void name_port(const struct spec_service *s, const struct sched_node *nodes, size_t n,
+		      char out[160])
 {
-	char text[400] = "", lack[128];
+	snprintf(out, 160, "the host port in use");
+	for (size_t i = 0; i < n; i++) {
+		const struct sched_port *p = nodes[i].ready ? port_taken(s, &nodes[i]) : NULL;
+		if (!p)
+			continue;
+		snprintf(out, 160, "the host port %u/%s in use (by '%s' of the stack '%s')",
+			 p->port->published, spec_proto_name(p->port->protocol),
+			 p->service ? p->service : "", p->stack ? p->stack : "");
+		return;
+	}
+}
+
+static void explain(const struct spec_service *s, const size_t *refused,
+		    const struct sched_node *nodes, size_t n_nodes, struct sched_result *ret)
+{
+	char text[440] = "", lack[128], port[160];
 	const struct spec_resources *r = &s->reservations;
 	if (n_nodes == 0) {
 		snprintf(ret->why, sizeof(ret->why),
@@ -145,12 +148,15 @@ static void explain(const struct spec_service *s, const size_t *refused, size_t 
 	add_reason(text, sizeof(text), refused[FILTER_CONSTRAINT],
 		   "does not meet the placement constraints",
 		   "do not meet the placement constraints");
-	char has[160], have[160];
+	char has[200], have[200];
 	snprintf(has, sizeof(has), "lacks %s", lack);
 	snprintf(have, sizeof(have), "lack %s", lack);
 	add_reason(text, sizeof(text), refused[FILTER_RESOURCES], has, have);
-	add_reason(text, sizeof(text), refused[FILTER_PORT], "has the host port in use",
-		   "have the host port in use");
+	if (refused[FILTER_PORT])
+		name_port(s, nodes, n_nodes, port);
+	snprintf(has, sizeof(has), "has %s", refused[FILTER_PORT] ? port : "");
+	snprintf(have, sizeof(have), "have %s", refused[FILTER_PORT] ? port : "");
+	add_reason(text, sizeof(text), refused[FILTER_PORT], has, have);
 	add_reason(text, sizeof(text), refused[FILTER_MAX_PER_NODE],
 		   "runs max_replicas_per_node already", "run max_replicas_per_node already");
 	snprintf(ret->why, sizeof(ret->why), "no node fits: %s", text);
@@ -176,7 +182,7 @@ void sched_place(const struct spec_service *s, const struct sched_node *nodes, s
 		}
 	}
 	if (ret->node < 0)
-		explain(s, ret->refused, n, ret);
+		explain(s, ret->refused, nodes, n, ret);
 }
 
 static void sift(struct sched_batch *b, size_t i)
@@ -227,7 +233,7 @@ void sched_batch_next(struct sched_batch *b, struct sched_result *ret)
 
 void sched_batch_why(const struct sched_batch *b, size_t n_nodes, struct sched_result *ret)
 {
-	explain(b->s, b->refused, n_nodes, ret);
+	explain(b->s, b->refused, b->nodes, n_nodes, ret);
 }
 
 void sched_batch_used(struct sched_batch *b)

@@ -20,6 +20,11 @@ enum sched_filter {
 	FILTER_MAX,
 };
 
+struct sched_port { /* a host port in use, and whose it is */
+	const struct spec_port *port;
+	const char *stack, *service;
+};
+
 struct sched_node {
 	const char *id, *name, *address, *os, *arch;
 	bool ready;
@@ -28,7 +33,7 @@ struct sched_node {
 	int64_t memory, memory_used;
 	size_t n_tasks;         /* live tasks of all services */
 	size_t n_service_tasks; /* live tasks of the service being placed; set by the caller */
-	const struct spec_port *const *ports; /* host-mode ports in use */
+	const struct sched_port *ports; /* of mode host, in use */
 	size_t n_ports;
 };
 

@@ -81,6 +81,7 @@ static void read_object(const json_t *entry)
 		wire_node_done(&n);
 		break;
 	}
+	case KIND_INGRESS:
 	case KIND_MAX:
 	case KIND_INVALID:
 		break;

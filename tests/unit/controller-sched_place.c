@@ -25,7 +25,7 @@ struct lab {
 	struct sched_node nodes[NODES];
 	struct kvlist labels[NODES];
 	struct spec_port ports[NODES];
-	const struct spec_port *port_list[NODES][1];
+	struct sched_port port_list[NODES][1];
 	char names[NODES][32];
 	size_t n;
 	struct spec_service s;
@@ -53,7 +53,7 @@ static void lab_make(struct lab *l)
 		n->n_service_tasks = rnd(3);
 		l->ports[i] =
 			(struct spec_port){.published = (uint16_t)(80 + rnd(2)), .mode = PORT_HOST};
-		l->port_list[i][0] = &l->ports[i];
+		l->port_list[i][0].port = &l->ports[i];
 		n->ports = l->port_list[i];
 		n->n_ports = rnd(2);
 	}
@@ -95,7 +95,7 @@ static bool fits(const struct lab *l, const struct sched_node *n)
 		return false;
 	if (n->memory_used + s->reservations.memory > n->memory && s->reservations.memory > 0)
 		return false;
-	if (s->n_ports && n->n_ports && n->ports[0]->published == 80)
+	if (s->n_ports && n->n_ports && n->ports[0].port->published == 80)
 		return false;
 	return !s->max_replicas_per_node || n->n_service_tasks < (size_t)s->max_replicas_per_node;
 }
@@ -144,7 +144,7 @@ static void account(struct lab *l, long node)
 	n->cpus_used += l->s.reservations.cpus;
 	n->memory_used += l->s.reservations.memory;
 	if (l->s.n_ports) {
-		l->port_list[node][0] = &l->own;
+		l->port_list[node][0].port = &l->own;
 		n->n_ports = 1;
 	}
 }

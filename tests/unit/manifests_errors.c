@@ -47,6 +47,10 @@ static void errors_with_places(void **state)
 		{WEB "    mem_limit: 1m\n    deploy: {resources: {limits: {memory: 2m}}}\n", 4, 16,
 		 "does not agree"},
 		{WEB "    network_mode: host\n    networks: [default]\n", 4, 19, "exclude"},
+		{WEB "    ports: [\"80:80\", \"127.0.0.1:80:81\"]\n", 4, 12,
+		 "80/tcp is published twice"},
+		{WEB "    ports: [{target: 80, published: 80, mode: host, x-local: true}]\n", 4, 13,
+		 "host mode is local"},
 		{WEB "    extends: {service: x}\n", 4, 14, "no service 'x' to extend"},
 		{"services:\n  We b: {image: a}\n", 2, 3, "may have letters"},
 		{"services:\n  web: {image: a/B}\n", 2, 16, "capital"},
@@ -71,7 +75,6 @@ static void warnings_with_places(void **state)
 	(void)state;
 	expect_finding(WEB "    build: .\n", true, 4, 5, "'build' is not used");
 	expect_finding(WEB "    user: $NOPE\n", true, 4, 11, "'NOPE' is not set");
-	expect_finding(WEB "    ports: [80]\n", true, 4, 13, "mode: host");
 	expect_finding(WEB "    deploy: {endpoint_mode: vip}\n", true, 4, 29, "virtual address");
 }
 
