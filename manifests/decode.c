@@ -2,7 +2,9 @@
  * The decoder that the table drives; see decode.h. */
 #include "manifests/decode.h"
 #include "base/num.h"
+#include "manifests/check.h"
 #include "manifests/limits.h"
+#include "manifests/shape.h"
 #include "manifests/units.h"
 #include "manifests/words.h"
 
@@ -38,7 +40,7 @@ static void decode_choice(struct decode *c, const struct field *f, const struct 
 	for (; f->names[i] && !streq(f->names[i], text); i++)
 		str_addf(&list, "%s%s", i ? ", " : "", f->names[i]);
 	if (!f->names[i]) {
-		if (f->type == FIELD_STRING) /* the specification knows more words */
+		if (!f->words || f->type == FIELD_CHOICE) /* the specification knows more words */
 			decode_refuse(c, n, "'%s' cannot be '%.100s'; write one of: %s", c->key,
 				      text, list.data);
 		else
@@ -281,27 +283,12 @@ static void decode_field(struct decode *c, const struct field *f, const struct n
 
 static void unknown_key(struct decode *c, const struct record *r, const struct node_pair *p)
 {
-	const char **names = xcalloc(r->n + 1, sizeof(*names));
-	for (size_t i = 0; i < r->n; i++)
-		names[i] = r->fields[i].name;
-	const char *near = nearest_word(p->key, names, r->n);
-	struct node key = {.file = p->value->file, .line = p->line, .column = p->column};
-	if (r == &record_top && !near && p->value->kind == NODE_MAP)
-		decode_error(c, &key,
-			     "a stack file has no key '%.100s'; services go under 'services'",
-			     p->key);
-	else
-		decode_error(c, &key, "%s has no key '%.100s'%s%s%s", r->what, p->key,
-			     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-	free(names);
-}
-
-static const struct field *find_field(const struct record *r, const char *name)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (strcmp(r->fields[i].name, name) == 0)
-			return &r->fields[i];
-	return NULL;
+	struct node key = {.file = p->value->file,
+			   .line = p->line,
+			   .column = p->column,
+			   .broken = p->value->broken};
+	auto_free char *text = check_unknown_text(r, p);
+	decode_error(c, &key, "%s", text);
 }
 
 /* In the order of the table, not of the file: some fields build on those above them. */
@@ -315,14 +302,14 @@ void decode_record(struct decode *c, const struct node *n, const struct record *
 		return;
 	}
 	for (size_t i = 0; i < n->n && !diag_full(c->d); i++)
-		if (!str_starts(n->pairs[i].key, "x-") && !find_field(r, n->pairs[i].key))
+		if (!str_starts(n->pairs[i].key, "x-") && !record_field(r, n->pairs[i].key))
 			unknown_key(c, r, &n->pairs[i]);
 	auto_free void *defaults = r->size ? xcalloc(1, r->size) : NULL;
 	if (defaults)
 		record_init(r, defaults);
 	for (size_t i = 0; i < r->n && !diag_full(c->d); i++) {
 		const struct node_pair *p = node_find(n, r->fields[i].name);
-		if (!p)
+		if (!p || p->value->broken)
 			continue;
 		struct node named = *p->value;
 		if (r->fields[i].support != FIELD_HONOURED) {

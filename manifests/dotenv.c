@@ -4,6 +4,7 @@
 #include "manifests/interp.h"
 #include "manifests/limits.h"
 #include "manifests/stackinput.h"
+#include "manifests/words.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -43,15 +44,16 @@ static void skip_line(struct dotenv *e)
 		e->p++;
 }
 
+/* Letters of other scripts too, as in Compose. */
 static bool is_key_char(char c)
 {
-	return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '-';
+	return isalnum((unsigned char)c) || (unsigned char)c >= 0x80 || (c && strchr("_.-[]", c));
 }
 
 /* A letter after a backslash in double quotes; what is no escape stays as it was written. */
 static void add_escape(struct str *s, char c)
 {
-	static const char from[] = "nrt\"\\'", to[] = "\n\r\t\"\\'";
+	static const char from[] = "abfnrtv\"\\", to[] = "\a\b\f\n\r\t\v\"\\";
 	const char *at = strchr(from, c);
 	if (c == '$')
 		str_add(s, "$$");
@@ -59,6 +61,25 @@ static void add_escape(struct str *s, char c)
 		str_addc(s, to[at - from]);
 	else
 		str_addf(s, "\\%c", c);
+}
+
+/* "\0ddd": the byte with this octal number; only ASCII, so that text stays UTF-8. */
+static bool add_octal(struct dotenv *e, struct str *s)
+{
+	int value = 0, digits = 0;
+	if (*e->p != '0')
+		return false;
+	while (digits < 3 && e->p + 1 + digits < e->end && e->p[1 + digits] >= '0' &&
+	       e->p[1 + digits] <= '7')
+		value = value * 8 + (e->p[1 + digits++] - '0');
+	if (digits < 3 || value == 0 || value > 0x7f)
+		return false;
+	e->p += 1 + digits;
+	if (value == '$')
+		str_add(s, "$$");
+	else
+		str_addc(s, (char)value);
+	return true;
 }
 
 /* In quotes a value may run over several lines. raw gets it, with what must not be expanded
@@ -72,7 +93,12 @@ static int read_quoted(struct dotenv *e, struct str *raw)
 		char c = *e->p;
 		if (quote == '"' && c == '\\' && e->p + 1 < e->end) {
 			next_char(e);
+			if (add_octal(e, raw))
+				continue;
 			add_escape(raw, *e->p);
+		} else if (quote == '\'' && c == '\\' && e->p + 1 < e->end && e->p[1] == quote) {
+			next_char(e);
+			str_addc(raw, quote);
 		} else if (quote == '\'' && c == '$') {
 			str_add(raw, "$$");
 		} else {
@@ -98,8 +124,8 @@ static void read_plain(struct dotenv *e, struct str *raw)
 {
 	const char *start = e->p;
 	while (e->p < e->end && *e->p != '\n') {
-		bool comment = *e->p == '#' && (e->p == start || isblank((unsigned char)e->p[-1]));
-		if (comment)
+		/* Compose takes a '#' at the beginning, or after a tab, for part of the value */
+		if (*e->p == '#' && e->p > start && e->p[-1] == ' ')
 			break;
 		e->p++;
 	}
@@ -132,10 +158,11 @@ static int read_value(struct dotenv *e, const char *key)
 
 static int read_entry(struct dotenv *e)
 {
-	const char export_[] = "export ";
-	if ((size_t)(e->end - e->p) >= sizeof(export_) &&
-	    memcmp(e->p, export_, sizeof(export_) - 1) == 0) {
-		e->p += sizeof(export_) - 1;
+	const char export_[] = "export";
+	size_t n = sizeof(export_) - 1;
+	if ((size_t)(e->end - e->p) > n && memcmp(e->p, export_, n) == 0 &&
+	    isblank((unsigned char)e->p[n])) {
+		e->p += n;
 		skip_blanks(e);
 	}
 	const char *start = e->p;
@@ -144,7 +171,7 @@ static int read_entry(struct dotenv *e)
 	auto_free char *key = xstrndup(start, (size_t)(e->p - start));
 	skip_blanks(e);
 	bool ends = e->p == e->end || *e->p == '\n' || *e->p == '#';
-	if (!*key || isdigit((unsigned char)*key) || (!ends && *e->p != '=' && *e->p != ':')) {
+	if (!*key || (!ends && *e->p != '=' && *e->p != ':')) {
 		diag_error(e->d, here(e),
 			   "a line must be KEY=VALUE; a key has letters, digits, "
 			   "'_', '.' and '-'");
@@ -163,6 +190,37 @@ static int read_entry(struct dotenv *e)
 	}
 	e->p++;
 	return read_value(e, key);
+}
+
+int dotenv_parse_raw(const char *file, const char *text, size_t len, const struct kvlist *env,
+		     struct kvlist *out, struct diag *d)
+{
+	const char *end = text + len;
+	int line = 1;
+	for (const char *p = text; p < end; line++) {
+		const char *stop = memchr(p, '\n', (size_t)(end - p));
+		size_t n = stop ? (size_t)(stop - p) : (size_t)(end - p);
+		if (n > 0 && p[n - 1] == '\r')
+			n--;
+		auto_free char *own = xstrndup(p, n);
+		const char *entry = own + strspn(own, " \t");
+		const char *equals = strchr(entry, '=');
+		auto_free char *key =
+			equals ? xstrndup(entry, (size_t)(equals - entry)) : xstrdup(entry);
+		const char *value = equals ? equals + 1 : env ? kvlist_get(env, key) : NULL;
+		struct diag_place at = {file, line, 1};
+		p = stop ? stop + 1 : end;
+		if (!*entry || *entry == '#')
+			continue;
+		if (!*key || strlen(own) < n || !utf8_valid(own) || out->n >= LIMIT_SERVICE_LIST) {
+			diag_error(d, at, "a line must be KEY=VALUE, at most %d of them",
+				   LIMIT_SERVICE_LIST);
+			return -EINVAL;
+		}
+		if (value)
+			kvlist_set(out, key, value);
+	}
+	return 0;
 }
 
 int dotenv_parse(const char *file, const char *text, size_t len, const struct kvlist *env,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `extends` and `include`; see extends.h. */
 #include "manifests/extends.h"
+#include "manifests/check.h"
 #include "manifests/dotenv.h"
 #include "manifests/words.h"
 
@@ -37,7 +38,7 @@ static struct node *other_file(struct extend *e, const struct node *at, const ch
 		return root;
 	if (!sources_source(p, at, path, &s))
 		return NULL;
-	root = sources_parse(p, &s, e->env);
+	root = sources_parse(p, &s, e->env, false);
 	if (!root)
 		return NULL;
 	if (root->kind != NODE_MAP) {
@@ -76,6 +77,9 @@ static struct node *base_service(struct extend *e, const struct node *ext, const
 			      path ? " in " : "", path ? path : "");
 		return NULL;
 	}
+	if (path && pair->value->kind == NODE_MAP)
+		check_written(&(struct check){e->p->d, path, e->p->in->no_interpolate},
+			      &record_service, pair->value);
 	return service_resolve(&other, pair);
 }
 
@@ -215,7 +219,7 @@ struct node *extends_model(struct project *p, const struct stackfile_source *fil
 	for (size_t i = 0; i < n; i++) {
 		struct node *root = take_ptr(p->first);
 		if (!root)
-			root = sources_parse(p, &files[i], env);
+			root = sources_parse(p, &files[i], env, true);
 		if (!root)
 			return NULL;
 		if (root->kind == NODE_NULL && n > 1)

@@ -60,6 +60,18 @@ enum field_support {
 #define FIELD_FILES   128 /* resolved when files are read: nothing a client may send */
 #define FIELD_PATH    64  /* a path on this machine, relative to the file's folder */
 #define FIELD_OCTAL   32  /* FIELD_INT: a leading 0 means base 8, as for permissions */
+#define FIELD_NEEDED  256 /* the mapping means nothing without it */
+#define FIELD_UNIQUE  512 /* lists: an entry that is there twice is an error */
+
+/* What a value may be, as in the specification's JSON schema; KIND_NUM is any number. */
+#define KIND_NULL 1u
+#define KIND_BOOL 2u
+#define KIND_INT  4u
+#define KIND_NUM  8u
+#define KIND_STR  16u
+#define KIND_SEQ  32u
+#define KIND_MAP  64u
+#define KIND_ANY  127u
 
 struct field {
 	const char *name;
@@ -80,6 +92,10 @@ struct field {
 	/* FORM_ITEMS, FORM_NAMED and FORM_OBJECT: the long form of one that is no mapping; NULL: it
 	 * has none, or n is wrong (the decoder says so) */
 	struct node *(*shape)(struct shape *x, const struct node *n);
+	unsigned kinds;   /* KIND_*: what may be written; 0: what type and form say */
+	unsigned members; /* of the entries of a list or mapping; 0: what type and form say */
+	const char *const *words; /* all that the specification knows; NULL-terminated */
+	const char *pattern;      /* of a string: an extended regular expression */
 	const char *doc; /* what it does; for unused and refused ones what to know instead */
 };
 
@@ -89,12 +105,19 @@ struct record {
 	size_t n;
 	size_t size;             /* of the struct; 0 for sections */
 	void (*init)(void *obj); /* defaults, nothing owned; NULL: zeroes */
+	bool nullable;           /* may be there without a value */
+	bool closed;             /* takes no x- keys either */
 };
+
+/* kinds and members, or what type and form make of them */
+unsigned field_kinds(const struct field *f);
+unsigned field_members(const struct field *f);
 
 extern const struct record record_top, record_service, record_network, record_volume;
 extern const struct record record_port, record_mount, record_attach, record_ipam_config;
 extern const struct record record_top_config, record_top_secret, record_grant, record_build;
 extern const struct record record_develop, record_blkio, record_hook, record_model_use;
-extern const struct record record_gpu, record_generic, record_model, record_credential;
+extern const struct record record_reserved_device, record_gpu, record_generic, record_model,
+	record_credential;
 extern const struct record record_include, record_extends, record_provider, record_ipam;
 extern const struct record record_depends, record_device, record_env_file;

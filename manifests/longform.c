@@ -157,6 +157,11 @@ struct node *shape_device(struct shape *x, const struct node *n)
 	return out;
 }
 
+struct node *shape_dependency(struct shape *x, const struct node *at)
+{
+	return object(x, at, "condition", "service_started");
+}
+
 struct node *shape_env_file(struct shape *x, const struct node *n)
 {
 	return node_is_scalar(n) ? object(x, n, "path", n->text) : NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The files of a stack as one tree; see project.h. */
 #include "manifests/project.h"
+#include "manifests/check.h"
 #include "manifests/extends.h"
 
 #include <string.h>
@@ -81,23 +82,26 @@ struct node *project_read(struct project *p, const struct stackfile_input *in, s
 	*p = (struct project){.in = in, .d = d, .left = STACKFILE_BYTES_MAX, .plain = true};
 	p->shape.t = &p->t;
 	p->shape.home = in->env ? kvlist_get(in->env, "HOME") : NULL;
-	size_t errors = d->n_errors;
+	const struct check check = {d, in->file, in->no_interpolate};
 	size_t n = in->n_more + 1;
 	auto_free struct stackfile_source *files = xcalloc(n, sizeof(*files));
 	files[0] = (struct stackfile_source){in->file, in->text, in->len};
 	for (size_t i = 0; i < in->n_more; i++)
 		files[i + 1] = in->more[i];
 	if (n == 1 && !in->canonical) {
-		struct node *root = sources_parse(p, &files[0], in->env);
+		struct node *root = sources_parse(p, &files[0], in->env, true);
 		p->plain = root && p->plain && !needs_shape(root);
+		if (root && p->plain && root->kind == NODE_MAP)
+			check_whole(&check, &record_top, root);
 		if (!root || p->plain)
 			return root;
 		p->first = root;
 	}
 	p->plain = false;
 	struct node *root = extends_model(p, files, n, in->project_dir, in->env);
-	if (!root || d->n_errors > errors || root->kind != NODE_MAP)
-		return d->n_errors > errors ? NULL : root;
+	if (!root || root->kind != NODE_MAP)
+		return root;
+	check_whole(&check, &record_top, root);
 	p->shape.dir = in->project_dir;
 	p->shape.finish = true;
 	root = shape_record(&p->shape, &record_top, root);

@@ -216,6 +216,8 @@ static struct node *shape_field(struct shape *x, const struct field *f, const st
 /* One of a list of mappings or of named mappings. */
 static struct node *shape_item(struct shape *x, const struct field *f, const struct node *n)
 {
+	if (n->broken)
+		return same(n);
 	if (n->kind == NODE_MAP)
 		return shape_record(x, f->record, n);
 	struct node *longer = f->shape && n->kind != NODE_NULL ? f->shape(x, n) : NULL;
@@ -256,13 +258,12 @@ static struct node *shape_named(struct shape *x, const struct field *f, const st
 			}
 			struct node *value = shape_node(x, NODE_NULL, item);
 			if (f->record == &record_depends)
-				value = shape_record(x, f->record, shape_node(x, NODE_MAP, item));
+				value = shape_dependency(x, item);
 			pairs_put(&p, item->text, value);
 			continue;
 		}
 		const struct node_pair *pair = &n->pairs[i];
-		struct node *value =
-			str_starts(pair->key, "x-") ? pair->value : shape_item(x, f, pair->value);
+		struct node *value = shape_item(x, f, pair->value);
 		if (pair->value->tag == NODE_RESET && x->finish)
 			continue;
 		if (value != pair->value)

@@ -36,6 +36,7 @@ void shape_complete(struct shape *x, const struct record *r, struct node *map);
 char *shape_path(struct shape *x, const char *text); /* caller frees */
 
 /* Long forms (struct field.shape). */
+struct node *shape_dependency(struct shape *x, const struct node *at);
 struct node *shape_port(struct shape *x, const struct node *n);
 struct node *shape_mount(struct shape *x, const struct node *n);
 struct node *shape_device(struct shape *x, const struct node *n);

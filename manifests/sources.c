@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reading the files of a stack; see sources.h. */
 #include "manifests/sources.h"
+#include "manifests/check.h"
 #include "manifests/interp.h"
 #include "manifests/limits.h"
 #include "manifests/words.h"
@@ -56,7 +57,7 @@ static void name_variable(struct project *p, const struct node *root)
 }
 
 struct node *sources_parse(struct project *p, const struct stackfile_source *s,
-			   const struct kvlist *env)
+			   const struct kvlist *env, bool whole)
 {
 	size_t from = p->t.n;
 	if (s->len > STACKFILE_BYTES_MAX) {
@@ -70,6 +71,9 @@ struct node *sources_parse(struct project *p, const struct stackfile_source *s,
 		name_variable(p, root);
 	if (root && !p->in->no_interpolate)
 		interpolate(p, from, env);
+	if (root && root->kind == NODE_MAP && whole)
+		check_written(&(struct check){p->d, s->file, p->in->no_interpolate}, &record_top,
+			      root);
 	for (size_t i = from; i < p->t.n; i++)
 		p->plain = p->plain && p->t.nodes[i]->tag == NODE_UNTAGGED;
 	return root;

@@ -28,9 +28,10 @@ struct project {
 char *sources_folder(const char *path);
 void sources_error(struct project *p, const struct node *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The file as it is written, with its variables filled in; NULL with errors. */
+/* The file as it is written, with its variables filled in, and checked when all of it counts; NULL
+ * with errors. */
 struct node *sources_parse(struct project *p, const struct stackfile_source *s,
-			   const struct kvlist *env);
+			   const struct kvlist *env, bool whole);
 /* Reads a file that at names; *ret is p's. */
 bool sources_source(struct project *p, const struct node *at, const char *path,
 		    struct stackfile_source *ret);

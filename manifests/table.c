@@ -19,6 +19,11 @@ static const char *const pids[] = {"host", NULL};
 static const char *const ipcs[] = {"host", "private", "shareable", "none", NULL};
 static const char *const protocols[] = {"tcp", "udp", "sctp", NULL};
 static const char *const port_modes[] = {"ingress", "host", NULL};
+static const char *const all_mount_types[] = {"bind",  "volume", "tmpfs", "cluster",
+					      "npipe", "image",  NULL};
+static const char *const recursions[] = {"enabled", "disabled", "writable", "readonly", NULL};
+static const char *const relabels[] = {"z", "Z", NULL};
+static const char *const cgroups[] = {"host", "private", NULL};
 static const char *const mount_types[] = {"volume", "bind", "tmpfs", NULL};
 static const char *const propagations[] = {"private", "rprivate", "shared", "rshared",
 					   "slave",   "rslave",   NULL};
@@ -28,9 +33,9 @@ static const char *const propagations[] = {"private", "rprivate", "shared", "rsh
 static const struct field port_fields[] = {
 	USE("name", STRING, OFF(spec_port, name), "a name for people"),
 	CUSTOM("target", decode_target_port, encode_target_port, "port in the container",
-	       .canon = FIELD_INT),
+	       .canon = FIELD_INT, .flags = FIELD_NEEDED),
 	CUSTOM("published", decode_published, encode_published, "port on the node",
-	       .canon = FIELD_STRING),
+	       .canon = FIELD_STRING, .kinds = KIND_STR | KIND_INT),
 	USE("host_ip", STRING, OFF(spec_port, host_ip), "address of the node to listen on"),
 	USE("protocol", CHOICE, OFF(spec_port, protocol), "tcp, udp or sctp", .names = protocols),
 	USE("app_protocol", STRING, OFF(spec_port, app_protocol), "what is spoken on the port"),
@@ -45,8 +50,8 @@ static const struct field bind_fields[] = {
 	USE("propagation", STRING, OFF(spec_mount, bind_propagation), "mount propagation",
 	    .names = propagations),
 	USE("create_host_path", BOOL, OFF(spec_mount, bind_create), "make a missing source"),
-	UNUSED("recursive", STRING, "bind mounts are always recursive"),
-	UNUSED("selinux", STRING, "files are not relabelled"),
+	UNUSED("recursive", STRING, "bind mounts are always recursive", .words = recursions),
+	UNUSED("selinux", STRING, "files are not relabelled", .words = relabels),
 };
 static RECORD(record_bind, "'bind'", bind_fields);
 
@@ -60,12 +65,18 @@ static RECORD(record_volume_options, "'volume'", volume_option_fields);
 static const struct field tmpfs_fields[] = {
 	USE("size", SIZE, OFF(spec_mount, tmpfs_size), "bytes it may hold"),
 	USE("mode", INT, OFF(spec_mount, tmpfs_mode), "permission bits", .flags = FIELD_OCTAL,
-	    .max = 07777),
+	    .max = 07777, .kinds = KIND_STR | KIND_NUM),
 };
 static RECORD(record_tmpfs, "'tmpfs'", tmpfs_fields);
 
+static const struct field mount_image_fields[] = {
+	PLAIN("subpath", STRING, "folder inside the image"),
+};
+static RECORD(record_mount_image, "'image'", mount_image_fields);
+
 static const struct field mount_fields[] = {
-	USE("type", CHOICE, OFF(spec_mount, type), "volume, bind or tmpfs", .names = mount_types),
+	USE("type", CHOICE, OFF(spec_mount, type), "volume, bind or tmpfs", .names = mount_types,
+	    .words = all_mount_types, .flags = FIELD_NEEDED),
 	USE("source", STRING, OFF(spec_mount, source), "volume or host path"),
 	USE("target", STRING, OFF(spec_mount, target), "path in the container"),
 	USE("read_only", BOOL, OFF(spec_mount, read_only), "mounted read-only"),
@@ -74,7 +85,8 @@ static const struct field mount_fields[] = {
 	    .record = &record_volume_options),
 	USE("tmpfs", SECTION, .offset = 0, "options of a tmpfs", .record = &record_tmpfs),
 	UNUSED("consistency", STRING, "Linux needs no such choice"),
-	REFUSED("image", NONE, "mount a volume instead", .form = FORM_ANY),
+	REFUSED("image", NONE, "mount a volume instead", .form = FORM_OBJECT,
+		.record = &record_mount_image),
 };
 
 static void mount_init(void *obj)
@@ -93,20 +105,24 @@ static const struct field attach_fields[] = {
 	USE("ipv6_address", STRING, OFF(spec_attach, ipv6_address), "fixed IPv6 address"),
 	USE("mac_address", STRING, OFF(spec_attach, mac_address), "fixed MAC address"),
 	USE("interface_name", STRING, OFF(spec_attach, interface_name), "name in the container"),
-	USE("link_local_ips", LIST, OFF(spec_attach, link_local_ips), "link-local addresses"),
+	USE("link_local_ips", LIST, OFF(spec_attach, link_local_ips), "link-local addresses",
+	    .form = FORM_SET),
 	USE("priority", INT, OFF(spec_attach, priority), "order of connecting", .min = INT32_MIN,
-	    .max = INT32_MAX),
+	    .max = INT32_MAX, .kinds = KIND_NUM),
 	USE("gw_priority", INT, OFF(spec_attach, gw_priority), "which network is the default route",
-	    .min = INT32_MIN, .max = INT32_MAX),
-	UNUSED("driver_opts", PAIRS, "the overlay has no options for one endpoint"),
+	    .min = INT32_MIN, .max = INT32_MAX, .kinds = KIND_NUM),
+	UNUSED("driver_opts", PAIRS, "the overlay has no options for one endpoint",
+	       .kinds = KIND_MAP, .members = KIND_STR | KIND_NUM),
 };
-RECORD(record_attach, "a network of a service", attach_fields, .size = sizeof(struct spec_attach));
+RECORD(record_attach, "a network of a service", attach_fields, .size = sizeof(struct spec_attach),
+       .nullable = true);
 
 static const struct field depends_fields[] = {
 	USE("condition", CHOICE, OFF(spec_depends, condition), "what to wait for",
-	    .names = depends_conditions),
+	    .names = depends_conditions, .words = depends_conditions, .flags = FIELD_NEEDED),
 	USE("restart", BOOL, OFF(spec_depends, restart), "replaced when that service is"),
-	USE("required", BOOL, OFF(spec_depends, required), "false: go on where it fails"),
+	USE("required", BOOL, OFF(spec_depends, required), "false: go on where it fails",
+	    .kinds = KIND_BOOL),
 };
 
 static void depends_init(void *obj)
@@ -117,48 +133,46 @@ RECORD(record_depends, "'depends_on'", depends_fields, .size = sizeof(struct spe
        .init = depends_init);
 
 static const struct field device_fields[] = {
-	PLAIN("source", STRING, "device on the node"),
+	PLAIN("source", STRING, "device on the node", .flags = FIELD_NEEDED),
 	PLAIN("target", STRING, "path in the container"),
 	PLAIN("permissions", STRING, "of r, w and m"),
 };
 RECORD(record_device, "a device", device_fields);
 
 static const struct field ulimit_fields[] = {
-	PLAIN("soft", INT, "soft limit"),
-	PLAIN("hard", INT, "hard limit"),
+	PLAIN("soft", INT, "soft limit", .flags = FIELD_NEEDED),
+	PLAIN("hard", INT, "hard limit", .flags = FIELD_NEEDED),
 };
 static RECORD(record_ulimit, "a ulimit", ulimit_fields);
 
 static const struct field env_file_fields[] = {
-	PLAIN("path", STRING, "file to read", .flags = FIELD_PATH),
+	PLAIN("path", STRING, "file to read", .flags = FIELD_PATH | FIELD_NEEDED),
 	PLAIN("required", BOOL, "fail when it is missing"),
 	REFUSED("format", STRING, "files have the format of Compose's .env"),
 };
-RECORD(record_env_file, "'env_file'", env_file_fields);
+RECORD(record_env_file, "'env_file'", env_file_fields, .closed = true);
 
 /* --- deploy */
 
-#define SVC(m) OFF(spec_service, m)
+#define SVC(m)      OFF(spec_service, m)
+#define NUMBER_TEXT (KIND_NUM | KIND_STR)
 
 static const struct field limit_fields[] = {
 	USE("cpus", CPUS, SVC(limits.cpus), "CPUs it may use"),
-	USE("memory", SIZE, SVC(limits.memory), "memory it may use"),
+	USE("memory", SIZE, SVC(limits.memory), "memory it may use", .kinds = KIND_STR),
 	USE("pids", INT, SVC(limits.pids), "processes and threads it may have",
 	    .flags = FIELD_NONNEG, .min = -1, .max = INT32_MAX),
-	REFUSED("devices", NONE, "devices are not handed out by limits", .form = FORM_ITEMS,
-		.record = &record_gpu),
-	REFUSED("generic_resources", NONE, "nodes have no generic resources", .form = FORM_ITEMS,
-		.record = &record_generic),
 };
 static RECORD(record_limits, "'limits'", limit_fields);
 
 static const struct field reservation_fields[] = {
 	USE("cpus", CPUS, SVC(reservations.cpus), "CPUs a node must have free"),
-	USE("memory", SIZE, SVC(reservations.memory), "memory a node must have free"),
+	USE("memory", SIZE, SVC(reservations.memory), "memory a node must have free",
+	    .kinds = KIND_STR),
 	USE("pids", INT, SVC(reservations.pids), "processes a node must have free",
 	    .flags = FIELD_NONNEG, .min = -1, .max = INT32_MAX),
 	REFUSED("devices", NONE, "nodes do not hand out devices", .form = FORM_ITEMS,
-		.record = &record_gpu),
+		.record = &record_reserved_device),
 	REFUSED("generic_resources", NONE, "nodes have no generic resources", .form = FORM_ITEMS,
 		.record = &record_generic),
 };
@@ -171,11 +185,17 @@ static const struct field resource_fields[] = {
 };
 static RECORD(record_resources, "'resources'", resource_fields);
 
+static const struct field preference_fields[] = {
+	PLAIN("spread", STRING, "label to spread over"),
+};
+static RECORD(record_preference, "a preference", preference_fields);
+
 static const struct field placement_fields[] = {
 	USE("constraints", LIST, SVC(constraints), "rules that a node must fulfil"),
 	USE("max_replicas_per_node", INT, SVC(max_replicas_per_node), "bound for one node",
 	    .max = LIMIT_SERVICE_REPLICAS),
-	UNUSED("preferences", NONE, "tasks are spread over all nodes that fit"),
+	UNUSED("preferences", NONE, "tasks are spread over all nodes that fit", .form = FORM_ITEMS,
+	       .record = &record_preference),
 };
 static RECORD(record_placement, "'placement'", placement_fields);
 
@@ -196,7 +216,8 @@ static const struct field update_fields[] = {
 	USE("failure_action", STRING, SVC(update.failure_action), "what to do on failure",
 	    .names = failure_actions),
 	USE("monitor", DURATION, SVC(update.monitor), "how long a new task is watched"),
-	USE("order", EITHER, SVC(update.start_first), "stop-first or start-first", .names = orders),
+	USE("order", EITHER, SVC(update.start_first), "stop-first or start-first", .names = orders,
+	    .words = orders),
 	UNUSED("max_failure_ratio", CPUS, "one failed task counts as failure"),
 };
 static RECORD(record_update, "'update_config'", update_fields);
@@ -220,15 +241,16 @@ static const struct field deploy_fields[] = {
 	UNUSED("rollback_config", NONE, "a rollback goes the way of update_config",
 	       .form = FORM_OBJECT, .record = &record_update),
 };
-static RECORD(record_deploy, "'deploy'", deploy_fields);
+static RECORD(record_deploy, "'deploy'", deploy_fields, .nullable = true);
 
 static const struct field health_fields[] = {
 	USE("test", STRING_LIST, SVC(health.test), "command to run", .decode = decode_health_test,
-	    .form = FORM_WORDS, .shape = shape_test),
+	    .form = FORM_WORDS, .shape = shape_test, .kinds = KIND_STR | KIND_SEQ),
 	USE("disable", BOOL, SVC(health.disabled), "do not check, whatever the image says"),
 	USE("interval", DURATION, SVC(health.interval), "time between checks"),
 	USE("timeout", DURATION, SVC(health.timeout), "how long a check may take"),
-	USE("retries", INT, SVC(health.retries), "failures until unhealthy", .max = INT32_MAX),
+	USE("retries", INT, SVC(health.retries), "failures until unhealthy", .max = INT32_MAX,
+	    .kinds = KIND_NUM | KIND_STR),
 	USE("start_period", DURATION, SVC(health.start_period), "failures do not count yet"),
 	USE("start_interval", DURATION, SVC(health.start_interval), "time between first checks"),
 };
@@ -236,7 +258,8 @@ static RECORD(record_health, "'healthcheck'", health_fields);
 
 static const struct field logging_fields[] = {
 	USE("driver", STRING, SVC(logging_driver), "how logs are kept"),
-	USE("options", PAIRS, SVC(logging_options), "options of the driver"),
+	USE("options", PAIRS, SVC(logging_options), "options of the driver", .kinds = KIND_MAP,
+	    .members = KIND_STR | KIND_NUM | KIND_NULL),
 };
 static RECORD(record_logging, "'logging'", logging_fields);
 
@@ -247,17 +270,20 @@ static const struct field service_fields[] = {
 	USE("command", WORDS, SVC(command), "arguments", SET(spec_service, command_set)),
 	USE("entrypoint", WORDS, SVC(entrypoint), "program", SET(spec_service, entrypoint_set)),
 	CUSTOM("env_file", decode_env_file, NULL, "environment out of files", .form = FORM_ITEMS,
-	       .key = "path", .record = &record_env_file, .shape = shape_env_file),
+	       .key = "path", .record = &record_env_file, .shape = shape_env_file,
+	       .kinds = KIND_STR | KIND_SEQ),
 	USE("environment", PAIRS, SVC(environment), "environment", .flags = FIELD_NULLS),
 	USE("labels", PAIRS, SVC(labels), "labels of the containers"),
 	USE("annotations", PAIRS, SVC(annotations), "annotations of the containers"),
 	USE("working_dir", STRING, SVC(working_dir), "working directory"),
 	USE("user", STRING, SVC(user), "user[:group]"),
-	USE("group_add", LIST, SVC(group_add), "more groups", .flags = FIELD_NUMBERS),
+	USE("group_add", LIST, SVC(group_add), "more groups",
+	    .flags = FIELD_NUMBERS | FIELD_UNIQUE),
 	USE("hostname", STRING, SVC(hostname), "host name"),
 	USE("domainname", STRING, SVC(domainname), "domain name"),
 	KEPT("container_name", STRING, SVC(container_name),
-	     "containers are named STACK_SERVICE.N; use the service's name to reach them"),
+	     "containers are named STACK_SERVICE.N; use the service's name to reach them",
+	     .pattern = "[a-zA-Z0-9][a-zA-Z0-9_.-]+"),
 	USE("platform", STRING, SVC(platform), "os/architecture of the image"),
 	USE("tty", BOOL, SVC(tty), "a terminal"),
 	USE("stdin_open", BOOL, SVC(stdin_open), "an open standard input"),
@@ -266,28 +292,34 @@ static const struct field service_fields[] = {
 	USE("privileged", BOOL, SVC(privileged), "all privileges"),
 	USE("cap_add", LIST, SVC(cap_add), "capabilities added", .form = FORM_SET),
 	USE("cap_drop", LIST, SVC(cap_drop), "capabilities dropped", .form = FORM_SET),
-	USE("security_opt", LIST, SVC(security_opt), "seccomp, no-new-privileges and the like"),
+	USE("security_opt", LIST, SVC(security_opt), "seccomp, no-new-privileges and the like",
+	    .flags = FIELD_UNIQUE),
 	USE("dns", STRING_LIST, SVC(dns), "name servers for other names", .form = FORM_SET),
 	USE("dns_search", STRING_LIST, SVC(dns_search), "search domains", .form = FORM_SET),
 	USE("dns_opt", LIST, SVC(dns_opt), "resolver options", .form = FORM_SET),
 	USE("extra_hosts", LIST, SVC(extra_hosts), "lines of /etc/hosts",
-	    .decode = decode_extra_hosts, .shape = shape_hosts),
+	    .decode = decode_extra_hosts, .shape = shape_hosts, .flags = FIELD_UNIQUE,
+	    .kinds = KIND_SEQ | KIND_MAP, .members = KIND_STR | KIND_SEQ),
 	USE("expose", LIST, SVC(expose), "ports the service listens on", .flags = FIELD_NUMBERS,
 	    .form = FORM_SET),
 	USE("devices", LIST, SVC(devices), "devices of the node", .decode = decode_devices,
 	    .form = FORM_ITEMS, .key = "target", .record = &record_device, .shape = shape_device),
 	USE("sysctls", PAIRS, SVC(sysctls), "kernel parameters"),
 	CUSTOM("ulimits", decode_ulimits, encode_ulimits, "resource limits of processes",
-	       .form = FORM_NAMED, .record = &record_ulimit, .shape = shape_ulimit),
+	       .form = FORM_NAMED, .record = &record_ulimit, .shape = shape_ulimit,
+	       .members = KIND_INT | KIND_STR | KIND_MAP),
 	USE("shm_size", SIZE, SVC(shm_size), "size of /dev/shm"),
 	USE("stop_grace_period", DURATION, SVC(stop_grace_period), "from signal to kill"),
 	USE("stop_signal", STRING, SVC(stop_signal), "signal that asks to stop"),
-	USE("pid", STRING, SVC(pid), "process namespace", .names = pids),
+	USE("pid", STRING, SVC(pid), "process namespace", .names = pids,
+	    .kinds = KIND_STR | KIND_NULL),
 	USE("ipc", STRING, SVC(ipc), "IPC namespace", .names = ipcs),
 	USE("network_mode", STRING, SVC(network_mode), "none or host, instead of networks"),
 	USE("cgroup_parent", STRING, SVC(cgroup_parent), "parent of the container's cgroup"),
 	USE("pull_policy", STRING, SVC(pull_policy), "when to pull", .names = pulls,
-	    .flags = FIELD_RUNNING),
+	    .flags = FIELD_RUNNING,
+	    .pattern = "always|never|build|if_not_present|missing|refresh|daily|weekly|"
+		       "every_([0-9]+[wdhms])+"),
 	USE("runtime", STRING, SVC(runtime), "OCI runtime"),
 	USE("oom_score_adj", INT, SVC(oom_score_adj), "for the kernel's OOM killer", .min = -1000,
 	    .max = 1000),
@@ -296,17 +328,18 @@ static const struct field service_fields[] = {
 	CUSTOM("volumes", decode_mounts, encode_mounts, "volumes and host folders",
 	       .form = FORM_ITEMS, .key = "target", .record = &record_mount, .shape = shape_mount),
 	CUSTOM("ports", decode_ports, encode_ports, "published ports", .form = FORM_ITEMS,
-	       .record = &record_port, .shape = shape_port),
+	       .record = &record_port, .shape = shape_port,
+	       .members = KIND_NUM | KIND_STR | KIND_MAP),
 	CUSTOM("networks", decode_attachments, encode_attachments, "networks it is on",
-	       .form = FORM_NAMED, .record = &record_attach),
+	       .form = FORM_NAMED, .record = &record_attach, .kinds = KIND_SEQ | KIND_MAP),
 	CUSTOM("depends_on", decode_depends_on, encode_depends_on,
 	       "waits for other services, at the start and at an update", .form = FORM_NAMED,
-	       .record = &record_depends, .flags = FIELD_RUNNING),
+	       .record = &record_depends, .flags = FIELD_RUNNING, .kinds = KIND_SEQ | KIND_MAP),
 	CUSTOM("links", decode_links, NULL, "services reach each other by name", .form = FORM_SET),
 	USE("healthcheck", SECTION, .offset = 0, "is it well?", .record = &record_health,
 	    SET(spec_service, health.set)),
-	CUSTOM("restart", decode_restart, encode_restart,
-	       "no, always (default, .canon = FIELD_STRING), on-failure[:N]"),
+	CUSTOM("restart", decode_restart, encode_restart, "no, always (default), on-failure[:N]",
+	       .canon = FIELD_STRING),
 	USE("deploy", SECTION, .offset = 0, "how many, where, with what", .record = &record_deploy),
 	USE("mem_limit", SIZE, SVC(limits.memory), "'deploy.resources.limits.memory'",
 	    .flags = FIELD_LEGACY),
@@ -315,7 +348,8 @@ static const struct field service_fields[] = {
 	USE("cpus", CPUS, SVC(limits.cpus), "'deploy.resources.limits.cpus'",
 	    .flags = FIELD_LEGACY),
 	USE("pids_limit", INT, SVC(limits.pids), "'deploy.resources.limits.pids'",
-	    .flags = FIELD_LEGACY | FIELD_NONNEG, .min = -1, .max = INT32_MAX),
+	    .flags = FIELD_LEGACY | FIELD_NONNEG, .min = -1, .max = INT32_MAX,
+	    .kinds = KIND_NUM | KIND_STR),
 	USE("scale", INT, SVC(replicas), "'deploy.replicas'", .flags = FIELD_LEGACY,
 	    .max = LIMIT_SERVICE_REPLICAS),
 	UNUSED("attach", BOOL, "logs are shown by 'carrack logs'"),
@@ -323,14 +357,15 @@ static const struct field service_fields[] = {
 	       .form = FORM_OBJECT, .record = &record_blkio),
 	UNUSED("build", NONE, "images are not built here; build and push the image first",
 	       .form = FORM_OBJECT, .record = &record_build, .shape = shape_build),
-	UNUSED("cgroup", STRING, "each container has its own cgroup namespace"),
-	UNUSED("cpu_count", INT, "use 'deploy.resources.limits.cpus'"),
-	UNUSED("cpu_percent", CPUS, "use 'deploy.resources.limits.cpus'"),
-	UNUSED("cpu_period", STRING, "use 'deploy.resources.limits.cpus'"),
-	UNUSED("cpu_quota", STRING, "use 'deploy.resources.limits.cpus'"),
-	UNUSED("cpu_rt_period", STRING, "there is no real-time budget"),
-	UNUSED("cpu_rt_runtime", STRING, "there is no real-time budget"),
-	UNUSED("cpu_shares", INT, "use 'deploy.resources.limits.cpus'"),
+	UNUSED("cgroup", STRING, "each container has its own cgroup namespace", .words = cgroups),
+	UNUSED("cpu_count", INT, "use 'deploy.resources.limits.cpus'", .max = INT32_MAX),
+	UNUSED("cpu_percent", CPUS, "use 'deploy.resources.limits.cpus'", .max = 100,
+	       .kinds = KIND_INT | KIND_STR),
+	UNUSED("cpu_period", STRING, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
+	UNUSED("cpu_quota", STRING, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
+	UNUSED("cpu_rt_period", STRING, "there is no real-time budget", .kinds = NUMBER_TEXT),
+	UNUSED("cpu_rt_runtime", STRING, "there is no real-time budget", .kinds = NUMBER_TEXT),
+	UNUSED("cpu_shares", INT, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
 	UNUSED("cpuset", STRING, "use 'deploy.resources.limits.cpus'"),
 	UNUSED("develop", NONE, "it is for work on a single machine", .form = FORM_OBJECT,
 	       .record = &record_develop),
@@ -339,21 +374,24 @@ static const struct field service_fields[] = {
 	UNUSED("memswap_limit", SIZE, "use 'deploy.resources.limits.memory'"),
 	UNUSED("oom_kill_disable", BOOL, "a container past its limit is killed"),
 	UNUSED("pull_refresh_after", STRING, "use 'pull_policy'"),
-	UNUSED("storage_opt", PAIRS, "the root of a container has no quota"),
+	UNUSED("storage_opt", PAIRS, "the root of a container has no quota", .kinds = KIND_MAP,
+	       .members = KIND_ANY),
 	REFUSED("configs", NONE, "mount a file or a volume instead", .form = FORM_ITEMS,
 		.key = "target", .record = &record_grant, .shape = shape_config),
 	REFUSED("credential_spec", NONE, "it is for Windows", .form = FORM_OBJECT,
 		.record = &record_credential),
-	REFUSED("device_cgroup_rules", LIST, "name the devices under 'devices'"),
+	REFUSED("device_cgroup_rules", LIST, "name the devices under 'devices'",
+		.flags = FIELD_UNIQUE),
 	PLAIN("extends", NONE, "another service to build on", .flags = FIELD_FILES,
 	      .form = FORM_OBJECT, .record = &record_extends, .shape = shape_extends),
-	REFUSED("external_links", LIST, "put both services on one network"),
+	REFUSED("external_links", LIST, "put both services on one network", .flags = FIELD_UNIQUE),
 	REFUSED("gpus", NONE, "name the devices under 'devices'", .form = FORM_ITEMS,
-		.record = &record_gpu, .shape = shape_gpus),
+		.record = &record_gpu, .shape = shape_gpus, .kinds = KIND_SEQ | KIND_STR,
+		.members = KIND_MAP),
 	REFUSED("label_file", STRING_LIST, "write the labels under 'labels'", .form = FORM_SET),
 	REFUSED("mac_address", STRING, "set it under 'networks'"),
 	REFUSED("models", NONE, "run the model as a service", .form = FORM_NAMED,
-		.record = &record_model_use),
+		.record = &record_model_use, .kinds = KIND_SEQ | KIND_MAP),
 	REFUSED("post_start", NONE, "run the command in the entrypoint", .form = FORM_ITEMS,
 		.record = &record_hook),
 	REFUSED("pre_start", NONE, "run the command in the entrypoint", .form = FORM_ITEMS,
@@ -366,10 +404,10 @@ static const struct field service_fields[] = {
 		.record = &record_provider),
 	REFUSED("secrets", NONE, "mount a file or a volume instead", .form = FORM_ITEMS,
 		.key = "target", .record = &record_grant, .shape = shape_secret),
-	REFUSED("use_api_socket", BOOL, "nodes have no such socket"),
+	REFUSED("use_api_socket", BOOL, "nodes have no such socket", .kinds = KIND_BOOL),
 	REFUSED("userns_mode", STRING, "leave it out"),
 	REFUSED("uts", STRING, "set 'hostname' instead"),
-	REFUSED("volumes_from", LIST, "name the volumes under 'volumes'"),
+	REFUSED("volumes_from", LIST, "name the volumes under 'volumes'", .flags = FIELD_UNIQUE),
 };
 
 static void service_init(void *obj)
@@ -392,11 +430,14 @@ RECORD(record_service, "a service", service_fields, .size = sizeof(struct spec_s
 
 /* --- networks and volumes of the stack */
 
+#define EXTERNAL_KINDS (KIND_BOOL | KIND_STR | KIND_MAP)
+
 static const struct field ipam_config_fields[] = {
 	USE("subnet", STRING, OFF(spec_network, subnet), "10.1.0.0/16"),
 	USE("gateway", STRING, OFF(spec_network, gateway), "address of the nodes on it"),
 	USE("ip_range", STRING, OFF(spec_network, ip_range), "part that addresses come from"),
-	UNUSED("aux_addresses", PAIRS, "no address is kept free by name"),
+	UNUSED("aux_addresses", PAIRS, "no address is kept free by name", .kinds = KIND_MAP,
+	       .members = KIND_STR),
 };
 RECORD(record_ipam_config, "'config'", ipam_config_fields, .size = sizeof(struct spec_network));
 
@@ -404,17 +445,18 @@ static const struct field ipam_fields[] = {
 	PLAIN("driver", STRING, "default"),
 	PLAIN("config", NONE, "subnets", .form = FORM_ITEMS, .key = "subnet",
 	      .record = &record_ipam_config),
-	PLAIN("options", PAIRS, "options of the driver"),
+	PLAIN("options", PAIRS, "options of the driver", .kinds = KIND_MAP, .members = KIND_STR),
 };
 RECORD(record_ipam, "'ipam'", ipam_fields);
 
 static const struct field network_fields[] = {
 	USE("name", STRING, OFF(spec_network, name), "name in the cluster"),
 	USE("driver", STRING, OFF(spec_network, driver), "overlay"),
-	USE("driver_opts", PAIRS, OFF(spec_network, driver_opts), "options of the driver"),
+	USE("driver_opts", PAIRS, OFF(spec_network, driver_opts), "options of the driver",
+	    .kinds = KIND_MAP, .members = NUMBER_TEXT),
 	USE("labels", PAIRS, OFF(spec_network, labels), "labels"),
 	USE("external", BOOL, OFF(spec_network, external), "made elsewhere",
-	    .decode = decode_external, .record = &record_network),
+	    .decode = decode_external, .record = &record_network, .kinds = EXTERNAL_KINDS),
 	USE("internal", BOOL, OFF(spec_network, internal), "without a way out"),
 	USE("attachable", BOOL, OFF(spec_network, attachable), "open to other stacks"),
 	USE("enable_ipv6", BOOL, OFF(spec_network, enable_ipv6), "IPv6 as well"),
@@ -422,17 +464,20 @@ static const struct field network_fields[] = {
 	CUSTOM("ipam", decode_ipam, encode_ipam, "addresses", .form = FORM_OBJECT,
 	       .record = &record_ipam),
 };
-RECORD(record_network, "a network", network_fields, .size = sizeof(struct spec_network));
+RECORD(record_network, "a network", network_fields, .size = sizeof(struct spec_network),
+       .nullable = true);
 
 static const struct field volume_fields[] = {
 	USE("name", STRING, OFF(spec_volume, name), "name on the nodes"),
 	USE("driver", STRING, OFF(spec_volume, driver), "local"),
-	USE("driver_opts", PAIRS, OFF(spec_volume, driver_opts), "options of the driver"),
+	USE("driver_opts", PAIRS, OFF(spec_volume, driver_opts), "options of the driver",
+	    .kinds = KIND_MAP, .members = NUMBER_TEXT),
 	USE("labels", PAIRS, OFF(spec_volume, labels), "labels"),
 	USE("external", BOOL, OFF(spec_volume, external), "made elsewhere",
-	    .decode = decode_external, .record = &record_volume),
+	    .decode = decode_external, .record = &record_volume, .kinds = EXTERNAL_KINDS),
 };
-RECORD(record_volume, "a volume", volume_fields, .size = sizeof(struct spec_volume));
+RECORD(record_volume, "a volume", volume_fields, .size = sizeof(struct spec_volume),
+       .nullable = true);
 
 /* --- the file */
 

@@ -11,7 +11,7 @@ static const struct field grant_fields[] = {
 	PLAIN("target", STRING, "path in the container"),
 	PLAIN("uid", STRING, "owner"),
 	PLAIN("gid", STRING, "group"),
-	PLAIN("mode", STRING, "permission bits"),
+	PLAIN("mode", STRING, "permission bits", .kinds = KIND_NUM | KIND_STR),
 };
 RECORD(record_grant, "a config or secret of a service", grant_fields);
 
@@ -20,7 +20,7 @@ static const struct field top_config_fields[] = {
 	PLAIN("file", STRING, "file with the value", .flags = FIELD_PATH),
 	PLAIN("environment", STRING, "variable with the value"),
 	PLAIN("content", STRING, "the value itself"),
-	PLAIN("external", BOOL, "made elsewhere"),
+	PLAIN("external", BOOL, "made elsewhere", .kinds = KIND_BOOL | KIND_STR | KIND_MAP),
 	PLAIN("labels", PAIRS, "labels"),
 	PLAIN("template_driver", STRING, "how the value is filled in"),
 };
@@ -30,17 +30,18 @@ static const struct field top_secret_fields[] = {
 	PLAIN("name", STRING, "name in the cluster"),
 	PLAIN("file", STRING, "file with the value", .flags = FIELD_PATH),
 	PLAIN("environment", STRING, "variable with the value"),
-	PLAIN("external", BOOL, "made elsewhere"),
+	PLAIN("external", BOOL, "made elsewhere", .kinds = KIND_BOOL | KIND_STR | KIND_MAP),
 	PLAIN("labels", PAIRS, "labels"),
 	PLAIN("driver", STRING, "where the value is kept"),
-	PLAIN("driver_opts", PAIRS, "options of the driver"),
+	PLAIN("driver_opts", PAIRS, "options of the driver", .kinds = KIND_MAP,
+	      .members = KIND_STR | KIND_NUM),
 	PLAIN("template_driver", STRING, "how the value is filled in"),
 };
 RECORD(record_top_secret, "a secret", top_secret_fields);
 
 static const struct field ulimit_build_fields[] = {
-	PLAIN("soft", INT, "soft limit"),
-	PLAIN("hard", INT, "hard limit"),
+	PLAIN("soft", INT, "soft limit", .flags = FIELD_NEEDED),
+	PLAIN("hard", INT, "hard limit", .flags = FIELD_NEEDED),
 };
 static RECORD(record_build_ulimit, "a ulimit", ulimit_build_fields);
 
@@ -53,7 +54,8 @@ static const struct field build_fields[] = {
 	PLAIN("cache_from", LIST, "where cached layers come from"),
 	PLAIN("cache_to", LIST, "where cached layers go"),
 	PLAIN("entitlements", LIST, "what the build may do"),
-	PLAIN("extra_hosts", LIST, "lines of /etc/hosts", .shape = shape_hosts),
+	PLAIN("extra_hosts", LIST, "lines of /etc/hosts", .shape = shape_hosts,
+	      .flags = FIELD_UNIQUE, .kinds = KIND_SEQ | KIND_MAP, .members = KIND_STR | KIND_SEQ),
 	PLAIN("isolation", STRING, "for Windows"),
 	PLAIN("labels", PAIRS, "labels of the image"),
 	PLAIN("network", STRING, "network of the build"),
@@ -61,22 +63,25 @@ static const struct field build_fields[] = {
 	PLAIN("no_cache_filter", STRING_LIST, "stages built without cache"),
 	PLAIN("platforms", LIST, "platforms to build for"),
 	PLAIN("privileged", BOOL, "all privileges"),
-	PLAIN("provenance", NONE, "attestation of origin", .form = FORM_ANY),
+	PLAIN("provenance", NONE, "attestation of origin", .form = FORM_ANY,
+	      .kinds = KIND_STR | KIND_BOOL),
 	PLAIN("pull", BOOL, "always pull bases"),
-	PLAIN("sbom", NONE, "list of contents", .form = FORM_ANY),
+	PLAIN("sbom", NONE, "list of contents", .form = FORM_ANY, .kinds = KIND_STR | KIND_BOOL),
 	PLAIN("secrets", NONE, "secrets of the build", .form = FORM_ITEMS, .key = "target",
 	      .record = &record_grant, .shape = shape_build_secret),
 	PLAIN("shm_size", SIZE, "size of /dev/shm"),
-	PLAIN("ssh", LIST, "SSH agents", .shape = shape_ssh),
+	PLAIN("ssh", LIST, "SSH agents", .shape = shape_ssh, .kinds = KIND_SEQ | KIND_MAP,
+	      .members = KIND_STR | KIND_NUM | KIND_BOOL | KIND_NULL, .flags = FIELD_UNIQUE),
 	PLAIN("tags", LIST, "more names of the image", .form = FORM_SET),
 	PLAIN("target", STRING, "stage to build"),
 	PLAIN("ulimits", NONE, "resource limits", .form = FORM_NAMED,
-	      .record = &record_build_ulimit, .shape = shape_ulimit),
+	      .record = &record_build_ulimit, .shape = shape_ulimit,
+	      .members = KIND_INT | KIND_STR | KIND_MAP),
 };
 RECORD(record_build, "'build'", build_fields);
 
 static const struct field hook_fields[] = {
-	PLAIN("command", NONE, "what to run", .form = FORM_WORDS),
+	PLAIN("command", NONE, "what to run", .form = FORM_WORDS, .flags = FIELD_NEEDED),
 	PLAIN("image", STRING, "image to run it in"),
 	PLAIN("user", STRING, "user"),
 	PLAIN("privileged", BOOL, "all privileges"),
@@ -86,13 +91,17 @@ static const struct field hook_fields[] = {
 };
 RECORD(record_hook, "a hook", hook_fields);
 
+static const char *const watch_actions[] = {"rebuild",      "sync",      "restart",
+					    "sync+restart", "sync+exec", NULL};
+
 static const struct field watch_fields[] = {
-	PLAIN("path", STRING, "what is watched", .flags = FIELD_PATH),
-	PLAIN("action", STRING, "what to do on a change"),
+	PLAIN("path", STRING, "what is watched", .flags = FIELD_PATH | FIELD_NEEDED),
+	PLAIN("action", STRING, "what to do on a change", .words = watch_actions,
+	      .flags = FIELD_NEEDED),
 	PLAIN("target", STRING, "where it goes in the container"),
-	PLAIN("ignore", STRING_LIST, "patterns that do not count"),
-	PLAIN("include", STRING_LIST, "patterns that count"),
-	PLAIN("initial_sync", BOOL, "copy at the start"),
+	PLAIN("ignore", STRING_LIST, "patterns that do not count", .flags = FIELD_UNIQUE),
+	PLAIN("include", STRING_LIST, "patterns that count", .flags = FIELD_UNIQUE),
+	PLAIN("initial_sync", BOOL, "copy at the start", .kinds = KIND_BOOL),
 	PLAIN("exec", NONE, "what to run", .form = FORM_OBJECT, .record = &record_hook),
 };
 static RECORD(record_watch, "'watch'", watch_fields);
@@ -100,19 +109,19 @@ static RECORD(record_watch, "'watch'", watch_fields);
 static const struct field develop_fields[] = {
 	PLAIN("watch", NONE, "paths to watch", .form = FORM_ITEMS, .record = &record_watch),
 };
-RECORD(record_develop, "'develop'", develop_fields);
+RECORD(record_develop, "'develop'", develop_fields, .nullable = true);
 
 static const struct field weight_fields[] = {
 	PLAIN("path", STRING, "device"),
 	PLAIN("weight", INT, "its weight"),
 };
-static RECORD(record_weight, "a weight of a device", weight_fields);
+static RECORD(record_weight, "a weight of a device", weight_fields, .closed = true);
 
 static const struct field rate_fields[] = {
 	PLAIN("path", STRING, "device"),
 	PLAIN("rate", SIZE, "bytes or operations a second"),
 };
-static RECORD(record_rate, "a rate of a device", rate_fields);
+static RECORD(record_rate, "a rate of a device", rate_fields, .closed = true);
 
 #define RATES(key) PLAIN(key, NONE, "bound", .form = FORM_ITEMS, .record = &record_rate)
 static const struct field blkio_fields[] = {
@@ -124,20 +133,24 @@ static const struct field blkio_fields[] = {
 	RATES("device_write_bps"),
 	RATES("device_write_iops"),
 };
-RECORD(record_blkio, "'blkio_config'", blkio_fields);
+RECORD(record_blkio, "'blkio_config'", blkio_fields, .closed = true);
 
-static const struct field gpu_fields[] = {
-	PLAIN("capabilities", LIST, "what it must be able to do"),
-	PLAIN("count", NONE, "how many", .form = FORM_ANY),
-	PLAIN("device_ids", LIST, "which"),
-	PLAIN("driver", STRING, "driver"),
-	PLAIN("options", PAIRS, "options of the driver"),
-};
-RECORD(record_gpu, "a device to reserve", gpu_fields);
+#define DEVICE_FIELDS(more)                                                                        \
+	PLAIN("capabilities", LIST, "what it must be able to do", .flags = FIELD_UNIQUE | (more)), \
+		PLAIN("count", NONE, "how many", .form = FORM_ANY, .kinds = KIND_STR | KIND_INT),  \
+		PLAIN("device_ids", LIST, "which", .flags = FIELD_UNIQUE),                         \
+		PLAIN("driver", STRING, "driver"),                                                 \
+		PLAIN("options", PAIRS, "options of the driver")
+
+static const struct field gpu_fields[] = {DEVICE_FIELDS(0)};
+RECORD(record_gpu, "a GPU", gpu_fields);
+
+static const struct field reserved_device_fields[] = {DEVICE_FIELDS(FIELD_NEEDED)};
+RECORD(record_reserved_device, "a device to reserve", reserved_device_fields);
 
 static const struct field discrete_fields[] = {
 	PLAIN("kind", STRING, "kind"),
-	PLAIN("value", INT, "how many"),
+	PLAIN("value", INT, "how many", .kinds = KIND_NUM | KIND_STR),
 };
 static RECORD(record_discrete, "a generic resource", discrete_fields);
 
@@ -149,8 +162,8 @@ RECORD(record_generic, "a generic resource", generic_fields);
 
 static const struct field model_fields[] = {
 	PLAIN("name", STRING, "name"),
-	PLAIN("model", STRING, "artifact"),
-	PLAIN("context_size", INT, "tokens"),
+	PLAIN("model", STRING, "artifact", .flags = FIELD_NEEDED),
+	PLAIN("context_size", INT, "tokens", .kinds = KIND_INT),
 	PLAIN("runtime_flags", LIST, "flags of the runtime"),
 };
 RECORD(record_model, "a model", model_fields);
@@ -169,20 +182,20 @@ static const struct field credential_fields[] = {
 RECORD(record_credential, "'credential_spec'", credential_fields);
 
 static const struct field include_fields[] = {
-	PLAIN("path", STRING_LIST, "files"),
-	PLAIN("env_file", STRING_LIST, "files with variables"),
+	PLAIN("path", STRING_LIST, "files", .flags = FIELD_UNIQUE),
+	PLAIN("env_file", STRING_LIST, "files with variables", .flags = FIELD_UNIQUE),
 	PLAIN("project_directory", STRING, "base of relative paths"),
 };
-RECORD(record_include, "'include'", include_fields);
+RECORD(record_include, "'include'", include_fields, .closed = true);
 
 static const struct field extends_fields[] = {
-	PLAIN("service", STRING, "service to build on"),
+	PLAIN("service", STRING, "service to build on", .flags = FIELD_NEEDED),
 	PLAIN("file", STRING, "file it is in"),
 };
-RECORD(record_extends, "'extends'", extends_fields);
+RECORD(record_extends, "'extends'", extends_fields, .closed = true);
 
 static const struct field provider_fields[] = {
-	PLAIN("type", STRING, "program"),
-	PLAIN("options", NONE, "its options", .form = FORM_ANY),
+	PLAIN("type", STRING, "program", .flags = FIELD_NEEDED),
+	PLAIN("options", NONE, "its options", .form = FORM_ANY, .kinds = KIND_MAP),
 };
 RECORD(record_provider, "'provider'", provider_fields);
