@@ -241,7 +241,7 @@ bool decode_stack(struct decode *c, const struct node *root)
 	decode_record(c, root, &record_top, c->stack);
 	if (c->d->n_errors == errors && !*c->stack->name)
 		decode_error(c, root, "the stack has no name; give it one with 'name:' or -n");
-	if (c->d->n_errors == errors && c->stack->n_services == 0)
+	if (c->d->n_errors == 0 && c->stack->n_services == 0)
 		decode_refuse(c, root, "the stack has no services; add one under 'services'");
 	if (c->d->n_errors == errors)
 		depends_check(c, root);

@@ -61,7 +61,7 @@ static const char *const lines[] = {
 	"networks: {n: {aliases: [x], priority: -3, ipv4_address: 10.1.0.9}, default: }",
 	"healthcheck: {test: [CMD, a], interval: 1ns, retries: 0, disable: true}",
 	"restart: on-failure:0",
-	"deploy: {mode: global, labels: [a=b], restart_policy: , update_config: {delay: 3s}}",
+	"deploy: {mode: global, labels: [a=b], restart_policy: {}, update_config: {delay: 3s}}",
 	"mem_limit: 1g",
 	"cpus: 0.1",
 	"pids_limit: 7",

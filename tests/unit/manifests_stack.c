@@ -156,7 +156,7 @@ static void dependencies(void **state)
 	struct spec_stack *s = parse_ok(
 		WEB "    depends_on:\n      db: {condition: service_healthy, restart: true}\n"
 		    "      m: {condition: service_completed_successfully, required: false}\n"
-		    "      no: {required: false}\n    links: [db, c]\n"
+		    "      no: {condition: service_started, required: false}\n    links: [db, c]\n"
 		    "  db: {image: b}\n  m: {image: m}\n  c: {image: c}\n");
 	const struct spec_service *w = &s->services[0];
 	assert_int_equal(w->n_depends_on, 3);

@@ -179,8 +179,7 @@ static void dotenv_files(void **state)
 	assert_int_equal(out.n, ARRAY_LEN(want));
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
 		assert_string_equal(kvlist_get(&out, want[i].k), want[i].v);
-	static const char *const bad[] = {"A B=1", "=x",   "A='x",  "A=\"x\" y",
-					  "1A=x",  "A=${", "A=\"\\"};
+	static const char *const bad[] = {"A B=1", "=x", "A='x", "A=\"x\" y", "A=${", "A=\"\\"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		size_t before = d.n_errors;
 		assert_int_equal(dotenv_parse("e", bad[i], strlen(bad[i]), &env, &out, &d),
