@@ -26,14 +26,22 @@ static struct nlreq *new_bridge(const struct bridge_spec *b)
 	return r;
 }
 
-/* No IPv6 on it (networks are IPv4), and no packet from it with a source of elsewhere. */
-static void settle(const char *name)
+/* No packet from it with a source of elsewhere. */
+static void settle(const char *name, bool ipv6)
 {
 	char key[96];
-	snprintf(key, sizeof(key), "net.ipv6.conf.%s.disable_ipv6", name);
-	(void)netns_sysctl(key, "1", NULL); /* absent in kernels without IPv6 */
+	netns_link_ipv6(name, ipv6);
 	snprintf(key, sizeof(key), "net.ipv4.conf.%s.rp_filter", name);
 	(void)netns_sysctl(key, "1", NULL); /* the address filter is the bridge table's too */
+}
+
+static int keep_address(struct nlsock *s, int index, const struct ipaddr *a, unsigned prefix_len,
+			struct err *err)
+{
+	if (!ipaddr_is_set(a))
+		return 0;
+	int r = link_add_addr(s, index, a, prefix_len, err);
+	return r < 0 ? r : link_keep_addr(s, index, a, prefix_len, err);
 }
 
 int bridge_ensure(struct nlsock *s, const struct bridge_spec *b, int *ret_index, struct err *err)
@@ -57,16 +65,16 @@ int bridge_ensure(struct nlsock *s, const struct bridge_spec *b, int *ret_index,
 		r = link_find(s, b->name, &li, err);
 		if (r < 0)
 			return r;
-		settle(b->name);
 	}
+	settle(b->name, ipaddr_is_set(&b->gateway6));
 	/* Setting even the same MAC would flush the neighbour entries. */
 	bool same_mac = memcmp(li.mac, b->mac, sizeof(li.mac)) == 0;
 	struct link_change c = {.mtu = b->mtu, .mac = same_mac ? NULL : b->mac, .up = true};
 	r = link_set(s, li.index, &c, &why);
 	if (r == 0)
-		r = link_add_addr(s, li.index, &b->gateway, b->prefix_len, &why);
+		r = keep_address(s, li.index, &b->gateway, b->prefix_len, &why);
 	if (r == 0)
-		r = link_keep_addr(s, li.index, &b->gateway, b->prefix_len, &why);
+		r = keep_address(s, li.index, &b->gateway6, b->prefix6_len, &why);
 	if (r < 0)
 		return err_set(err, r, "cannot set up bridge \"%s\": %s", b->name, err_text(&why));
 	*ret_index = li.index;

@@ -15,8 +15,8 @@ struct bridge_spec {
 	uint8_t mac[6];
 	int mtu;
 	uint32_t group;
-	struct ipaddr gateway;
-	unsigned prefix_len;
+	struct ipaddr gateway, gateway6; /* one may be missing */
+	unsigned prefix_len, prefix6_len;
 };
 int bridge_ensure(struct nlsock *s, const struct bridge_spec *b, int *ret_index, struct err *err);
 

@@ -89,7 +89,7 @@ void elements_of_listing(struct elements *e, const char *listing, struct str *re
 
 static bool is_of(const char *key, const char *set)
 {
-	return set && strncmp(key, set, strlen(set)) == 0 && key[strlen(set)] == ' ';
+	return set && strncmp(key, set, strlen(set)) == 0;
 }
 
 size_t elements_diff(const struct elements *want, const struct elements *have, const char *kept,

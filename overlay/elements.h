@@ -23,8 +23,8 @@ static inline void cleanup_elements(struct elements *e)
 void elements_of_script(struct elements *e, const char *script);
 /* Adds what a listing of tables shows and appends to rest the listing without it. */
 void elements_of_listing(struct elements *e, const char *listing, struct str *rest);
-/* Appends what makes want of have and returns the number of differences. Elements of the set kept
- * ("inet ck_overlay members"; NULL: none) are added but never deleted. A map's element whose value
+/* Appends what makes want of have and returns the number of differences. Elements of sets whose
+ * names start with kept ("inet ck_overlay members"; NULL: none) are added but never deleted. A map's element whose value
  * differs is deleted first. */
 size_t elements_diff(const struct elements *want, const struct elements *have, const char *kept,
 		     struct str *script);

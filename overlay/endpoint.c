@@ -5,9 +5,13 @@
 #include "overlay/bridge.h"
 #include "overlay/host.h"
 #include "overlay/netns.h"
+#include "overlay/rules.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#define LINK_LOCAL_LEN  16 /* RFC 3927 */
+#define LINK_LOCAL6_LEN 64 /* RFC 4291 2.5.6 */
 
 /* FNV-1a: link names are short, ids are long. */
 void endpoint_name(const char *sandbox_id, size_t number, char out[IFNAMSIZ])
@@ -19,7 +23,7 @@ void endpoint_name(const char *sandbox_id, size_t number, char out[IFNAMSIZ])
 	snprintf(out, IFNAMSIZ, "ckv%012llx", (unsigned long long)(h ^ h >> 48) & 0xffffffffffffu);
 }
 
-int endpoint_ensure(struct overlay *o, struct endpoint *e, int ns, size_t number, struct err *err)
+int endpoint_ensure(struct overlay *o, struct endpoint *e, int ns, struct err *err)
 {
 	const struct network *n = network_get(o, e->network_id);
 	if (!n)
@@ -28,10 +32,8 @@ int endpoint_ensure(struct overlay *o, struct endpoint *e, int ns, size_t number
 	struct link_info li;
 	if (e->veth_index && link_find(o->nl, e->veth, &li, NULL) == 0 && li.index == e->veth_index)
 		return veth_attach(o->nl, li.index, n->bridge_index, err);
-	char inside[IFNAMSIZ];
-	snprintf(inside, sizeof(inside), "eth%u", (unsigned)number);
 	struct veth_spec v = {.name = e->veth,
-			      .peer_name = inside,
+			      .peer_name = e->ifname,
 			      .peer_ns = ns,
 			      .mtu = n->spec.mtu ? n->spec.mtu : o->mtu,
 			      .bridge = n->bridge_index,
@@ -65,42 +67,74 @@ void endpoint_entries(const struct network *n, const struct endpoint *e, struct 
 		fdb_add(out, &f);
 }
 
+static int keep_address(struct nlsock *nl, int index, const struct ipaddr *a, unsigned prefix_len,
+			struct err *err)
+{
+	if (!ipaddr_is_set(a))
+		return 0;
+	int r = link_add_addr(nl, index, a, prefix_len, err);
+	return r < 0 ? r : link_keep_addr(nl, index, a, prefix_len, err);
+}
+
+static bool has_ipv6(const struct endpoint *e)
+{
+	bool found = ipaddr_is_set(&e->ip6);
+	for (size_t i = 0; i < e->n_extra; i++)
+		found |= ipaddr_is_v6(&e->extra[i]);
+	return found;
+}
+
 static int configure_link(struct overlay *o, struct nlsock *nl, const struct endpoint *e,
-			  size_t number, struct err *err)
+			  struct err *err)
 {
 	const struct network *n = network_get(o, e->network_id);
-	char name[IFNAMSIZ];
 	struct link_info li;
-	snprintf(name, sizeof(name), "eth%u", (unsigned)number);
-	int r = link_find(nl, name, &li, err);
+	int r = link_find(nl, e->ifname, &li, err);
 	if (r < 0)
-		return r == -ENODEV ? err_set(err, r, "link \"%s\" is missing in the sandbox", name)
-				    : r;
+		return r == -ENODEV
+			       ? err_set(err, r, "link \"%s\" is missing in the sandbox", e->ifname)
+			       : r;
+	netns_link_ipv6(e->ifname, has_ipv6(e));
 	struct link_change c = {.up = true};
 	r = link_set(nl, li.index, &c, err);
 	if (r == 0)
-		r = link_add_addr(nl, li.index, &e->ip, n->spec.subnet.len, err);
+		r = keep_address(nl, li.index, &e->ip, n->spec.subnet.len, err);
 	if (r == 0)
-		r = link_keep_addr(nl, li.index, &e->ip, n->spec.subnet.len, err);
-	return r < 0 ? err_wrap(err, r, "cannot set up \"%s\" in the sandbox", name) : 0;
+		r = keep_address(nl, li.index, &e->ip6, n->spec.subnet6.len, err);
+	for (size_t i = 0; i < e->n_extra && r == 0; i++)
+		r = link_add_addr(nl, li.index, &e->extra[i],
+				  ipaddr_is_v4(&e->extra[i]) ? LINK_LOCAL_LEN : LINK_LOCAL6_LEN,
+				  err);
+	return r < 0 ? err_wrap(err, r, "cannot set up \"%s\" in the sandbox", e->ifname) : 0;
 }
 
-static int default_route(struct overlay *o, struct nlsock *nl, const struct sandbox *s,
+const struct endpoint *endpoint_outer(struct overlay *o, const struct sandbox *s, int family)
+{
+	const struct endpoint *best = NULL;
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		const struct endpoint *e = &s->endpoints[i];
+		const struct network *n = network_get(o, e->network_id);
+		bool has = ipaddr_is_set(family == AF_INET ? &e->ip : &e->ip6);
+		if (n && !n->spec.internal && has && (!best || e->gw_priority > best->gw_priority))
+			best = e;
+	}
+	return best;
+}
+
+static int default_route(struct overlay *o, struct nlsock *nl, const struct sandbox *s, int family,
 			 struct err *err)
 {
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		const struct network *n = network_get(o, s->endpoints[i].network_id);
-		char name[IFNAMSIZ];
-		struct link_info li;
-		if (n->spec.internal)
-			continue;
-		snprintf(name, sizeof(name), "eth%u", (unsigned)i);
-		int r = link_find(nl, name, &li, err);
-		if (r == 0)
-			r = link_default_route(nl, li.index, &n->spec.gateway, err);
-		return r < 0 ? err_wrap(err, r, "cannot set the sandbox's default route") : 0;
-	}
-	return 0;
+	const struct endpoint *e = endpoint_outer(o, s, family);
+	struct link_info li;
+	if (!e)
+		return 0;
+	const struct network *n = network_get(o, e->network_id);
+	int r = link_find(nl, e->ifname, &li, err);
+	if (r == 0)
+		r = link_default_route(nl, li.index,
+				       family == AF_INET ? &n->spec.gateway : &n->spec.gateway6,
+				       err);
+	return r < 0 ? err_wrap(err, r, "cannot set the sandbox's default route") : 0;
 }
 
 int endpoint_configure(struct overlay *o, const struct sandbox *s, struct err *err)
@@ -114,6 +148,69 @@ int endpoint_configure(struct overlay *o, const struct sandbox *s, struct err *e
 	if (r == 0)
 		r = link_set(nl, lo.index, &up, err);
 	for (size_t i = 0; i < s->n_endpoints && r == 0; i++)
-		r = configure_link(o, nl, &s->endpoints[i], i, err);
-	return r < 0 ? r : default_route(o, nl, s, err);
+		r = configure_link(o, nl, &s->endpoints[i], err);
+	if (r == 0)
+		r = default_route(o, nl, s, AF_INET, err);
+	return r < 0 ? r : default_route(o, nl, s, AF_INET6, err);
+}
+
+void endpoint_rules(const struct endpoint *e, bool add, struct str *script)
+{
+	if (ipaddr_is_set(&e->ip))
+		rules_source(script, add, e->veth, e->mac, &e->ip);
+	if (ipaddr_is_set(&e->ip6))
+		rules_source(script, add, e->veth, e->mac, &e->ip6);
+	for (size_t i = 0; i < e->n_extra; i++)
+		rules_source(script, add, e->veth, e->mac, &e->extra[i]);
+}
+
+static bool name_taken(const struct ov_sandbox *spec, const char *name)
+{
+	for (size_t i = 0; i < spec->n_endpoints; i++)
+		if (streq(spec->endpoints[i].ifname, name))
+			return true;
+	return false;
+}
+
+struct endpoint *endpoints_of(const struct ov_sandbox *spec)
+{
+	struct endpoint *v = xcalloc(spec->n_endpoints ? spec->n_endpoints : 1, sizeof(*v));
+	unsigned number = 0;
+	for (size_t i = 0; i < spec->n_endpoints; i++) {
+		const struct ov_endpoint *s = &spec->endpoints[i];
+		struct endpoint *e = &v[i];
+		e->network_id = xstrdup(s->network_id);
+		e->ip = s->ip;
+		e->ip6 = s->ip6;
+		memcpy(e->mac, s->mac, sizeof(e->mac));
+		e->extra = s->n_extra ? xmemdup(s->extra, s->n_extra * sizeof(*s->extra)) : NULL;
+		e->n_extra = s->n_extra;
+		e->gw_priority = s->gw_priority;
+		endpoint_name(spec->id, i, e->veth);
+		if (s->ifname)
+			snprintf(e->ifname, sizeof(e->ifname), "%s", s->ifname);
+		else
+			do
+				snprintf(e->ifname, sizeof(e->ifname), "eth%u", number++);
+			while (name_taken(spec, e->ifname));
+	}
+	return v;
+}
+
+void endpoints_free(struct endpoint *v, size_t n)
+{
+	for (size_t i = 0; v && i < n; i++) {
+		free(v[i].network_id);
+		free(v[i].extra);
+	}
+	free(v);
+}
+
+bool endpoint_same(const struct endpoint *a, const struct endpoint *b)
+{
+	return ipaddr_equal(&a->ip, &b->ip) && ipaddr_equal(&a->ip6, &b->ip6) &&
+	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && streq(a->network_id, b->network_id) &&
+	       strcmp(a->ifname, b->ifname) == 0 && a->gw_priority == b->gw_priority &&
+	       a->n_extra == b->n_extra &&
+	       (!a->n_extra || memcmp(a->extra, b->extra, a->n_extra * sizeof(*a->extra)) == 0);
 }

@@ -33,6 +33,10 @@ struct endpoint {
 	char *network_id;
 	struct ipaddr ip, ip6; /* one may be missing */
 	uint8_t mac[6];
+	char ifname[IFNAMSIZ]; /* inside */
+	struct ipaddr *extra;
+	size_t n_extra;
+	int64_t gw_priority;
 	char veth[IFNAMSIZ];
 	int veth_index; /* 0: not there */
 };
@@ -98,7 +102,16 @@ void sandbox_entries(const struct overlay *o, const struct network *n, struct fd
 int sandbox_rules(struct overlay *o, const struct sandbox *s, bool add, struct str *script);
 
 /* endpoint.c */
-int endpoint_ensure(struct overlay *o, struct endpoint *e, int ns, size_t number, struct err *err);
+int endpoint_ensure(struct overlay *o, struct endpoint *e, int ns, struct err *err);
+/* Their equivalents in a sandbox: names chosen where the specs have none. Caller frees with
+ * endpoints_free. */
+struct endpoint *endpoints_of(const struct ov_sandbox *spec);
+void endpoints_free(struct endpoint *v, size_t n);
+bool endpoint_same(const struct endpoint *a, const struct endpoint *b);
+/* The one with the default route of a family (AF_INET, AF_INET6); NULL: there is none. */
+const struct endpoint *endpoint_outer(struct overlay *o, const struct sandbox *s, int family);
+/* What its port lets through, or not any more. */
+void endpoint_rules(const struct endpoint *e, bool add, struct str *script);
 int endpoint_configure(struct overlay *o, const struct sandbox *s, struct err *err);
 void endpoint_entries(const struct network *n, const struct endpoint *e, struct fdb_list *out);
 void endpoint_remove(struct overlay *o, const struct endpoint *e);

@@ -44,19 +44,22 @@ static const struct link_info *at(const struct seen *s, const char *name)
 	return bsearch(&key, s->links.v, s->links.n, sizeof(key), by_name);
 }
 
-/* The gateway's address and no other. */
+/* The gateways' addresses and no other. */
 static bool address_right(const struct network *n, const struct seen *s)
 {
-	bool found = false;
+	size_t found = 0;
 	for (size_t i = 0; i < s->addrs.n; i++) {
 		const struct link_addr *a = &s->addrs.v[i];
-		if (a->index != n->bridge_index || !ipaddr_is_v4(&a->ip))
+		bool v4 = ipaddr_is_v4(&a->ip);
+		if (a->index != n->bridge_index)
 			continue;
-		if (!ipaddr_equal(&a->ip, &n->spec.gateway) || a->prefix_len != n->spec.subnet.len)
+		if (!ipaddr_equal(&a->ip, v4 ? &n->spec.gateway : &n->spec.gateway6) ||
+		    a->prefix_len != (v4 ? n->spec.subnet.len : n->spec.subnet6.len))
 			return false;
-		found = true;
+		found++;
 	}
-	return found;
+	return found ==
+	       (size_t)ipaddr_is_set(&n->spec.gateway) + (size_t)ipaddr_is_set(&n->spec.gateway6);
 }
 
 static bool network_right(const struct overlay *o, const struct network *n, const struct seen *s)
@@ -110,7 +113,7 @@ static int mend_sandbox(struct overlay *o, struct sandbox *b, const struct seen 
 			continue;
 		o->mended++;
 		log_info("overlay", "mended a link of sandbox \"%s\"", b->id);
-		int r = endpoint_ensure(o, e, ns, i, err);
+		int r = endpoint_ensure(o, e, ns, err);
 		if (r < 0)
 			return r;
 		made |= e->veth_index != was;

@@ -104,3 +104,19 @@ int netns_sysctl(const char *name, const char *value, struct err *err)
 	int r = fd_write_all(fd, value, strlen(value));
 	return r < 0 ? err_sys(err, r, "cannot set \"%s\" to \"%s\"", name, value) : 0;
 }
+
+void netns_link_ipv6(const char *link, bool on)
+{
+	static const char *const keys[][2] = {{"accept_ra", "0"},
+					      {"autoconf", "0"},
+					      {"accept_redirects", "0"},
+					      {"accept_dad", "0"},
+					      {"addr_gen_mode", "1"}};
+	char key[96];
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		snprintf(key, sizeof(key), "net.ipv6.conf.%s.%s", link, keys[i][0]);
+		(void)netns_sysctl(key, keys[i][1], NULL); /* absent in kernels without IPv6 */
+	}
+	snprintf(key, sizeof(key), "net.ipv6.conf.%s.disable_ipv6", link);
+	(void)netns_sysctl(key, on ? "0" : "1", NULL);
+}

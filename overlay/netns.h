@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include <stdbool.h>
 
 /* The namespace of the calling thread, as a descriptor; or -errno. */
 int netns_self(void);
@@ -21,3 +22,7 @@ void netns_leave(int home);
 
 /* Writes value to a setting such as "net.ipv4.ip_forward"; -ENOENT when the kernel lacks it. */
 int netns_sysctl(const char *name, const char *value, struct err *err);
+/* Sets whether a link of this thread's namespace has IPv6, and in either case that it has it without
+ * rumours: no address and no router by advertisement, no link-local address that the controller does
+ * not know, no search for duplicates where it gives out the addresses. */
+void netns_link_ipv6(const char *link, bool on);

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SHORT_ID 8 /* digits of the id in a link's name */
+#define IPV6_MTU_MIN 1280 /* RFC 8200 5 */
+#define SHORT_ID     8    /* digits of the id in a link's name */
 
 struct network *network_get(struct overlay *o, const char *id)
 {
@@ -69,6 +70,10 @@ static int check_spec(const struct overlay *o, const struct ov_network *n, struc
 	if (n->mtu < 0 || n->mtu > 65535 || (n->mtu > 0 && n->mtu < 576))
 		return err_set(err, -EINVAL, "network \"%s\" has MTU %d; it must be 576 to 65535",
 			       n->id, n->mtu);
+	if (ipprefix_is_set(&n->subnet6) && n->mtu > 0 && n->mtu < IPV6_MTU_MIN)
+		return err_set(err, -EINVAL,
+			       "network \"%s\" has IPv6 and MTU %d; it must be at least %d", n->id,
+			       n->mtu, IPV6_MTU_MIN);
 	map_each(&o->networks, e)
 	{
 		const struct network *other = e->val;
@@ -103,8 +108,12 @@ int network_build(struct overlay *o, struct network *n, struct err *err)
 				.mtu = mtu,
 				.group = BRIDGE_GROUP_BASE + vni,
 				.gateway = n->spec.gateway,
-				.prefix_len = n->spec.subnet.len};
-	int r = bridge_ensure(o->nl, &b, &n->bridge_index, err);
+				.gateway6 = n->spec.gateway6,
+				.prefix_len = n->spec.subnet.len,
+				.prefix6_len = n->spec.subnet6.len};
+	int r = ipprefix_is_set(&n->spec.subnet6) ? underlay_forward6(err) : 0;
+	if (r == 0)
+		r = bridge_ensure(o->nl, &b, &n->bridge_index, err);
 	if (r < 0)
 		return r;
 	struct vxlan_spec v = {.name = n->vxlan,

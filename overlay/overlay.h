@@ -61,6 +61,10 @@ struct ov_endpoint { /* a sandbox's place on one network */
 	const char *network_id;
 	struct ipaddr ip, ip6; /* one may be missing */
 	uint8_t mac[6];
+	const char *ifname;         /* inside; NULL: eth0, eth1, ... by place */
+	const struct ipaddr *extra; /* more addresses, link-local ones; seen on this host only */
+	size_t n_extra;
+	int64_t gw_priority; /* the highest has the default route; the first of equal ones */
 };
 struct ov_publish {            /* a host port that leads into the sandbox */
 	struct ipaddr host_ip; /* none, 0.0.0.0 or ::: all */
@@ -70,7 +74,7 @@ struct ov_publish {            /* a host port that leads into the sandbox */
 };
 struct ov_sandbox {
 	const char *id;                      /* the task's */
-	const struct ov_endpoint *endpoints; /* the first non-internal one has the default route */
+	const struct ov_endpoint *endpoints; /* internal ones never have the default route */
 	size_t n_endpoints;
 	struct ov_publish *publish;
 	size_t n_publish;

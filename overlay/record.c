@@ -11,6 +11,7 @@
 #include "overlay/netns.h"
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define RECORD_LIST_MAX 100000
@@ -75,10 +76,19 @@ int record_put_sandbox(const struct overlay *o, const struct sandbox *s, struct 
 		char mac[13];
 		json_t *v = json_object();
 		hex_encode(e->mac, sizeof(e->mac), mac);
+		struct strlist extra = {0};
+		for (size_t k = 0; k < e->n_extra; k++) {
+			char text[IPADDR_TEXT];
+			strlist_add(&extra, ipaddr_format(&e->extra[k], text));
+		}
 		json_put_str(v, "network", e->network_id);
 		json_put_str(v, "mac", mac);
 		put_ip(v, "ip", &e->ip);
 		put_ip(v, "ip6", &e->ip6);
+		json_put_str(v, "ifname", e->ifname);
+		json_put_int(v, "gw_priority", e->gw_priority);
+		json_put_strlist(v, "extra", &extra);
+		strlist_done(&extra);
 		json_array_append_new(ends, v);
 	}
 	for (size_t i = 0; i < s->n_ports; i++) {
@@ -114,6 +124,16 @@ static void load_network(struct overlay *o, const char *id, const json_t *j)
 	map_set(&o->networks, n->id, n);
 }
 
+static void load_extra(struct endpoint *e, const json_t *v)
+{
+	auto_strlist list = {0};
+	json_strlist(v, "extra", &list);
+	e->extra = xcalloc(list.n + 1, sizeof(*e->extra));
+	for (size_t i = 0; i < list.n; i++)
+		if (ipaddr_parse(list.v[i], &e->extra[e->n_extra]))
+			e->n_extra++;
+}
+
 static void load_endpoints(struct overlay *o, struct sandbox *s, const json_t *list)
 {
 	size_t n = json_array_size(list), i;
@@ -131,6 +151,9 @@ static void load_endpoints(struct overlay *o, struct sandbox *s, const json_t *l
 		if (!network || !mac || !hex_decode(mac, e.mac, sizeof(e.mac)) || (!v4 && !v6))
 			continue;
 		e.network_id = xstrdup(network);
+		snprintf(e.ifname, sizeof(e.ifname), "%s", json_str_or(v, "ifname", "eth0"));
+		e.gw_priority = json_int(v, "gw_priority", 0);
+		load_extra(&e, v);
 		endpoint_name(s->id, s->n_endpoints, e.veth);
 		if (link_find(o->nl, e.veth, &li, NULL) == 0)
 			e.veth_index = li.index;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Texts of nftables scripts; see rules.h. */
 #include "overlay/rules.h"
+#include "base/num.h"
 #include "overlay/dns.h"
 #include <stddef.h>
+#include <string.h>
 
 static const char tables[] =
 	"add table inet ck_overlay\n"
@@ -15,7 +17,10 @@ static const char tables[] =
 	"inet_service; }\n"
 	"add map inet ck_overlay ports_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr "
 	". inet_service; }\n"
+	"add set inet ck_overlay members6 { type ipv6_addr; }\n"
 	"add set bridge ck_overlay source { type ifname . ether_addr . ipv4_addr; }\n"
+	"add set bridge ck_overlay source6 { type ifname . ether_addr . ipv6_addr; }\n"
+	"add set bridge ck_overlay target6 { typeof iifname . ether saddr . @nh,384,128; }\n"
 	"add chain inet ck_overlay nat_in { type nat hook prerouting priority dstnat; }\n"
 	"add chain inet ck_overlay nat_out { type nat hook output priority -100; }\n"
 	"add chain inet ck_overlay published\n"
@@ -45,6 +50,7 @@ static const char nat_rules[] =
 
 static const char filter_rules[] =
 	"add rule inet ck_overlay input iifname @bridges ip daddr 127.0.0.0/8 drop\n"
+	"add rule inet ck_overlay input iifname @bridges ip6 daddr ::1 drop\n"
 	/* Where br_netfilter is on, these rules see what a bridge passes on within a network too. */
 	"add rule inet ck_overlay forward iifname . oifname @within accept\n"
 	"add rule inet ck_overlay forward ct state established,related accept\n"
@@ -56,6 +62,15 @@ static const char filter_rules[] =
 	"accept\n"
 	"add rule bridge ck_overlay veth ether type arp iifname . arp saddr ether . arp saddr ip "
 	"@source iifname . ether saddr . arp saddr ip @source accept\n"
+	"add rule bridge ck_overlay veth icmpv6 type { nd-router-advert, nd-redirect } drop\n"
+	/* The target of an advertisement (RFC 4861 4.4) is 48 bytes behind the start of IPv6's header,
+	 * where nothing is in between. */
+	"add rule bridge ck_overlay veth icmpv6 type nd-neighbor-advert ip6 nexthdr != icmpv6 "
+	"drop\n"
+	"add rule bridge ck_overlay veth icmpv6 type nd-neighbor-advert "
+	"iifname . ether saddr . @nh,384,128 != @target6 drop\n"
+	"add rule bridge ck_overlay veth ether type ip6 iifname . ether saddr . ip6 saddr @source6 "
+	"accept\n"
 	"add rule bridge ck_overlay veth drop\n";
 
 void rules_base(struct str *s, uint16_t vxlan_port)
@@ -71,7 +86,7 @@ void rules_base(struct str *s, uint16_t vxlan_port)
 		 vxlan_port);
 	str_addf(s, "add rule inet ck_overlay input udp dport %u ip saddr != @members drop\n",
 		 vxlan_port);
-	str_addf(s, "add rule inet ck_overlay input meta nfproto ipv6 udp dport %u drop\n",
+	str_addf(s, "add rule inet ck_overlay input udp dport %u ip6 saddr != @members6 drop\n",
 		 vxlan_port);
 	str_addf(s, "add rule inet ck_overlay forward iifname @bridges udp dport %u drop\n",
 		 vxlan_port);
@@ -85,11 +100,14 @@ void rules_flush(struct str *s, bool members)
 					   "set inet ck_overlay within",
 					   "map inet ck_overlay ports_any",
 					   "map inet ck_overlay ports_at",
-					   "set bridge ck_overlay source"};
+					   "set bridge ck_overlay source",
+					   "set bridge ck_overlay source6",
+					   "set bridge ck_overlay target6"};
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
 		str_addf(s, "flush %s\n", sets[i]);
 	if (members)
-		str_add(s, "flush set inet ck_overlay members\n");
+		str_add(s, "flush set inet ck_overlay members\n"
+			   "flush set inet ck_overlay members6\n");
 }
 
 void rules_drop(struct str *s)
@@ -119,18 +137,26 @@ void rules_network(struct str *s, bool add, const char *bridge, bool internal)
 void rules_source(struct str *s, bool add, const char *veth, const uint8_t mac[6],
 		  const struct ipaddr *ip)
 {
-	char text[IPADDR_TEXT];
-	auto_str key = {0};
+	char text[IPADDR_TEXT], hex[2 * IPADDR_BYTES + 1];
+	auto_str key = {0}, target = {0};
 	str_addf(&key, "\"%s\" . %02x:%02x:%02x:%02x:%02x:%02x . %s", veth, mac[0], mac[1], mac[2],
 		 mac[3], mac[4], mac[5], ipaddr_format(ip, text));
-	if (ipaddr_is_v4(ip)) /* networks are IPv4 */
+	if (ipaddr_is_v4(ip)) {
 		element(s, add, "bridge ck_overlay source", key.data);
+		return;
+	}
+	element(s, add, "bridge ck_overlay source6", key.data);
+	hex_encode(ip->bytes, IPADDR_BYTES, hex);
+	str_addn(&target, key.data, key.len - strlen(text));
+	str_addf(&target, "0x%s", hex);
+	element(s, add, "bridge ck_overlay target6", target.data);
 }
 
 void rules_member(struct str *s, bool add, const struct ipaddr *vtep)
 {
 	char text[IPADDR_TEXT];
-	element(s, add, "inet ck_overlay members", ipaddr_format(vtep, text));
+	element(s, add, ipaddr_is_v4(vtep) ? "inet ck_overlay members" : "inet ck_overlay members6",
+		ipaddr_format(vtep, text));
 }
 
 void rules_port(struct str *s, bool add, const struct rules_port *p)

@@ -4,7 +4,8 @@
  * same with one container and with thousands. Pure: appends to a script, runs nothing.
  *
  * inet ck_overlay    forwarding between networks, masquerade, published ports, who may send VXLAN
- * bridge ck_overlay  each veth may send only with its own MAC and IP, in IPv4 and ARP alike
+ * bridge ck_overlay  each veth may send only with its own MAC and IP, in IPv4, IPv6 and ARP alike;
+ *                    it is no router, and advertises no neighbour but itself
  */
 #pragma once
 #include "base/ipaddr.h"

@@ -19,9 +19,7 @@ void sandbox_free(void *sandbox)
 	dns_close(s->dns);
 	for (size_t i = 0; i < s->n_ports; i++)
 		publish_close(&s->ports[i]);
-	for (size_t i = 0; i < s->n_endpoints; i++)
-		free(s->endpoints[i].network_id);
-	free(s->endpoints);
+	endpoints_free(s->endpoints, s->n_endpoints);
 	free(s->ports);
 	free(s->path);
 	free(s->id);
@@ -39,27 +37,11 @@ void sandbox_entries(const struct overlay *o, const struct network *n, struct fd
 	}
 }
 
-/* Published ports lead to the first network that has a way out; NULL: there is none. */
-static const struct endpoint *outer_endpoint(struct overlay *o, const struct sandbox *s)
-{
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		const struct network *n = network_get(o, s->endpoints[i].network_id);
-		if (n && !n->spec.internal)
-			return &s->endpoints[i];
-	}
-	return NULL;
-}
-
 int sandbox_rules(struct overlay *o, const struct sandbox *s, bool add, struct str *script)
 {
-	const struct endpoint *outer = outer_endpoint(o, s);
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		const struct endpoint *e = &s->endpoints[i];
-		if (ipaddr_is_set(&e->ip))
-			rules_source(script, add, e->veth, e->mac, &e->ip);
-		if (ipaddr_is_set(&e->ip6))
-			rules_source(script, add, e->veth, e->mac, &e->ip6);
-	}
+	const struct endpoint *outer = endpoint_outer(o, s, AF_INET);
+	for (size_t i = 0; i < s->n_endpoints; i++)
+		endpoint_rules(&s->endpoints[i], add, script);
 	for (size_t i = 0; i < s->n_ports && outer; i++) {
 		const struct ov_publish *p = &s->ports[i].spec;
 		struct rules_port port = {.host_ip = p->host_ip,
@@ -129,31 +111,17 @@ static int check_spec(struct overlay *o, const struct ov_sandbox *s, struct err 
 	return 0;
 }
 
-static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
-{
-	return ipaddr_equal(&a->ip, &b->ip) && ipaddr_equal(&a->ip6, &b->ip6) &&
-	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && streq(a->network_id, b->network_id);
-}
-
 /* The new list of endpoints; those that stay keep their link, the others' links go. */
 static void take_endpoints(struct overlay *o, struct sandbox *s, const struct ov_sandbox *spec)
 {
-	struct endpoint *now = xcalloc(spec->n_endpoints ? spec->n_endpoints : 1, sizeof(*now));
-	for (size_t i = 0; i < spec->n_endpoints; i++) {
-		now[i] = (struct endpoint){.network_id = xstrdup(spec->endpoints[i].network_id),
-					   .ip = spec->endpoints[i].ip,
-					   .ip6 = spec->endpoints[i].ip6};
-		memcpy(now[i].mac, spec->endpoints[i].mac, sizeof(now[i].mac));
-		endpoint_name(s->id, i, now[i].veth);
-		if (i < s->n_endpoints && same_endpoint(&now[i], &s->endpoints[i]))
+	struct endpoint *now = endpoints_of(spec);
+	for (size_t i = 0; i < spec->n_endpoints && i < s->n_endpoints; i++)
+		if (endpoint_same(&now[i], &s->endpoints[i]))
 			now[i].veth_index = s->endpoints[i].veth_index;
-	}
-	for (size_t i = 0; i < s->n_endpoints; i++) {
+	for (size_t i = 0; i < s->n_endpoints; i++)
 		if (i >= spec->n_endpoints || !now[i].veth_index)
 			endpoint_remove(o, &s->endpoints[i]);
-		free(s->endpoints[i].network_id);
-	}
-	free(s->endpoints);
+	endpoints_free(s->endpoints, s->n_endpoints);
 	s->endpoints = now;
 	s->n_endpoints = spec->n_endpoints;
 }
@@ -208,7 +176,7 @@ static int take_ports(struct overlay *o, struct sandbox *s, const struct ov_sand
 static int set_sysctls(const struct kvlist *list, struct err *err)
 {
 	static const struct kv own[] = {
-		/* Networks are IPv4: no address by rumour, no router by advertisement. */
+		/* No address by rumour, no router by advertisement; IPv6 on networks that have it. */
 		{(char *)"net.ipv6.conf.all.accept_ra", (char *)"0"},
 		{(char *)"net.ipv6.conf.default.accept_ra", (char *)"0"},
 		{(char *)"net.ipv6.conf.default.disable_ipv6", (char *)"1"},
@@ -311,11 +279,11 @@ static int build(struct overlay *o, struct sandbox *s, const struct ov_sandbox *
 	if (ns < 0)
 		return ns;
 	for (size_t i = 0; i < s->n_endpoints; i++) {
-		r = endpoint_ensure(o, &s->endpoints[i], ns, i, err);
+		r = endpoint_ensure(o, &s->endpoints[i], ns, err);
 		if (r < 0)
 			return r;
 	}
-	const struct endpoint *outer = outer_endpoint(o, s);
+	const struct endpoint *outer = endpoint_outer(o, s, AF_INET);
 	for (size_t i = 0; i < s->n_ports && outer; i++)
 		publish_serve(o, &s->ports[i], &outer->ip);
 	r = set_inside(o, s, ns, spec, err);
@@ -330,14 +298,13 @@ static bool unchanged(const struct sandbox *s, const struct ov_sandbox *spec)
 {
 	if (!s->dns || s->n_endpoints != spec->n_endpoints || s->n_ports != spec->n_publish)
 		return false;
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		struct endpoint want = {.network_id = (char *)spec->endpoints[i].network_id,
-					.ip = spec->endpoints[i].ip,
-					.ip6 = spec->endpoints[i].ip6};
-		memcpy(want.mac, spec->endpoints[i].mac, sizeof(want.mac));
-		if (!s->endpoints[i].veth_index || !same_endpoint(&want, &s->endpoints[i]))
-			return false;
-	}
+	struct endpoint *want = endpoints_of(spec);
+	bool same = true;
+	for (size_t i = 0; i < s->n_endpoints; i++)
+		same &= s->endpoints[i].veth_index && endpoint_same(&want[i], &s->endpoints[i]);
+	endpoints_free(want, spec->n_endpoints);
+	if (!same)
+		return false;
 	for (size_t i = 0; i < s->n_ports; i++)
 		if (!same_port(&s->ports[i].spec, &spec->publish[i]))
 			return false;

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Finding the underlay; see underlay.h. */
 #include "overlay/underlay.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "overlay/netns.h"
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 struct search {
@@ -115,4 +121,39 @@ int underlay_find(struct nlsock *s, const char *want, struct underlay *ret, stru
 		r = choose(s, &all, want, ret, err);
 	search_done(&all);
 	return r;
+}
+
+#define CONF6 "/proc/sys/net/ipv6/conf"
+
+/* A router ignores advertisements unless told otherwise (accept_ra 2): a host whose own default route
+ * comes from them would lose it when it starts to forward. */
+static void keep_advertised_routes(void)
+{
+	DIR *d = opendir(CONF6);
+	if (!d)
+		return;
+	for (struct dirent *e; (e = readdir(d));) {
+		auto_free char *path = xasprintf(CONF6 "/%s/accept_ra", e->d_name);
+		auto_free char *text = NULL;
+		if (e->d_name[0] == '.' || strncmp(e->d_name, "ck", 2) == 0 ||
+		    file_read(path, 16, &text, NULL, NULL) < 0 || text[0] != '1')
+			continue;
+		auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd >= 0)
+			(void)fd_write_all(fd, "2", 1);
+	}
+	closedir(d);
+}
+
+int underlay_forward6(struct err *err)
+{
+	auto_free char *text = NULL;
+	if (file_read(CONF6 "/all/forwarding", 16, &text, NULL, NULL) < 0)
+		return err_set(err, -EAFNOSUPPORT,
+			       "this host's kernel has no IPv6 (net.ipv6 is absent); enable it or "
+			       "leave out enable_ipv6");
+	if (text[0] == '1')
+		return 0;
+	keep_advertised_routes();
+	return netns_sysctl("net.ipv6.conf.all.forwarding", "1", err);
 }

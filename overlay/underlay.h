@@ -10,5 +10,7 @@ struct underlay {
 	int index, mtu; /* mtu: of the route, before the overhead */
 	char name[IFNAMSIZ];
 };
+/* Lets this host pass on IPv6; links that took routes from advertisements go on taking them. */
+int underlay_forward6(struct err *err);
 /* want: an interface's name or address; NULL: that of the default route, or the only one. */
 int underlay_find(struct nlsock *s, const char *want, struct underlay *ret, struct err *err);

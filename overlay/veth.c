@@ -49,9 +49,7 @@ int veth_create(struct nlsock *s, const struct veth_spec *v, int *ret_index, str
 	if (r < 0)
 		return r;
 	/* A port has no address of its own and says nothing. */
-	char key[64];
-	snprintf(key, sizeof(key), "net.ipv6.conf.%s.disable_ipv6", v->name);
-	(void)netns_sysctl(key, "1", NULL); /* absent in kernels without IPv6 */
+	netns_link_ipv6(v->name, false);
 	r = veth_attach(s, li.index, v->bridge, err);
 	if (r < 0)
 		return r;

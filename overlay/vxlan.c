@@ -115,9 +115,7 @@ int vxlan_ensure(struct nlsock *s, const struct vxlan_spec *v, int *ret_index, b
 			r = link_find(s, v->name, &li, err);
 		if (r < 0)
 			return r;
-		char key[96];
-		snprintf(key, sizeof(key), "net.ipv6.conf.%s.disable_ipv6", v->name);
-		(void)netns_sysctl(key, "1", NULL); /* absent in kernels without IPv6 */
+		netns_link_ipv6(v->name, false);
 	}
 	struct err why = {0};
 	r = attach(s, li.index, v, &why);

@@ -670,6 +670,62 @@ static void test_two_networks_at_once(void **state)
 	must(overlay_sandbox_del(on(A), "both", &err), &err);
 }
 
+static void make_six(int host, const char *id, uint8_t last, char **ret)
+{
+	struct err err = {0};
+	struct ov_network n = net1;
+	n.id = "66666666dddd";
+	n.vni = 4666;
+	n.subnet = (struct ipprefix){0};
+	n.gateway = (struct ipaddr){0};
+	n.subnet6 = prefix("fd00:66::/64");
+	n.gateway6 = ip("fd00:66::1");
+	must(overlay_network_set(on(host), &n, &err), &err);
+	struct ov_endpoint e = {.network_id = n.id,
+				.ip6 = ip("fd00:66::"),
+				.mac = {2, 0x42, 0, 0, 6, last},
+				.ifname = "six"};
+	e.ip6.bytes[15] = last;
+	struct ov_sandbox s = {.id = id, .endpoints = &e, .n_endpoints = 1};
+	must(overlay_sandbox_set(on(host), &s, ret, &err), &err);
+	struct ov_peer p = {.ip6 = e.ip6, .vtep = ip(host == A ? "192.0.2.1" : "192.0.2.2")};
+	memcpy(p.mac, e.mac, sizeof(p.mac));
+	must(overlay_peer_set(on(host == A ? B : A), n.id, &p, &err), &err);
+}
+
+/* A network of IPv6 alone: across the hosts, to the gateway and, mended, again. */
+static void test_ipv6(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	auto_free char *a = NULL, *b = NULL;
+	struct ov_network n = net1;
+	n.id = "66666666dddd";
+	n.vni = 4666;
+	n.subnet6 = prefix("fd00:66::/64");
+	n.gateway6 = ip("fd00:66::1");
+	must(overlay_network_set(on(B), &n, &err), &err); /* both families, then one */
+	make_six(A, "six-a", 2, &a);
+	make_six(B, "six-b", 3, &b);
+	make_six(A, "six-a", 2, &a);
+	spin(20);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c2 -i0.1 -W1 fd00:66::3 >/dev/null", a), 0);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 fd00:66::1 >/dev/null", b), 0);
+	assert_int_equal(sh("nsenter --net=%s ip -6 addr show dev six | grep -c inet6 | grep -qx 1",
+			    a),
+			 0);
+	assert_int_equal(sh("ip -n a -6 neigh del fd00:66::3 dev ckb-66666666 && "
+			    "ip -n a -6 addr del fd00:66::1/64 dev ckb-66666666"),
+			 0);
+	spin(500);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 fd00:66::3 >/dev/null", a), 0);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 fd00:66::1 >/dev/null", a), 0);
+	must(overlay_sandbox_del(on(A), "six-a", &err), &err);
+	must(overlay_sandbox_del(on(B), "six-b", &err), &err);
+	for (int h = A; h <= B; h++)
+		must(overlay_network_del(on(h), "66666666dddd", &err), &err);
+}
+
 static void test_bad_input(void **state)
 {
 	(void)state;
@@ -755,6 +811,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_forged_vxlan),
 		cmocka_unit_test(test_mending),
 		cmocka_unit_test(test_crash),
+		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_peer_moves_and_goes),
 		cmocka_unit_test(test_two_networks_at_once),
 		cmocka_unit_test(test_bad_input),
