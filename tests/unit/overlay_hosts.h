@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The hosts of overlay_live.c: two and a neighbour that is no member, as network namespaces on one
+ * bridge. */
+#pragma once
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "overlay/netns.h"
+#include "overlay/overlay.h"
+#include "tests/unit/overlay_frames.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DIR_ "/run/ck-live"
+
+enum { A, B, OUT, HOSTS };
+static const char *const names[HOSTS] = {"a", "b", "out"};
+
+static struct {
+	struct loop *loop;
+	int home, ns[HOSTS];
+	struct overlay *ov[2];
+	char *box[5];
+} t;
+
+static int sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static int sh(const char *fmt, ...)
+{
+	char cmd[2048];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	int status = system(cmd);
+	if (status != 0 && getenv("V"))
+		print_message("status %d: %s\n", status, cmd);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void must(int r, const struct err *err)
+{
+	if (r < 0)
+		fail_msg("%d: %s", r, err_text(err));
+}
+
+static struct overlay *on(int host)
+{
+	netns_leave(t.ns[host]);
+	return host < 2 ? t.ov[host] : NULL;
+}
+
+static void stop(void *arg)
+{
+	(void)arg;
+	loop_stop(t.loop);
+}
+
+static void spin(unsigned ms)
+{
+	struct timer *timer = timer_new(t.loop, stop, NULL);
+	timer_set(timer, ms);
+	loop_run(t.loop);
+	timer_free(timer);
+}
+
+/* Runs a shell command in a namespace while the loop serves; its exit status. */
+static int sh_served(const char *ns_path, const char *cmd)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		char net[256];
+		snprintf(net, sizeof(net), "--net=%s", ns_path);
+		execlp("nsenter", "nsenter", net, "sh", "-c", cmd, (char *)NULL);
+		_exit(127);
+	}
+	int status;
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		spin(10);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static struct ipaddr ip(const char *s)
+{
+	struct ipaddr a;
+	assert_true(ipaddr_parse(s, &a));
+	return a;
+}
+
+static struct ipprefix prefix(const char *s)
+{
+	struct ipprefix p;
+	assert_true(ipprefix_parse(s, &p));
+	return p;
+}
+
+static struct ov_network net1, net2, net3;
+
+static void host_path(int h, char out[64])
+{
+	snprintf(out, 64, DIR_ "/%s", names[h]);
+}
+
+static void join_host(int h)
+{
+	char path[64];
+	struct err err = {0};
+	host_path(h, path);
+	t.ns[h] = netns_create(path, t.home, &err);
+	must(t.ns[h], &err);
+	assert_int_equal(sh("ip link add to-%s type veth peer name und0 && "
+			    "nsenter --net=%s true && ip link set to-%s master und up",
+			    names[h], path, names[h]),
+			 0);
+	assert_int_equal(
+		sh("touch /run/netns/%s; mount --bind %s /run/netns/%s && "
+		   "ip link set und0 netns %s && "
+		   "ip -n %s link set lo up && ip -n %s addr add 192.0.2.%d/24 dev und0 && "
+		   "ip -n %s link set und0 up",
+		   names[h], path, names[h], names[h], names[h], names[h], h + 1, names[h]),
+		0);
+}
+
+static void open_host(int h)
+{
+	char run[64];
+	struct err err = {0};
+	snprintf(run, sizeof(run), DIR_ "/run-%s", names[h]);
+	struct overlay_config c = {.run_dir = run,
+				   .underlay = h == B ? "192.0.2.2" : NULL,
+				   .check_ms = 200};
+	on(h);
+	must(overlay_open(t.loop, &c, &t.ov[h], &err), &err);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	mount("tmpfs", "/run", "tmpfs", 0, NULL);
+	assert_int_equal(sh("mkdir -p " DIR_ " /run/netns && ip link set lo up && "
+			    "ip link add und type bridge && ip link set und up"),
+			 0);
+	t.loop = loop_new();
+	t.home = netns_self();
+	for (int h = 0; h < HOSTS; h++)
+		join_host(h);
+	open_host(A);
+	open_host(B);
+	net1 = (struct ov_network){.id = "11111111aaaa",
+				   .vni = 4097,
+				   .subnet = prefix("10.1.0.0/20"),
+				   .gateway = ip("10.1.0.1")};
+	net2 = net1;
+	net2.id = "22222222bbbb";
+	net2.vni = 4098;
+	net2.subnet = prefix("10.1.16.0/20");
+	net2.gateway = ip("10.1.16.1");
+	net3 = net1;
+	net3.id = "33333333cccc";
+	net3.vni = 4099;
+	net3.subnet = prefix("10.1.32.0/20");
+	net3.gateway = ip("10.1.32.1");
+	net3.internal = true;
+	return 0;
+}
+
+static struct ov_endpoint at(const struct ov_network *n, const char *addr)
+{
+	struct ov_endpoint e = {.network_id = n->id, .ip = ip(addr)};
+	e.mac[0] = 0x02;
+	e.mac[1] = 0x42;
+	memcpy(e.mac + 2, e.ip.bytes, 4);
+	return e;
+}
+
+static void make_box(int host, int i, const char *id, const struct ov_endpoint *e, size_t n)
+{
+	struct err err = {0};
+	struct ov_sandbox s = {.id = id, .endpoints = e, .n_endpoints = n};
+	free_and_null(&t.box[i]);
+	must(overlay_sandbox_set(on(host), &s, &t.box[i], &err), &err);
+}
+
+static void tell(int host, const struct ov_network *n, const char *addr, const char *vtep)
+{
+	struct ov_endpoint e = at(n, addr);
+	struct ov_peer p = {.ip = e.ip, .vtep = ip(vtep)};
+	struct err err = {0};
+	memcpy(p.mac, e.mac, 6);
+	must(overlay_peer_set(on(host), n->id, &p, &err), &err);
+}
