@@ -20,6 +20,15 @@ json_t *canon_volume(const struct spec_volume *v)
 	return encode_record(&record_volume, v, 0);
 }
 
+static void put_secrets(json_t *j, const char *key, const struct spec_secret *v, size_t n,
+			const struct record *r)
+{
+	json_t *all = json_object();
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(all, v[i].key, encode_record(r, &v[i], 0));
+	json_put_new(j, key, all);
+}
+
 json_t *canon_stack(const struct spec_stack *s)
 {
 	json_t *j = json_object(), *services = json_object();
@@ -31,6 +40,8 @@ json_t *canon_stack(const struct spec_stack *s)
 				    encode_record(&record_network, &s->networks[i], 0));
 	for (size_t i = 0; i < s->n_volumes; i++)
 		json_object_set_new(volumes, s->volumes[i].key, canon_volume(&s->volumes[i]));
+	put_secrets(j, "secrets", s->secrets, s->n_secrets, &record_top_secret);
+	put_secrets(j, "configs", s->configs, s->n_configs, &record_top_config);
 	json_put_str(j, "name", s->name);
 	json_put_new(j, "services", services);
 	json_put_new(j, "networks", networks);

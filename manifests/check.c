@@ -363,7 +363,7 @@ char *check_unknown_text(const struct record *r, const struct node_pair *p)
 {
 	auto_free const char **names = xcalloc(r->n + 1, sizeof(*names));
 	for (size_t i = 0; i < r->n; i++)
-		names[i] = r->fields[i].name;
+		names[i] = r->fields[i].flags & FIELD_CANON ? "" : r->fields[i].name;
 	const char *near = nearest_word(p->key, names, r->n);
 	if (r == &record_top && !near && p->value->kind == NODE_MAP)
 		return xasprintf("a stack file has no key '%.100s'; services go under 'services'",

@@ -291,6 +291,19 @@ static void unknown_key(struct decode *c, const struct record *r, const struct n
 	decode_error(c, &key, "%s", text);
 }
 
+static bool is_key(const struct decode *c, const struct field *f)
+{
+	return !c->in || !(f->flags & FIELD_CANON);
+}
+
+static bool has_key(const struct decode *c, const struct record *r, const char *name)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->fields[i].name, name) == 0)
+			return is_key(c, &r->fields[i]);
+	return false;
+}
+
 /* In the order of the table, not of the file: some fields build on those above them. */
 void decode_record(struct decode *c, const struct node *n, const struct record *r, void *obj)
 {
@@ -302,14 +315,14 @@ void decode_record(struct decode *c, const struct node *n, const struct record *
 		return;
 	}
 	for (size_t i = 0; i < n->n && !diag_full(c->d); i++)
-		if (!str_starts(n->pairs[i].key, "x-") && !record_field(r, n->pairs[i].key))
+		if (!str_starts(n->pairs[i].key, "x-") && !has_key(c, r, n->pairs[i].key))
 			unknown_key(c, r, &n->pairs[i]);
 	auto_free void *defaults = r->size ? xcalloc(1, r->size) : NULL;
 	if (defaults)
 		record_init(r, defaults);
 	for (size_t i = 0; i < r->n && !diag_full(c->d); i++) {
 		const struct node_pair *p = node_find(n, r->fields[i].name);
-		if (!p || p->value->broken)
+		if (!p || p->value->broken || !is_key(c, &r->fields[i]))
 			continue;
 		struct node named = *p->value;
 		if (r->fields[i].support != FIELD_HONOURED) {

@@ -14,9 +14,9 @@ struct decode {
 	const struct stackfile_input
 		*in;              /* NULL: canonical JSON, nothing is looked up or resolved */
 	struct spec_stack *stack; /* NULL: a service alone, names are not looked up */
-	struct map networks, volumes, services; /* keys of the stack */
-	struct str path;                        /* "services.web.ports[0]", for JSON's messages */
-	const char *key;                        /* the last of it */
+	struct map networks, volumes, services, secrets, configs; /* keys of the stack */
+	struct str path; /* "services.web.ports[0]", for JSON's messages */
+	const char *key; /* the last of it */
 	size_t ports_left;
 };
 
@@ -81,6 +81,13 @@ FIELD_DECODER(decode_top_networks);
 FIELD_DECODER(decode_top_volumes);
 FIELD_DECODER(decode_top_services);
 json_t *encode_depends_on(const void *obj);
+FIELD_DECODER(decode_top_secrets);
+FIELD_DECODER(decode_top_configs);
+FIELD_DECODER(decode_secrets);
+FIELD_DECODER(decode_configs);
+FIELD_DECODER(decode_grant_id);
+FIELD_DECODER(decode_grant_mode);
+FIELD_DECODER(decode_version);
 json_t *encode_ports(const void *obj);
 json_t *encode_published(const void *obj);
 json_t *encode_target_port(const void *obj);
@@ -89,6 +96,17 @@ json_t *encode_attachments(const void *obj);
 json_t *encode_ulimits(const void *obj);
 json_t *encode_restart(const void *obj);
 json_t *encode_ipam(const void *obj);
+json_t *encode_secrets(const void *obj);
+json_t *encode_configs(const void *obj);
+json_t *encode_grant_uid(const void *obj);
+json_t *encode_grant_gid(const void *obj);
+json_t *encode_grant_mode(const void *obj);
+
+/* Names that reach nodes: letters, digits, '_', '.' and '-'. Refuses others. */
+void decode_own_name(struct decode *c, const struct node *n, const char *name);
+bool decode_key_valid(struct decode *c, const struct node_pair *p, const char *what);
+/* The values of configs and secrets that services use, into the stack (secrets.c). */
+void decode_values(struct decode *c, const struct node *root);
 
 /* What can only be said of a whole service. */
 void service_check(struct decode *c, const struct node *n, struct spec_service *s);

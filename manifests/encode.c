@@ -96,7 +96,7 @@ static void encode_fields(json_t *j, const struct record *r, const void *obj, co
 	for (size_t i = 0; i < r->n; i++) {
 		const struct field *f = &r->fields[i];
 		bool writable = f->support == FIELD_HONOURED || f->support == FIELD_KEPT;
-		if (!writable || (f->flags & (FIELD_LEGACY | skip)))
+		if (!writable || (f->flags & (FIELD_LEGACY | FIELD_FILES | skip)))
 			continue;
 		if (f->set && !*(const bool *)at(obj, f->set))
 			continue;

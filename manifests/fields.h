@@ -53,15 +53,16 @@ enum field_support {
 #define FIELD_LEGACY  1 /* an older name of a field above: never written, must not disagree */
 #define FIELD_RUNNING 2 /* may change while the container runs: not part of the task's hash */
 #define FIELD_NULLS                                                                                \
-	4                 /* FIELD_PAIRS: a key without a value keeps NULL, or takes it from the
+	4                  /* FIELD_PAIRS: a key without a value keeps NULL, or takes it from the
 			   environment; otherwise it is "" */
-#define FIELD_NUMBERS 8   /* lists: numbers are taken as they are written */
-#define FIELD_NONNEG  16  /* FIELD_INT: a negative number means "none", which is 0 */
-#define FIELD_FILES   128 /* resolved when files are read: nothing a client may send */
-#define FIELD_PATH    64  /* a path on this machine, relative to the file's folder */
-#define FIELD_OCTAL   32  /* FIELD_INT: a leading 0 means base 8, as for permissions */
-#define FIELD_NEEDED  256 /* the mapping means nothing without it */
-#define FIELD_UNIQUE  512 /* lists: an entry that is there twice is an error */
+#define FIELD_NUMBERS 8    /* lists: numbers are taken as they are written */
+#define FIELD_NONNEG  16   /* FIELD_INT: a negative number means "none", which is 0 */
+#define FIELD_FILES   128  /* resolved when files are read: nothing a client may send */
+#define FIELD_PATH    64   /* a path on this machine, relative to the file's folder */
+#define FIELD_OCTAL   32   /* FIELD_INT: a leading 0 means base 8, as for permissions */
+#define FIELD_NEEDED  256  /* the mapping means nothing without it */
+#define FIELD_UNIQUE  512  /* lists: an entry that is there twice is an error */
+#define FIELD_CANON   4096 /* in canonical JSON alone: no key of files */
 
 /* What a value may be, as in the specification's JSON schema; KIND_NUM is any number. */
 #define KIND_NULL 1u

@@ -11,6 +11,10 @@
 #define LIMIT_STACK_SERVICES   20000
 #define LIMIT_STACK_NETWORKS   1000
 #define LIMIT_STACK_VOLUMES    10000
+#define LIMIT_STACK_SECRETS    1000 /* and as many configs */
+#define LIMIT_SERVICE_SECRETS  500  /* and as many configs */
+#define LIMIT_SECRET_BYTES     (500 << 10)
+#define LIMIT_CONFIG_BYTES     (1 << 20)
 #define LIMIT_STACK_PORTS      200000 /* after ranges are expanded */
 #define LIMIT_SERVICE_REPLICAS 100000
 #define LIMIT_SERVICE_PORTS    10000

@@ -331,9 +331,9 @@ static void complete_grant(struct shape *x, struct node *map)
 	if (!p || !node_is_scalar(p->value))
 		return;
 	const char *text = p->value->text;
-	if (text[0] == '0') {
+	if (text[0] == '0' || p->value->kind == NODE_STR) {
 		char *end;
-		value = strtoull(text + (text[1] == 'o' ? 2 : 0), &end, 8) & 077777;
+		value = strtoull(text + (str_starts(text, "0o") ? 2 : 0), &end, 8) & 077777;
 		if (*end)
 			return;
 	} else if (!num_parse_u64(text, 077777, &value)) {

@@ -6,37 +6,6 @@
 
 #include <string.h>
 
-/* Configs and secrets that services name must be there, and must have a value from somewhere. */
-static void grants_check(struct project *p, const struct node *root, const char *kind)
-{
-	const struct node *all = node_child(root, kind), *services = node_child(root, "services");
-	struct map known = {0};
-	for (size_t i = 0; all != root && all->kind == NODE_MAP && i < all->n; i++)
-		map_set(&known, all->pairs[i].key, p);
-	for (size_t i = 0; services->kind == NODE_MAP && i < services->n; i++) {
-		const struct node *list = node_child(services->pairs[i].value, kind);
-		for (size_t k = 0; list->kind == NODE_SEQ && k < list->n; k++) {
-			const struct node *source = node_child(list->items[k], "source");
-			if (node_is_scalar(source) && !map_has(&known, source->text))
-				sources_error(p, source,
-					      "'%.100s' is not there; declare it under the "
-					      "top-level '%s'",
-					      source->text, kind);
-		}
-	}
-	map_clear(&known);
-	for (size_t i = 0; all != root && all->kind == NODE_MAP && i < all->n; i++) {
-		const struct node *v = all->pairs[i].value;
-		if (!str_starts(all->pairs[i].key, "x-") && !node_find(v, "file") &&
-		    !node_find(v, "environment") && !node_find(v, "content") &&
-		    !node_find(v, "external") && !node_find(v, "driver"))
-			sources_error(p, v,
-				      "'%.100s' has no value; give it 'file', 'environment' or "
-				      "'external'",
-				      all->pairs[i].key);
-	}
-}
-
 static bool profile_active(const struct stackfile_input *in, const struct node *service)
 {
 	const struct node *list = node_child(service, "profiles");
@@ -106,8 +75,6 @@ struct node *project_read(struct project *p, const struct stackfile_input *in, s
 	p->shape.finish = true;
 	root = shape_record(&p->shape, &record_top, root);
 	drop_inactive(p, root);
-	grants_check(p, root, "configs");
-	grants_check(p, root, "secrets");
 	return sources_room(p, root) ? root : NULL;
 }
 

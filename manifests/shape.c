@@ -43,7 +43,7 @@ const struct field *record_field(const struct record *r, const char *name)
 {
 	for (size_t i = 0; i < r->n; i++)
 		if (strcmp(r->fields[i].name, name) == 0)
-			return &r->fields[i];
+			return r->fields[i].flags & FIELD_CANON ? NULL : &r->fields[i];
 	return NULL;
 }
 

@@ -41,6 +41,21 @@ static void networks_done(struct spec_service *s)
 	free(s->networks);
 }
 
+void spec_grant_done(struct spec_grant *g)
+{
+	free(g->source);
+	free(g->target);
+	free(g->version);
+	*g = (struct spec_grant){0};
+}
+
+static void grants_done(struct spec_grant *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		spec_grant_done(&v[i]);
+	free(v);
+}
+
 static void strings_done(struct spec_service *s)
 {
 	char *const strings[] = {
@@ -89,6 +104,8 @@ void spec_service_done(struct spec_service *s)
 	mounts_done(s);
 	ports_done(s);
 	networks_done(s);
+	grants_done(s->secrets, s->n_secrets);
+	grants_done(s->configs, s->n_configs);
 	*s = (struct spec_service){0};
 }
 
@@ -115,6 +132,30 @@ void spec_volume_done(struct spec_volume *v)
 	*v = (struct spec_volume){0};
 }
 
+void spec_secret_done(struct spec_secret *s)
+{
+	if (s->value)
+		explicit_bzero(s->value, s->value_len);
+	if (s->content)
+		explicit_bzero(s->content, strlen(s->content));
+	free(s->key);
+	free(s->name);
+	kvlist_done(&s->labels);
+	free(s->file);
+	free(s->environment);
+	free(s->content);
+	free(s->value);
+	free(s->version);
+	*s = (struct spec_secret){0};
+}
+
+static void secrets_done(struct spec_secret *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		spec_secret_done(&v[i]);
+	free(v);
+}
+
 void spec_stack_free(struct spec_stack *s)
 {
 	if (!s)
@@ -125,6 +166,8 @@ void spec_stack_free(struct spec_stack *s)
 		spec_network_done(&s->networks[i]);
 	for (size_t i = 0; i < s->n_volumes; i++)
 		spec_volume_done(&s->volumes[i]);
+	secrets_done(s->secrets, s->n_secrets);
+	secrets_done(s->configs, s->n_configs);
 	free(s->services);
 	free(s->networks);
 	free(s->volumes);
@@ -153,6 +196,16 @@ const struct spec_volume *spec_find_volume(const struct spec_stack *s, const cha
 	for (size_t i = 0; i < s->n_volumes; i++)
 		if (streq(s->volumes[i].key, key))
 			return &s->volumes[i];
+	return NULL;
+}
+
+struct spec_secret *spec_find_secret(const struct spec_stack *s, bool config, const char *key)
+{
+	struct spec_secret *v = config ? s->configs : s->secrets;
+	size_t n = config ? s->n_configs : s->n_secrets;
+	for (size_t i = 0; i < n; i++)
+		if (streq(v[i].key, key))
+			return &v[i];
 	return NULL;
 }
 

@@ -71,6 +71,13 @@ struct spec_attach {   /* a service on a network */
 	int64_t priority, gw_priority;
 };
 
+struct spec_grant {   /* a config or secret as a file in the containers of a service */
+	char *source; /* key in the stack's configs or secrets */
+	char *target; /* absolute path in the container */
+	int64_t uid, gid, mode;
+	char *version; /* of the value (sealed.h); NULL until the controller chooses it */
+};
+
 struct spec_resources {
 	double cpus;    /* 0: none */
 	int64_t memory; /* bytes; 0: none */
@@ -119,6 +126,8 @@ struct spec_service {
 	size_t n_mounts;
 	struct spec_port *ports;
 	size_t n_ports;
+	struct spec_grant *secrets, *configs;
+	size_t n_secrets, n_configs;
 	struct spec_attach *networks; /* never empty after validation unless network_mode is set */
 	size_t n_networks;
 	struct spec_depends *depends_on;
@@ -152,6 +161,18 @@ struct spec_volume {
 	bool external;
 };
 
+struct spec_secret { /* a config or a secret of the stack */
+	char *key;   /* name in the file */
+	char *name;  /* STACK_KEY, or `name:`; external: what `carrack secret create` was given */
+	bool external;
+	struct kvlist labels;
+	/* In files alone, one of three: where the value comes from. Never in canonical JSON. */
+	char *file, *environment, *content;
+	char *value; /* as read by stackfile_parse when a service uses it; wiped when freed */
+	size_t value_len;
+	char *version; /* of the value (sealed.h), for what is not external; NULL: not known yet */
+};
+
 struct spec_stack {
 	char *name;
 	struct spec_service *services; /* in order of the file */
@@ -160,15 +181,20 @@ struct spec_stack {
 	size_t n_networks;
 	struct spec_volume *volumes;
 	size_t n_volumes;
+	struct spec_secret *secrets, *configs;
+	size_t n_secrets, n_configs;
 };
 
 void spec_service_done(struct spec_service *s);
 void spec_network_done(struct spec_network *n);
 void spec_volume_done(struct spec_volume *v);
+void spec_grant_done(struct spec_grant *g);
+void spec_secret_done(struct spec_secret *s);
 void spec_stack_free(struct spec_stack *s); /* NULL is fine */
 struct spec_service *spec_find_service(const struct spec_stack *s, const char *name);
 const struct spec_network *spec_find_network(const struct spec_stack *s, const char *key);
 const struct spec_volume *spec_find_volume(const struct spec_stack *s, const char *key);
+struct spec_secret *spec_find_secret(const struct spec_stack *s, bool config, const char *key);
 static inline void cleanup_spec_stack_free(struct spec_stack **s)
 {
 	spec_stack_free(*s);

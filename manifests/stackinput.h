@@ -21,8 +21,9 @@ struct stackfile_input {
 	const struct stackfile_source *more; /* files merged over it, in this order */
 	size_t n_more;
 	const struct strlist *profiles; /* active ones, "*" for all; may be NULL */
-	bool no_interpolate;            /* variables stay as they are written */
-	bool canonical; /* the canonical file is wanted: what carrack cannot run yet is fine */
+	bool values;         /* read the values of configs and secrets that services use */
+	bool no_interpolate; /* variables stay as they are written */
+	bool canonical;      /* the canonical file is wanted: what carrack cannot run yet is fine */
 	const char *project_dir; /* base of relative bind sources and env_file; absolute */
 	const char *name; /* the stack's name if given by hand; NULL: `name:` or the folder's */
 	const struct kvlist *env; /* for ${...} and value-less environment keys */

@@ -28,6 +28,8 @@ static void add_record(json_t *rows, const struct record *r, const char *prefix,
 {
 	for (size_t i = 0; i < r->n && depth < DEPTH_MAX; i++) {
 		const struct field *f = &r->fields[i];
+		if (f->flags & FIELD_CANON)
+			continue;
 		enum field_support s = f->support > above ? f->support : above;
 		auto_free char *path = xasprintf("%s%s%s", prefix, *prefix ? "." : "", f->name);
 		json_t *row = json_object();

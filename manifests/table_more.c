@@ -1,43 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of the stack language, continued: sections that carrack does not act on (build, develop,
- * configs and the like). They are known for canonical files, merging and finding misspelt keys. */
+ * The table of the stack language, continued: configs and secrets, and sections that carrack does not
+ * act on (build, develop and the like), known for canonical files, merging and misspelt keys. */
 #include "manifests/decode.h"
 #include "manifests/fieldrow.h"
 #include "manifests/shape.h"
 
 static const struct field grant_fields[] = {
-	PLAIN("source", STRING, "name under the top-level key"),
-	PLAIN("target", STRING, "path in the container"),
-	PLAIN("uid", STRING, "owner"),
-	PLAIN("gid", STRING, "group"),
-	PLAIN("mode", STRING, "permission bits", .kinds = KIND_NUM | KIND_STR),
+	USE("source", STRING, OFF(spec_grant, source), "name under the top-level key"),
+	USE("target", STRING, OFF(spec_grant, target), "path in the container"),
+	CUSTOM("uid", decode_grant_id, encode_grant_uid, "owner, a number", OFF(spec_grant, uid),
+	       .canon = FIELD_STRING),
+	CUSTOM("gid", decode_grant_id, encode_grant_gid, "group, a number", OFF(spec_grant, gid),
+	       .canon = FIELD_STRING),
+	CUSTOM("mode", decode_grant_mode, encode_grant_mode, "permission bits; 0444",
+	       OFF(spec_grant, mode), .form = FORM_ANY, .kinds = KIND_NUM | KIND_STR),
+	USE("version", STRING, OFF(spec_grant, version), "of the value", .decode = decode_version,
+	    .flags = FIELD_CANON),
 };
-RECORD(record_grant, "a config or secret of a service", grant_fields);
+
+static void grant_init(void *obj)
+{
+	((struct spec_grant *)obj)->mode = 0444;
+}
+RECORD(record_grant, "a config or secret of a service", grant_fields,
+       .size = sizeof(struct spec_grant), .init = grant_init);
+
+#define SECRET_FIELDS(self)                                                                        \
+	USE("name", STRING, OFF(spec_secret, name), "name in the cluster"),                        \
+		USE("file", STRING, OFF(spec_secret, file), "file with the value",                 \
+		    .flags = FIELD_PATH | FIELD_FILES),                                            \
+		USE("environment", STRING, OFF(spec_secret, environment),                          \
+		    "variable with the value", .flags = FIELD_FILES),                              \
+		USE("external", BOOL, OFF(spec_secret, external), "made by itself, before",        \
+		    .decode = decode_external, .record = &(self),                                  \
+		    .kinds = KIND_BOOL | KIND_STR | KIND_MAP),                                     \
+		USE("labels", PAIRS, OFF(spec_secret, labels), "labels"),                          \
+		REFUSED("template_driver", STRING,                                                 \
+			"values are taken as they are; use 'content' with variables"),             \
+		USE("version", STRING, OFF(spec_secret, version), "of the value",                  \
+		    .decode = decode_version, .flags = FIELD_CANON)
 
 static const struct field top_config_fields[] = {
-	PLAIN("name", STRING, "name in the cluster"),
-	PLAIN("file", STRING, "file with the value", .flags = FIELD_PATH),
-	PLAIN("environment", STRING, "variable with the value"),
-	PLAIN("content", STRING, "the value itself"),
-	PLAIN("external", BOOL, "made elsewhere", .kinds = KIND_BOOL | KIND_STR | KIND_MAP),
-	PLAIN("labels", PAIRS, "labels"),
-	PLAIN("template_driver", STRING, "how the value is filled in"),
+	SECRET_FIELDS(record_top_config),
+	USE("content", STRING, OFF(spec_secret, content), "the value itself", .flags = FIELD_FILES),
 };
-RECORD(record_top_config, "a config", top_config_fields);
+RECORD(record_top_config, "a config", top_config_fields, .size = sizeof(struct spec_secret));
 
 static const struct field top_secret_fields[] = {
-	PLAIN("name", STRING, "name in the cluster"),
-	PLAIN("file", STRING, "file with the value", .flags = FIELD_PATH),
-	PLAIN("environment", STRING, "variable with the value"),
-	PLAIN("external", BOOL, "made elsewhere", .kinds = KIND_BOOL | KIND_STR | KIND_MAP),
-	PLAIN("labels", PAIRS, "labels"),
-	PLAIN("driver", STRING, "where the value is kept"),
-	PLAIN("driver_opts", PAIRS, "options of the driver", .kinds = KIND_MAP,
-	      .members = KIND_STR | KIND_NUM),
-	PLAIN("template_driver", STRING, "how the value is filled in"),
+	SECRET_FIELDS(record_top_secret),
+	REFUSED("driver", STRING, "the cluster keeps secrets itself"),
+	REFUSED("driver_opts", PAIRS, "the cluster keeps secrets itself", .kinds = KIND_MAP,
+		.members = KIND_STR | KIND_NUM),
 };
-RECORD(record_top_secret, "a secret", top_secret_fields);
+RECORD(record_top_secret, "a secret", top_secret_fields, .size = sizeof(struct spec_secret));
 
 static const struct field ulimit_build_fields[] = {
 	PLAIN("soft", INT, "soft limit", .flags = FIELD_NEEDED),

@@ -2,6 +2,7 @@
  * The top level of a stack: its name, networks, volumes and services; see decode.h. */
 #include "manifests/decode.h"
 #include "manifests/limits.h"
+#include "manifests/shape.h"
 #include "manifests/words.h"
 
 #include <string.h>
@@ -43,9 +44,8 @@ FIELD_DECODER(decode_external)
 			decode_error(c, n->pairs[i].value, "'external' has no key '%.100s'",
 				     n->pairs[i].key);
 		else if (decode_string(c, n->pairs[i].value, &text)) {
-			char **name = f->record == &record_network
-					      ? &((struct spec_network *)obj)->name
-					      : &((struct spec_volume *)obj)->name;
+			const struct field *own = record_field(f->record, "name");
+			char **name = (char **)((char *)obj + own->offset);
 			free(*name);
 			*name = xstrdup(text);
 		}
@@ -53,7 +53,7 @@ FIELD_DECODER(decode_external)
 	}
 }
 
-static bool key_valid(struct decode *c, const struct node_pair *p, const char *what)
+bool decode_key_valid(struct decode *c, const struct node_pair *p, const char *what)
 {
 	struct node at = {.file = p->value->file, .line = p->line, .column = p->column};
 	if (spec_key_valid(p->key))
@@ -66,7 +66,7 @@ static bool key_valid(struct decode *c, const struct node_pair *p, const char *w
 }
 
 /* Names of networks and volumes reach nodes, where they become parts of paths. */
-static void own_name_check(struct decode *c, const struct node *n, const char *name)
+void decode_own_name(struct decode *c, const struct node *n, const char *name)
 {
 	size_t len = strlen(name);
 	bool letters = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -81,7 +81,7 @@ static void own_name_check(struct decode *c, const struct node *n, const char *n
 static void network_check(struct decode *c, const struct node *n, const struct spec_network *net)
 {
 	const struct node *driver = node_child(n, "driver");
-	own_name_check(c, node_child(n, "name"), net->name);
+	decode_own_name(c, node_child(n, "name"), net->name);
 	if (net->external &&
 	    (net->driver || net->driver_opts.n || net->labels.n || net->subnet || net->internal))
 		decode_refuse(c, n,
@@ -111,7 +111,7 @@ FIELD_DECODER(decode_top_networks)
 		struct decode_mark mark = decode_enter(c, p->key);
 		struct spec_network *net = &s->networks[s->n_networks];
 		map_set(&c->networks, p->key, s);
-		if (key_valid(c, p, "network")) {
+		if (decode_key_valid(c, p, "network")) {
 			s->n_networks++;
 			record_init(&record_network, net);
 			net->key = xstrdup(p->key);
@@ -127,7 +127,7 @@ FIELD_DECODER(decode_top_networks)
 
 void volume_check(struct decode *c, const struct node *n, const struct spec_volume *v)
 {
-	own_name_check(c, node_child(n, "name"), v->name);
+	decode_own_name(c, node_child(n, "name"), v->name);
 	if (v->external && (v->driver || v->driver_opts.n || v->labels.n))
 		decode_refuse(c, n,
 			      "an external volume is made elsewhere; only 'name' may stand "
@@ -151,7 +151,7 @@ FIELD_DECODER(decode_top_volumes)
 		struct decode_mark mark = decode_enter(c, p->key);
 		struct spec_volume *v = &s->volumes[s->n_volumes];
 		map_set(&c->volumes, p->key, s);
-		if (key_valid(c, p, "volume")) {
+		if (decode_key_valid(c, p, "volume")) {
 			s->n_volumes++;
 			record_init(&record_volume, v);
 			v->key = xstrdup(p->key);
@@ -182,7 +182,7 @@ FIELD_DECODER(decode_top_services)
 		struct node at = *p->value;
 		at.line = p->line;
 		at.column = p->column;
-		if (key_valid(c, p, "service")) {
+		if (decode_key_valid(c, p, "service")) {
 			struct spec_service *sv = &s->services[s->n_services++];
 			record_init(&record_service, sv);
 			sv->name = xstrdup(p->key);
@@ -245,10 +245,14 @@ bool decode_stack(struct decode *c, const struct node *root)
 		decode_refuse(c, root, "the stack has no services; add one under 'services'");
 	if (c->d->n_errors == errors)
 		depends_check(c, root);
+	if (c->d->n_errors == errors && c->in && c->in->values)
+		decode_values(c, root);
 	add_default_network(c->stack);
 	map_clear(&c->networks);
 	map_clear(&c->volumes);
 	map_clear(&c->services);
+	map_clear(&c->secrets);
+	map_clear(&c->configs);
 	str_done(&c->path);
 	return c->d->n_errors == errors;
 }

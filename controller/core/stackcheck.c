@@ -128,6 +128,12 @@ static int check_service(const struct spec_stack *s, const struct spec_service *
 				"the placement constraint '%s' of the service '%s' cannot be "
 				"read; write it like node.labels.disk == ssd",
 				svc->constraints.v[i], svc->name);
+	if (svc->n_secrets || svc->n_configs)
+		return err_set(
+			err, -ENOTSUP,
+			"the service '%s' uses configs or secrets, which this controller does "
+			"not hand out yet",
+			svc->name);
 	for (size_t i = 0; i < svc->n_networks; i++) {
 		int rc = check_address(s, svc, &svc->networks[i], err);
 		if (rc < 0)

@@ -19,7 +19,7 @@ static void errors_with_places(void **state)
 		{WEB "    imagee: b\n", 4, 5, "did you mean 'image'?"},
 		{WEB "    image: b\n", 4, 5, "twice, first in line 3"},
 		{WEB "    user: 1000\n", 4, 11, "in quotes"},
-		{WEB "    secrets: [a]\n", 4, 5, "'secrets' is not supported yet"},
+		{WEB "    secrets: [a]\n", 4, 15, "the secret 'a' is not there"},
 		{WEB "    networks: [back]\n", 4, 16, "network 'back' is not there"},
 		{WEB "    volumes: [\"v:/v\"]\n", 4, 15, "volume 'v' is not there"},
 		{WEB "    volumes: [\"/a:b\"]\n", 4, 15, "must be absolute"},

@@ -17,6 +17,16 @@
 static int helper_read(const char *path, char **ret, size_t *len, void *arg)
 {
 	(void)arg;
+	if (str_ends(path, "/huge")) {
+		*len = 2 << 20;
+		*ret = xcalloc(1, *len + 1);
+		return 0;
+	}
+	if (str_ends(path, "/binary")) {
+		*len = 3;
+		*ret = xmemdup("a\0b", 4);
+		return 0;
+	}
 	if (!str_ends(path, "/app.env"))
 		return -ENOENT;
 	*ret = xstrdup("A=from file\nB=\"b $HOME\"\n");
@@ -35,6 +45,7 @@ static inline struct spec_stack *parse(const char *text, struct diag *d)
 				     .len = strlen(text),
 				     .project_dir = "/srv/My App",
 				     .env = &env,
+				     .values = true,
 				     .read = helper_read};
 	struct spec_stack *s = stackfile_parse(&in, d);
 	kvlist_done(&env);
