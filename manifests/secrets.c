@@ -47,6 +47,15 @@ static void secret_check(struct decode *c, const struct node *n, const struct sp
 			     kind_name(config), s->key, config ? " and 'content'" : "");
 }
 
+/* Something in it is wrong and was said. */
+static bool has_broken(const struct node *n)
+{
+	for (size_t i = 0; n->kind == NODE_MAP && i < n->n; i++)
+		if (n->pairs[i].value->broken)
+			return true;
+	return n->broken;
+}
+
 static void decode_all(struct decode *c, const struct node *n, bool config)
 {
 	struct map *known = config ? &c->configs : &c->secrets;
@@ -72,7 +81,7 @@ static void decode_all(struct decode *c, const struct node *n, bool config)
 			if (!s->name)
 				s->name = s->external ? xstrdup(p->key)
 						      : xasprintf("%s_%s", c->stack->name, p->key);
-			if (c->d->n_errors == errors)
+			if (c->d->n_errors == errors && !has_broken(p->value))
 				secret_check(c, p->value, s, config);
 		}
 		decode_leave(c, mark);
