@@ -109,6 +109,27 @@ void spec_service_done(struct spec_service *s)
 	*s = (struct spec_service){0};
 }
 
+bool spec_network_encrypted(const struct spec_network *n, const char **ret_bad)
+{
+	static const char *const on[] = {"", "true", "1", "yes", "on"};
+	static const char *const off[] = {"false", "0", "no", "off"};
+	for (size_t i = 0; i < n->driver_opts.n; i++) {
+		const char *value = n->driver_opts.v[i].v;
+		if (!streq(n->driver_opts.v[i].k, "encrypted"))
+			continue;
+		for (size_t k = 0; k < ARRAY_LEN(off); k++)
+			if (streq(value, off[k]))
+				return false;
+		for (size_t k = 0; k < ARRAY_LEN(on); k++)
+			if (!value || streq(value, on[k]))
+				return true;
+		if (ret_bad)
+			*ret_bad = value;
+		return true;
+	}
+	return false;
+}
+
 void spec_network_done(struct spec_network *n)
 {
 	free(n->key);

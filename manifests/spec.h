@@ -142,6 +142,7 @@ struct spec_service {
 	struct spec_resources limits, reservations;
 	struct strlist constraints;    /* "node.labels.x==y" */
 	int64_t max_replicas_per_node; /* 0: no limit */
+	bool encrypted; /* not from the file: the controller's placement knows its networks */
 	struct spec_restart_policy restart_policy;
 	struct spec_update update;
 };
@@ -185,6 +186,9 @@ struct spec_stack {
 	size_t n_secrets, n_configs;
 };
 
+/* driver_opts: {encrypted: "true"}; Docker also writes "" and "1". A value that is none of these nor
+ * "false" or "0" is *ret_bad (may be NULL), and counts as asked for. */
+bool spec_network_encrypted(const struct spec_network *n, const char **ret_bad);
 void spec_service_done(struct spec_service *s);
 void spec_network_done(struct spec_network *n);
 void spec_volume_done(struct spec_volume *v);

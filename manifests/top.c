@@ -87,6 +87,12 @@ static void network_check(struct decode *c, const struct node *n, const struct s
 		decode_refuse(c, n,
 			      "an external network is made elsewhere; only 'name' may stand "
 			      "beside 'external'");
+	const struct node *opts = node_child(n, "driver_opts");
+	const char *bad = NULL;
+	(void)spec_network_encrypted(net, &bad);
+	if (bad)
+		decode_refuse(c, node_child(opts, "encrypted"),
+			      "'encrypted' must be \"true\" or \"false\", not '%.100s'", bad);
 	if (!net->driver || streq(net->driver, "overlay"))
 		return;
 	if (streq(net->driver, "bridge") || streq(net->driver, "default"))

@@ -13,6 +13,7 @@
  *                         WIRE_REPORT     {"tasks":[wire_report…]} changes; all of them after hello
  *                         WIRE_EVENT      {"type","task","text"}   progress and notable facts
  *                         WIRE_RESYNC     {}                       send me a snapshot
+ *                         WIRE_NODE       {"node":{...wire_node}}  what hello said of it has changed
  *   controller -> agent   WIRE_WELCOME    {"node":ID,"epoch":E,"heartbeat_ms":N}
  *                         WIRE_ASSIGN     {"version":V,"prev":P or absent for a snapshot,
  *                                          "set":[{"kind":K,"id":I,"obj":{…}}…],"del":[{"kind","id"}…]}
@@ -35,6 +36,7 @@ enum wire_type {
 	WIRE_REPORT,
 	WIRE_EVENT,
 	WIRE_RESYNC,
+	WIRE_NODE,
 	WIRE_WELCOME = 32,
 	WIRE_ASSIGN,
 	WIRE_SESSION,
@@ -98,6 +100,7 @@ struct wire_network {
 	char *gateway, *gateway6; /* "10.128.0.1": on every host's bridge */
 	int mtu;                  /* 0: from the underlay */
 	bool internal;
+	bool encrypted; /* its VXLAN goes through WireGuard, or not at all */
 	char *driver;
 };
 
@@ -117,6 +120,12 @@ struct wire_node {       /* what an agent tells of itself */
 	double cpus;
 	int64_t memory; /* bytes */
 	struct kvlist labels;
+	/* Of its WireGuard: public keys (Curve25519, 64 hex digits; bound to the node by the stream's
+	 * certificate), and UDP port. next: the one it turns to soon, so that its peers know it
+	 * before. All NULL where it cannot encrypt, and why (a sentence) in no_encrypt. */
+	char *tunnel_key, *tunnel_next;
+	int tunnel_port;
+	char *no_encrypt;
 };
 
 struct wire_ingress_port {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Networks, endpoints and nodes on the wire; see wire.h. */
+#include "base/num.h"
 #include "manifests/wire.h"
 #include "manifests/wirefield.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define VNI_MAX 0xffffff
 #define MTU_MAX 65535
@@ -35,6 +37,8 @@ json_t *wire_network_json(const struct wire_network *n)
 	json_put_int(j, "mtu", n->mtu);
 	if (n->internal)
 		json_put_bool(j, "internal", true);
+	if (n->encrypted)
+		json_put_bool(j, "encrypted", true);
 	json_put_str(j, "driver", n->driver);
 	return j;
 }
@@ -64,6 +68,7 @@ static int network_parse(const json_t *j, struct wire_network *n, struct err *er
 	n->vni = (uint32_t)vni;
 	n->mtu = (int)mtu;
 	n->internal = json_bool(j, "internal", false);
+	n->encrypted = json_bool(j, "encrypted", false);
 	return rc;
 }
 
@@ -165,6 +170,9 @@ void wire_node_done(struct wire_node *n)
 	free(n->kernel);
 	free(n->version);
 	kvlist_done(&n->labels);
+	free(n->tunnel_key);
+	free(n->tunnel_next);
+	free(n->no_encrypt);
 	*n = (struct wire_node){0};
 }
 
@@ -181,7 +189,35 @@ json_t *wire_node_json(const struct wire_node *n)
 	json_put_new(j, "cpus", json_real(n->cpus));
 	json_put_int(j, "memory", n->memory);
 	json_put_kvlist(j, "labels", &n->labels);
+	json_put_str(j, "tunnel_key", n->tunnel_key);
+	json_put_str(j, "tunnel_next", n->tunnel_next);
+	if (n->tunnel_port)
+		json_put_int(j, "tunnel_port", n->tunnel_port);
+	json_put_str(j, "no_encrypt", n->no_encrypt);
 	return j;
+}
+
+static int get_key(const json_t *j, const char *name, char **ret, struct err *err)
+{
+	uint8_t key[32];
+	int rc = wire_get_text(j, name, false, ret, err);
+	if (rc == 0 && *ret && (strlen(*ret) != 64 || !hex_decode(*ret, key, sizeof(key))))
+		rc = err_set(err, -EINVAL, "'%s' must be 64 hex digits", name);
+	return rc;
+}
+
+static int tunnel_parse(const json_t *j, struct wire_node *n, struct err *err)
+{
+	int64_t port = 0;
+	int rc = get_key(j, "tunnel_key", &n->tunnel_key, err);
+	if (rc == 0)
+		rc = get_key(j, "tunnel_next", &n->tunnel_next, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "no_encrypt", false, &n->no_encrypt, err);
+	if (rc == 0)
+		rc = wire_get_int(j, "tunnel_port", 0, 65535, &port, err);
+	n->tunnel_port = (int)port;
+	return rc;
 }
 
 static int node_parse(const json_t *j, struct wire_node *n, struct err *err)
@@ -204,7 +240,7 @@ static int node_parse(const json_t *j, struct wire_node *n, struct err *err)
 	if (rc == 0)
 		rc = wire_get_int(j, "memory", 0, INT64_MAX, &n->memory, err);
 	n->cpus = json_num(j, "cpus", 0);
-	return rc;
+	return rc < 0 ? rc : tunnel_parse(j, n, err);
 }
 
 int wire_node_parse(const json_t *j, struct wire_node *out, struct err *err)

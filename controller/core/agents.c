@@ -35,7 +35,14 @@ static bool same_info(const struct wire_node *a, const struct wire_node *b)
 {
 	return streq(a->address, b->address) && streq(a->os, b->os) && streq(a->arch, b->arch) &&
 	       streq(a->kernel, b->kernel) && streq(a->version, b->version) && a->cpus == b->cpus &&
-	       a->memory == b->memory && same_labels(&a->labels, &b->labels);
+	       a->memory == b->memory && same_labels(&a->labels, &b->labels) &&
+	       streq(a->no_encrypt, b->no_encrypt);
+}
+
+static bool same_tunnel(const struct wire_node *a, const struct wire_node *b)
+{
+	return streq(a->tunnel_key, b->tunnel_key) && streq(a->tunnel_next, b->tunnel_next) &&
+	       a->tunnel_port == b->tunnel_port;
 }
 
 /* Takes what the agent says of its host. Its name stays that of the certificate's request. */
@@ -46,12 +53,15 @@ static void learn(struct cluster *c, struct node *n, struct wire_node *info)
 	info->id = xstrdup(n->id);
 	free(info->name);
 	info->name = xstrdup(n->name);
-	bool same = was && n->up && same_info(&n->info, info);
+	bool same_keys = same_tunnel(&n->info, info);
+	bool same = was && n->up && same_keys && same_info(&n->info, info);
 	wire_node_done(&n->info);
 	n->info = *info;
 	*info = (struct wire_node){0};
 	if (moved)
 		dispatch_node(c, n);
+	else if (!same_keys)
+		dispatch_node_object(c, n);
 	n->said_hello = true;
 	if (same)
 		return;
@@ -127,6 +137,23 @@ int cluster_agent_hello(struct cluster *c, const char *node_id, const json_t *ms
 	n->snapshot = n->stale || json_int(msg, "version", 0) != n->version;
 	send_welcome(c, n);
 	dispatch_mark(c, n);
+	return 0;
+}
+
+int cluster_agent_node(struct cluster *c, const char *node_id, const json_t *msg, struct err *err)
+{
+	struct node *n = map_get(&c->nodes, node_id);
+	if (!n || !n->connected)
+		return err_set(err, -EPROTO, "a change of a node came before hello");
+	struct wire_node info = {0};
+	int rc = wire_node_parse(json_object_get(msg, "node"), &info, err);
+	if (rc < 0)
+		return rc;
+	if (info.labels.n > NODE_LABELS_MAX) {
+		wire_node_done(&info);
+		return err_set(err, -E2BIG, "a node has at most %d labels", NODE_LABELS_MAX);
+	}
+	learn(c, n, &info);
 	return 0;
 }
 

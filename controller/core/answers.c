@@ -297,6 +297,8 @@ json_t *cluster_nodes_json(const struct cluster *c)
 		json_put_str(j, "version", n->info.version ? n->info.version : "");
 		json_put_int(j, "last_seen", n->last_seen);
 		json_object_set_new(j, "network", node_counters(n));
+		if (n->info.no_encrypt)
+			json_put_str(j, "no_encrypt", n->info.no_encrypt);
 		json_array_append_new(list, j);
 	}
 	return list;
@@ -327,6 +329,7 @@ json_t *cluster_networks_json(const struct cluster *c)
 				     (1LL << (32 - n->subnet.prefix)) - 3 - n->subnet.n_used);
 		}
 		json_put_bool(j, "internal", n->internal);
+		json_put_bool(j, "encrypted", n->encrypted);
 		json_put_int(j, "nodes", (json_int_t)n->n_members);
 		json_array_append_new(list, j);
 	}

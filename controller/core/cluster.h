@@ -50,6 +50,8 @@ void cluster_agent_heartbeat(struct cluster *c, const char *node_id, uint64_t no
 void cluster_agent_counters(struct cluster *c, const char *node_id, const json_t *msg);
 int cluster_agent_report(struct cluster *c, const char *node_id, const json_t *msg, uint64_t now_ms,
 			 struct err *err);
+/* WIRE_NODE: what the agent said of its host in hello has changed. */
+int cluster_agent_node(struct cluster *c, const char *node_id, const json_t *msg, struct err *err);
 void cluster_agent_resync(struct cluster *c, const char *node_id);
 void cluster_agent_gone(struct cluster *c, const char *node_id); /* its stream closed */
 

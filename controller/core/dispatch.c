@@ -144,10 +144,15 @@ void dispatch_task_gone(struct cluster *c, struct task *t)
 		put_del(&t->node->del, KIND_TASK, t->id, NULL);
 }
 
-void dispatch_node(struct cluster *c, struct node *n)
+void dispatch_node_object(struct cluster *c, struct node *n)
 {
 	n->moved = true;
 	dispatch_mark(c, n);
+}
+
+void dispatch_node(struct cluster *c, struct node *n)
+{
+	dispatch_node_object(c, n);
 	ingress_node_moved(c, n);
 	for (size_t i = 0; i < n->n_tasks; i++) {
 		struct task *t = n->tasks[i];

@@ -57,6 +57,7 @@ static int load_network(struct cluster *c, const char *id, const json_t *j, stru
 	n->want_gateway = dup_member(j, "want_gateway");
 	n->want_range = dup_member(j, "want_range");
 	n->internal = json_bool(j, "internal", false);
+	n->encrypted = json_bool(j, "encrypted", false);
 	n->dying = json_bool(j, "dying", false);
 	if (!n->dying)
 		map_set(&c->network_names, n->name, n);

@@ -51,6 +51,7 @@ struct network *network_of(const struct cluster *c, const struct stack *s,
 bool network_same(const struct network *n, const struct stack *s, const struct spec_network *spec)
 {
 	return streq(n->stack, s->name) && n->internal == spec->internal &&
+	       n->encrypted == spec_network_encrypted(spec, NULL) &&
 	       streq(n->driver, spec->driver) && streq(n->want_subnet, spec->subnet) &&
 	       streq(n->want_gateway, spec->gateway) && streq(n->want_range, spec->ip_range);
 }
@@ -80,6 +81,7 @@ static void make(struct cluster *c, struct stack *s, const struct spec_network *
 		n->key = xstrdup(spec->key);
 		n->driver = xstrdup(spec->driver);
 		n->internal = spec->internal;
+		n->encrypted = spec_network_encrypted(spec, NULL);
 		n->want_subnet = xstrdup(spec->subnet);
 		n->want_gateway = xstrdup(spec->gateway);
 		n->want_range = xstrdup(spec->ip_range);

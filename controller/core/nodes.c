@@ -92,6 +92,9 @@ void node_refresh(struct cluster *c, struct node *n)
 	s->os = n->info.os;
 	s->arch = n->info.arch;
 	s->ready = n->up;
+	s->no_encrypt = n->info.no_encrypt;
+	if (!s->no_encrypt && !n->info.tunnel_key)
+		s->no_encrypt = "its agent has no key";
 	s->labels = &n->labels;
 	s->cpus = n->info.cpus;
 	s->memory = n->info.memory;

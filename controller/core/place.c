@@ -75,11 +75,16 @@ static int take_addresses(struct cluster *c, struct task *t, struct err *err)
 }
 
 /* What is asked of a node: the template's needs under the service's present placement. */
-static struct spec_service needs_of(const struct service *svc)
+static struct spec_service needs_of(const struct cluster *c, const struct service *svc)
 {
 	struct spec_service s = svc->tmpl->spec;
 	s.constraints = svc->spec->constraints;
 	s.max_replicas_per_node = svc->spec->max_replicas_per_node;
+	s.encrypted = false;
+	for (size_t i = 0; i < svc->tmpl->n_networks; i++) {
+		const struct network *n = map_get(&c->networks, svc->tmpl->network_ids[i]);
+		s.encrypted |= n && n->encrypted;
+	}
 	return s;
 }
 
@@ -96,7 +101,7 @@ static void count_service(struct cluster *c, const struct service *svc, bool add
 
 static void place_replicated(struct cluster *c, struct service *svc)
 {
-	struct spec_service needs = needs_of(svc);
+	struct spec_service needs = needs_of(c, svc);
 	struct sched_result r;
 	struct err err;
 	count_service(c, svc, true);
@@ -124,7 +129,7 @@ static void place_replicated(struct cluster *c, struct service *svc)
 /* Each task of a global service has its node; the question is only whether it fits there. */
 static void place_global(struct cluster *c, struct service *svc)
 {
-	struct spec_service needs = needs_of(svc);
+	struct spec_service needs = needs_of(c, svc);
 	struct sched_result r;
 	struct err err;
 	for (struct task *t = svc->pending, *next; t; t = next) {

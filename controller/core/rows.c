@@ -39,6 +39,8 @@ void row_network(struct cluster *c, const struct network *n)
 	json_put_str(j, "want_range", n->want_range);
 	if (n->internal)
 		json_put_bool(j, "internal", true);
+	if (n->encrypted)
+		json_put_bool(j, "encrypted", true);
 	if (n->dying)
 		json_put_bool(j, "dying", true);
 	if (n->ready) {

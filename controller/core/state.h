@@ -164,7 +164,7 @@ struct network {
 	char id[ID_NETWORK + 1];
 	char *name, *stack, *key, *driver;
 	uint32_t vni;
-	bool internal, dying, ready; /* ready: has subnet and VNI */
+	bool internal, encrypted, dying, ready; /* ready: has subnet and VNI */
 	char *want_subnet, *want_gateway, *want_range;
 	struct ipam_subnet subnet;
 	struct attach **attaches;
@@ -382,7 +382,8 @@ int port_check(const struct cluster *c, const struct spec_stack *spec, struct er
 void dispatch_set(struct cluster *c, struct node *n, const char *entry);
 void dispatch_put(struct str *set, const char *entry);
 void dispatch_del(struct cluster *c, struct node *n, enum wire_kind kind, const char *id);
-void dispatch_node(struct cluster *c, struct node *n); /* its own object changed */
+void dispatch_node(struct cluster *c, struct node *n);        /* its address changed */
+void dispatch_node_object(struct cluster *c, struct node *n); /* what its peers know of it */
 void dispatch_node_gone(struct cluster *c, const struct node *gone);
 void dispatch_task_gone(struct cluster *c, struct task *t);
 void dispatch_mark(struct cluster *c, struct node *n);

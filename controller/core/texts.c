@@ -135,6 +135,8 @@ void text_network(struct str *s, const struct network *n)
 	text_member(s, "gateway", text);
 	if (n->internal)
 		str_add(s, ",\"internal\":true");
+	if (n->encrypted)
+		str_add(s, ",\"encrypted\":true");
 	text_member(s, "driver", n->driver);
 	str_addc(s, '}');
 }
@@ -146,5 +148,9 @@ void text_peer(struct str *s, const struct node *n)
 	text_json(s, n->id);
 	text_member(s, "name", n->name);
 	text_member(s, "address", n->info.address);
+	text_member(s, "tunnel_key", n->info.tunnel_key);
+	text_member(s, "tunnel_next", n->info.tunnel_next);
+	if (n->info.tunnel_port)
+		str_addf(s, ",\"tunnel_port\":%d", n->info.tunnel_port);
 	str_addc(s, '}');
 }

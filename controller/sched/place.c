@@ -76,7 +76,9 @@ static enum sched_filter refuse_static(const struct spec_service *s, const struc
 		return FILTER_READY;
 	if (!constraint_platform(s->platform, n))
 		return FILTER_PLATFORM;
-	return constraints_met(s, n) ? FILTER_MAX : FILTER_CONSTRAINT;
+	if (!constraints_met(s, n))
+		return FILTER_CONSTRAINT;
+	return s->encrypted && n->no_encrypt ? FILTER_ENCRYPTION : FILTER_MAX;
 }
 
 /* The same for what each placed task changes. */
@@ -114,6 +116,19 @@ static void add_reason(char *out, size_t room, size_t n, const char *one, const 
 		snprintf(out + at, room - at, "%s%zu %s", at ? ", " : "", n, n == 1 ? one : many);
 }
 
+/* "cannot encrypt (host1: this kernel has no WireGuard)": one of them, as an example. */
+static void name_plain(const struct sched_node *nodes, size_t n, char out[280])
+{
+	snprintf(out, 280, "cannot encrypt");
+	for (size_t i = 0; i < n; i++) {
+		if (!nodes[i].ready || !nodes[i].no_encrypt)
+			continue;
+		snprintf(out, 280, "cannot encrypt (%.63s: %.190s)", nodes[i].name,
+			 nodes[i].no_encrypt);
+		return;
+	}
+}
+
 /* "the host port 80/tcp in use (by 'web' of the stack 'shop')": one of them, as an example. */
 static void name_port(const struct spec_service *s, const struct sched_node *nodes, size_t n,
 		      char out[160])
@@ -133,7 +148,7 @@ static void name_port(const struct spec_service *s, const struct sched_node *nod
 static void explain(const struct spec_service *s, const size_t *refused,
 		    const struct sched_node *nodes, size_t n_nodes, struct sched_result *ret)
 {
-	char text[440] = "", lack[128], port[160];
+	char text[480] = "", lack[128], port[160];
 	const struct spec_resources *r = &s->reservations;
 	if (n_nodes == 0) {
 		snprintf(ret->why, sizeof(ret->why),
@@ -148,6 +163,9 @@ static void explain(const struct spec_service *s, const size_t *refused,
 	add_reason(text, sizeof(text), refused[FILTER_CONSTRAINT],
 		   "does not meet the placement constraints",
 		   "do not meet the placement constraints");
+	char plain[280];
+	name_plain(nodes, n_nodes, plain);
+	add_reason(text, sizeof(text), refused[FILTER_ENCRYPTION], plain, plain);
 	char has[200], have[200];
 	snprintf(has, sizeof(has), "lacks %s", lack);
 	snprintf(have, sizeof(have), "lack %s", lack);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Placement: a pure function from a task's needs and the nodes' states to a node, or to the reason
- * why there is none. Filters (ready, platform, constraints, resources, host ports, max per node),
+ * why there is none. Filters (ready, platform, constraints, encryption, resources, host ports, max per node),
  * then the node with the fewest tasks of this service, then the fewest tasks, then most free memory,
  * then a tie broken by seed.
  */
@@ -14,6 +14,7 @@ enum sched_filter {
 	FILTER_READY,
 	FILTER_PLATFORM,
 	FILTER_CONSTRAINT,
+	FILTER_ENCRYPTION,
 	FILTER_RESOURCES,
 	FILTER_PORT,
 	FILTER_MAX_PER_NODE,
@@ -28,6 +29,7 @@ struct sched_port { /* a host port in use, and whose it is */
 struct sched_node {
 	const char *id, *name, *address, *os, *arch;
 	bool ready;
+	const char *no_encrypt; /* why it can be on no encrypted network; NULL: it can */
 	const struct kvlist *labels;
 	double cpus, cpus_used; /* reservations */
 	int64_t memory, memory_used;
