@@ -21,7 +21,7 @@ static void print_keys(const json_t *j, const char *key)
 	const char *k;
 	json_t *v;
 
-	json_object_foreach(json_object_get(j, key), k, v) if (!str_starts(k, "x-")) puts(k);
+	json_object_foreach(json_object_get(j, key), k, v) puts(k);
 }
 
 static void print_images(const json_t *j)

@@ -40,16 +40,16 @@ static void attach_check(struct decode *c, const struct node *n, const struct sp
 				     ? ", or use 'network_mode'"
 				     : "");
 	if (!family_valid(AF_INET, a->ipv4_address))
-		decode_error(c, n, "'%.100s' is not an IPv4 address", a->ipv4_address);
+		decode_refuse(c, n, "'%.100s' is not an IPv4 address", a->ipv4_address);
 	if (!family_valid(AF_INET6, a->ipv6_address))
-		decode_error(c, n, "'%.100s' is not an IPv6 address", a->ipv6_address);
+		decode_refuse(c, n, "'%.100s' is not an IPv6 address", a->ipv6_address);
 	if (!mac_valid(a->mac_address))
-		decode_error(c, n, "'%.100s' is not a MAC address such as 02:42:0a:00:00:01",
-			     a->mac_address);
+		decode_refuse(c, n, "'%.100s' is not a MAC address such as 02:42:0a:00:00:01",
+			      a->mac_address);
 	if (a->interface_name && (strlen(a->interface_name) > 15 || !*a->interface_name ||
 				  strpbrk(a->interface_name, "/ :\t\n")))
-		decode_error(c, n, "'%.100s' is not the name of a network interface",
-			     a->interface_name);
+		decode_refuse(c, n, "'%.100s' is not the name of a network interface",
+			      a->interface_name);
 }
 
 FIELD_DECODER(decode_attachments)
@@ -124,25 +124,25 @@ static void ipam_check(struct decode *c, const struct node *n, const struct spec
 	struct in_addr gateway;
 	if (!net->subnet) {
 		if (net->gateway || net->ip_range)
-			decode_error(c, n, "'gateway' and 'ip_range' need 'subnet'");
+			decode_refuse(c, n, "'gateway' and 'ip_range' need 'subnet'");
 		return;
 	}
 	if (!cidr_parse(net->subnet, &subnet)) {
-		decode_error(c, n,
-			     "'subnet' must be an IPv4 network such as 10.1.0.0/16, not "
-			     "'%.100s'",
-			     net->subnet);
+		decode_refuse(c, n,
+			      "'subnet' must be an IPv4 network such as 10.1.0.0/16, not "
+			      "'%.100s'",
+			      net->subnet);
 		return;
 	}
 	if (net->gateway && (inet_pton(AF_INET, net->gateway, &gateway) != 1 ||
 			     (ntohl(gateway.s_addr) & subnet.mask) != subnet.base))
-		decode_error(c, n, "'gateway' must be an address in '%.50s', not '%.100s'",
-			     net->subnet, net->gateway);
+		decode_refuse(c, n, "'gateway' must be an address in '%.50s', not '%.100s'",
+			      net->subnet, net->gateway);
 	if (net->ip_range &&
 	    (!cidr_parse(net->ip_range, &range) || (range.base & subnet.mask) != subnet.base ||
 	     (range.mask & subnet.mask) != subnet.mask))
-		decode_error(c, n, "'ip_range' must be a network inside '%.50s', not '%.100s'",
-			     net->subnet, net->ip_range);
+		decode_refuse(c, n, "'ip_range' must be a network inside '%.50s', not '%.100s'",
+			      net->subnet, net->ip_range);
 }
 
 static bool is_ipv6_config(const struct node *n)

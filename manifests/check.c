@@ -234,6 +234,10 @@ static void text_check(const struct check *c, const struct field *f, struct node
 	double real;
 	if (!node_is_scalar(n) || (c->raw && strchr(n->text, '$')))
 		return;
+	if (f->words && n->kind == NODE_STR) {
+		words_check(c, f, n);
+		return;
+	}
 	switch (value_type(f)) {
 	case FIELD_BOOL:
 		if (!is_bool_word(n->text))
@@ -262,9 +266,7 @@ static void text_check(const struct check *c, const struct field *f, struct node
 	case FIELD_STRING:
 	case FIELD_CHOICE:
 	case FIELD_EITHER:
-		if (f->words)
-			words_check(c, f, n);
-		else if (f->pattern && *n->text && !pattern_fits(f->pattern, n->text))
+		if (f->pattern && !pattern_fits(f->pattern, n->text))
 			wrong(c, n, "'%s' cannot be '%.100s'; it must fit %s", f->name, n->text,
 			      f->pattern);
 		return;

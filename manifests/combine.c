@@ -4,31 +4,51 @@
 
 #include <string.h>
 
-static bool node_equal(const struct node *a, const struct node *b)
+bool shape_equal(const struct node *a, const struct node *b)
 {
 	if (a == b)
 		return true;
 	if (a->kind != b->kind || a->n != b->n || strcmp(a->text, b->text) != 0)
 		return false;
 	for (size_t i = 0; i < a->n; i++) {
-		if (a->kind == NODE_SEQ && !node_equal(a->items[i], b->items[i]))
+		if (a->kind == NODE_SEQ && !shape_equal(a->items[i], b->items[i]))
 			return false;
 		if (a->kind != NODE_MAP)
 			continue;
 		const struct node_pair *p = node_find(b, a->pairs[i].key);
-		if (!p || !node_equal(a->pairs[i].value, p->value))
+		if (!p || !shape_equal(a->pairs[i].value, p->value))
 			return false;
 	}
 	return true;
 }
 
-/* What tells an item from others: a config or secret without a target is known by its source. */
-static const char *item_key(const struct field *f, const struct node *n)
+static const char *text_of(const struct node *n, const char *key, const char *otherwise)
 {
-	const struct node_pair *p = f->key ? node_find(n, f->key) : NULL;
-	if (!p && f->record == &record_grant)
-		p = node_find(n, "source");
-	return p && node_is_scalar(p->value) ? p->value->text : NULL;
+	const struct node_pair *p = node_find(n, key);
+	return p && node_is_scalar(p->value) ? p->value->text : otherwise;
+}
+
+/* What tells an item from others, or NULL: a port is told by all of its four parts, a config or
+ * secret without a target by its source. */
+static const char *item_key(struct shape *x, const struct field *f, const struct node *n)
+{
+	if (f->record == &record_port && n->kind == NODE_MAP) {
+		auto_free char *key =
+			xasprintf("%s:%s:%s/%s", text_of(n, "host_ip", "0.0.0.0"),
+				  text_of(n, "published", ""), text_of(n, "target", ""),
+				  text_of(n, "protocol", "tcp"));
+		return tree_text(x->t, key, strlen(key));
+	}
+	const char *found = f->key ? text_of(n, f->key, NULL) : NULL;
+	if (!found && f->key && f->record == &record_grant)
+		found = text_of(n, "source", NULL);
+	return found;
+}
+
+/* What tells an entry of a set from others: the part before a '='. */
+static char *set_key(const struct node *n)
+{
+	return node_is_scalar(n) ? xstrndup(n->text, strcspn(n->text, "=")) : NULL;
 }
 
 static void append(struct node *out, const struct node *from)
@@ -45,35 +65,50 @@ static struct node *merge_lists(struct shape *x, const struct node *a, const str
 	return out;
 }
 
+/* Adds the entries of from to out; one that is there already is replaced where it stands. */
+static void set_add(struct node *out, struct map *index, const struct node *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		auto_free char *key = set_key(from->items[i]);
+		size_t at = key ? (size_t)(uintptr_t)map_get(index, key) : 0;
+		if (at > 0) {
+			out->items[at - 1] = from->items[i];
+			continue;
+		}
+		node_push(out, from->items[i]);
+		if (key)
+			map_set(index, key, (void *)(uintptr_t)out->n);
+	}
+}
+
 static struct node *merge_sets(struct shape *x, const struct node *a, const struct node *b)
 {
 	struct node *out = shape_node(x, NODE_SEQ, b);
-	struct map seen = {0};
-	const struct node *both[] = {a, b};
-	for (size_t k = 0; k < 2; k++)
-		for (size_t i = 0; i < both[k]->n; i++) {
-			struct node *item = both[k]->items[i];
-			if (map_has(&seen, item->text))
-				continue;
-			map_set(&seen, item->text, out);
-			node_push(out, item);
-		}
-	map_clear(&seen);
+	struct map index = {0};
+	set_add(out, &index, a);
+	set_add(out, &index, b);
+	map_clear(&index);
 	return out;
 }
 
-/* The place of the item of out that b's item replaces; out->n: none. */
-static size_t find_item(const struct field *f, const struct node *out, const struct map *index,
-			const struct node *item)
+static void items_add(struct shape *x, const struct field *f, struct node *out, struct map *index,
+		      const struct node *from)
 {
-	const char *key = item_key(f, item);
-	if (f->key)
-		return key && map_has(index, key) ? (size_t)(uintptr_t)map_get(index, key) - 1
-						  : out->n;
-	for (size_t i = 0; i < out->n; i++)
-		if (node_equal(out->items[i], item))
-			return i;
-	return out->n;
+	for (size_t i = 0; i < from->n; i++) {
+		struct node *item = from->items[i];
+		const char *key = item_key(x, f, item);
+		size_t at = key ? (size_t)(uintptr_t)map_get(index, key) : 0;
+		if (at > 0) {
+			/* of one subnet, the later file may say more */
+			bool more = f->record == &record_ipam_config;
+			out->items[at - 1] =
+				more ? shape_merge(x, f->record, out->items[at - 1], item) : item;
+			continue;
+		}
+		node_push(out, item);
+		if (key)
+			map_set(index, key, (void *)(uintptr_t)out->n);
+	}
 }
 
 static struct node *merge_items(struct shape *x, const struct field *f, const struct node *a,
@@ -81,21 +116,18 @@ static struct node *merge_items(struct shape *x, const struct field *f, const st
 {
 	struct node *out = shape_node(x, NODE_SEQ, b);
 	struct map index = {0};
-	const struct node *both[] = {a, b};
-	for (size_t k = 0; k < 2; k++)
-		for (size_t i = 0; i < both[k]->n; i++) {
-			struct node *item = both[k]->items[i];
-			const char *key = item_key(f, item);
-			size_t at = k ? find_item(f, out, &index, item) : out->n;
-			if (at < out->n)
-				out->items[at] = item;
-			else
-				node_push(out, item);
-			if (key)
-				map_set(&index, key, (void *)(uintptr_t)(at + 1));
-		}
+	items_add(x, f, out, &index, a);
+	items_add(x, f, out, &index, b);
 	map_clear(&index);
 	return out;
+}
+
+struct node *shape_unique(struct shape *x, const struct field *f, const struct node *list)
+{
+	const struct node none = {.kind = NODE_SEQ};
+	if (list->kind != NODE_SEQ)
+		return (struct node *)list;
+	return f->form == FORM_SET ? merge_sets(x, &none, list) : merge_items(x, f, &none, list);
 }
 
 static struct node *merge_maps(struct shape *x, const struct field *f, const struct node *a,
@@ -129,7 +161,7 @@ static struct node *merge_value(struct shape *x, const struct field *f, const st
 static bool apart(const struct field *f, const struct node *a, const struct node *b)
 {
 	const struct node_pair *p = node_find(a, "driver"), *q = node_find(b, "driver");
-	return f && strcmp(f->name, "logging") == 0 && p && q && !node_equal(p->value, q->value);
+	return f && strcmp(f->name, "logging") == 0 && p && q && !shape_equal(p->value, q->value);
 }
 
 struct merge {

@@ -40,11 +40,6 @@ static json_t *node_json(const struct node *n)
 	return json_null();
 }
 
-static bool is_extension(const char *key)
-{
-	return str_starts(key, "x-");
-}
-
 /* Keys without a value get the environment's. */
 static void fill_environment(json_t *service, const char *stack, const struct kvlist *env)
 {
@@ -86,7 +81,7 @@ static void depend(json_t *service, const char *name, size_t len, bool restart)
 /* Who shares something of another service needs it to run. */
 static void imply_dependencies(json_t *service)
 {
-	static const char *const shares[] = {"network_mode", "ipc", "pid", "uts"};
+	static const char *const shares[] = {"network_mode", "ipc", "pid", "uts", "cgroup"};
 	json_t *item;
 	size_t i;
 	for (i = 0; i < ARRAY_LEN(shares); i++) {
@@ -160,7 +155,34 @@ static void copy_scale(json_t *service)
 		json_object_set(deploy, "replicas", scale);
 }
 
-static bool service_finish(json_t *service, const struct spec_service *typed, const char *stack,
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(json_string_value(*(json_t *const *)a),
+		      json_string_value(*(json_t *const *)b));
+}
+
+/* The lines of /etc/hosts in order: they are a set. */
+static void sort_hosts(json_t *of)
+{
+	json_t *list = json_object_get(of, "extra_hosts"), *item;
+	size_t n = json_array_size(list), i;
+	auto_free json_t **v = xcalloc(n + 1, sizeof(*v));
+	json_array_foreach(list, i, item)
+	{
+		if (!json_is_string(item))
+			return;
+		v[i] = item;
+	}
+	qsort(v, n, sizeof(*v), by_text);
+	json_t *sorted = json_array();
+	for (i = 0; i < n; i++)
+		json_array_append(sorted, v[i]);
+	if (n > 1)
+		json_object_set(of, "extra_hosts", sorted);
+	json_decref(sorted);
+}
+
+static void service_finish(json_t *service, const struct spec_service *typed, const char *stack,
 			   const struct kvlist *env)
 {
 	json_t *networks = json_object_get(service, "networks");
@@ -172,13 +194,14 @@ static bool service_finish(json_t *service, const struct spec_service *typed, co
 	copy_scale(service);
 	shorten_env_files(service);
 	name_targets(service);
+	sort_hosts(service);
+	sort_hosts(json_object_get(service, "build"));
 	if (none && !json_object_get(service, "network_mode") &&
 	    !json_object_get(service, "provider")) {
 		networks = json_object();
 		json_object_set_new(networks, "default", json_null());
 		json_object_set_new(service, "networks", networks);
 	}
-	return networks && json_object_get(networks, "default");
 }
 
 static void name_resources(json_t *root, const char *key, const char *stack)
@@ -188,8 +211,6 @@ static void name_resources(json_t *root, const char *key, const char *stack)
 	void *next;
 	json_object_foreach_safe(all, next, k, one)
 	{
-		if (is_extension(k))
-			continue;
 		if (!json_is_object(one)) {
 			json_object_set_new(all, k, json_object());
 			one = json_object_get(all, k);
@@ -213,13 +234,26 @@ static void put_default_network(json_t *root)
 		json_object_set_new(networks, "default", json_object());
 }
 
+/* A config out of the environment has its content written out; a secret never has. */
+static void fill_configs(json_t *root, const struct kvlist *env)
+{
+	const char *k;
+	json_t *one;
+	json_object_foreach(json_object_get(root, "configs"), k, one)
+	{
+		const char *name = json_str(one, "environment");
+		const char *value = name && env ? kvlist_get(env, name) : NULL;
+		if (value)
+			json_object_set_new(one, "content", json_string(value));
+	}
+}
+
 json_t *config_json(const struct node *root, const struct spec_stack *stack,
-		    const struct kvlist *env)
+		    const struct kvlist *env, bool uses_default)
 {
 	static const char *const resources[] = {"networks", "volumes", "configs", "secrets"};
 	json_t *j = node_json(root), *service, *services;
 	const char *k;
-	bool has_default = false;
 	json_object_del(j, "version");
 	json_object_set_new(j, "name", json_string(stack->name));
 	services = json_object_get(j, "services");
@@ -228,14 +262,14 @@ json_t *config_json(const struct node *root, const struct spec_stack *stack,
 		map_set(&typed, stack->services[i].name, &stack->services[i]);
 	json_object_foreach(services, k, service)
 	{
-		if (!is_extension(k) && json_is_object(service))
-			has_default |=
-				service_finish(service, map_get(&typed, k), stack->name, env);
+		if (json_is_object(service))
+			service_finish(service, map_get(&typed, k), stack->name, env);
 	}
 	map_clear(&typed);
-	if (has_default || json_object_size(services) == 0)
+	if (uses_default)
 		put_default_network(j);
 	for (size_t i = 0; i < ARRAY_LEN(resources); i++)
 		name_resources(j, resources[i], stack->name);
+	fill_configs(j, env);
 	return j;
 }

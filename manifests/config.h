@@ -8,4 +8,4 @@
 /* root is finished and right; stack is the same, typed;
  * env gives values to keys without one. New reference. */
 json_t *config_json(const struct node *root, const struct spec_stack *stack,
-		    const struct kvlist *env);
+		    const struct kvlist *env, bool uses_default);

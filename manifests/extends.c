@@ -187,6 +187,28 @@ static struct node *include_one(struct project *p, const struct node *item, cons
 	return root;
 }
 
+/* What a file includes must not be there already, unless it is the same. */
+static void conflicts_check(struct project *p, const struct node *at, const struct node *all,
+			    const struct node *one)
+{
+	static const char *const kinds[] = {"services", "volumes", "networks", "secrets",
+					    "configs"};
+	for (size_t k = 0; all && k < ARRAY_LEN(kinds); k++) {
+		const struct node_pair *a = node_find(all, kinds[k]), *b = node_find(one, kinds[k]);
+		for (size_t i = 0; a && b && b->value->kind == NODE_MAP && i < b->value->n; i++) {
+			const struct node_pair *new = &b->value->pairs[i];
+			const struct node_pair *old = node_find(a->value, new->key);
+			if (old && !shape_equal(old->value, new->value))
+				sources_error(
+					p, at,
+					"'%s.%.100s' is there already (line %d); an included "
+					"file cannot change it: name both files in one 'path', "
+					"or override it with another -f",
+					kinds[k], new->key, old->line);
+		}
+	}
+}
+
 /* root with what its `include` names merged below it. */
 static struct node *include_resolve(struct project *p, struct node *root, const char *dir,
 				    const struct kvlist *env)
@@ -204,8 +226,11 @@ static struct node *include_resolve(struct project *p, struct node *root, const 
 		struct node *one = include_one(p, list->value->items[i], dir, env);
 		if (one && one->kind == NODE_MAP)
 			one = without(&p->shape, one, "name");
-		if (one && one->kind == NODE_MAP)
+		if (one && one->kind == NODE_MAP) {
+			conflicts_check(p, list->value->items[i], all, one);
+			conflicts_check(p, list->value->items[i], own, one);
 			all = all ? shape_merge(&p->shape, &record_top, all, one) : one;
+		}
 		if (!sources_room(p, list->value))
 			return own;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of the stack language (table.c, table_more.c): every key of the Compose Specification, what it is,
+ * The table of the stack language (table.c, table_top.c, table_more.c): every key of the Compose Specification, what it is,
  * where it goes and whether carrack honours it. Decoding files, reading and writing canonical JSON
  * and the task's hash are all driven by it. Private to manifests/.
  */
@@ -62,6 +62,7 @@ enum field_support {
 #define FIELD_OCTAL   32   /* FIELD_INT: a leading 0 means base 8, as for permissions */
 #define FIELD_NEEDED  256  /* the mapping means nothing without it */
 #define FIELD_UNIQUE  512  /* lists: an entry that is there twice is an error */
+#define FIELD_SAYS    1024 /* false or 0 is not the same as nothing */
 #define FIELD_CANON   4096 /* in canonical JSON alone: no key of files */
 
 /* What a value may be, as in the specification's JSON schema; KIND_NUM is any number. */

@@ -63,12 +63,12 @@ FIELD_DECODER(decode_ulimits)
 		struct decode_mark mark = decode_enter(c, name);
 		struct spec_ulimit u = {0};
 		if (!ulimit_known(name)) {
-			decode_error(c, n->pairs[i].value, "there is no ulimit '%.50s'", name);
+			decode_refuse(c, n->pairs[i].value, "there is no ulimit '%.50s'", name);
 		} else if (ulimit_value(c, n->pairs[i].value, &u)) {
 			/* -1 is above all other limits */
 			if ((uint64_t)u.soft > (uint64_t)u.hard)
-				decode_error(c, n->pairs[i].value,
-					     "the soft limit of '%s' is above the hard one", name);
+				decode_refuse(c, n->pairs[i].value,
+					      "the soft limit of '%s' is above the hard one", name);
 			u.name = xstrdup(name);
 			s->ulimits[s->n_ulimits++] = u;
 		}
@@ -98,8 +98,8 @@ static void host_add(struct decode *c, const struct node *n, const char *name, c
 	if (!*name || strpbrk(name, " \t\n=#"))
 		decode_error(c, n, "'%.100s' is not a host name", name);
 	else if (!streq(plain, "host-gateway") && !address_valid(plain))
-		decode_error(c, n, "'%.100s' is not an address of the host '%.100s'", address,
-			     name);
+		decode_refuse(c, n, "'%.100s' is not an address of the host '%.100s'", address,
+			      name);
 	else
 		strlist_addf(out, "%s=%s", name, plain);
 }
@@ -149,7 +149,7 @@ static void device_add(struct decode *c, const struct node *n, char *parts[3], s
 	const char *permissions = parts[2] ? parts[2] : "rwm";
 	bool paths = parts[0] && parts[0][0] == '/' && target[0] == '/';
 	if (!paths || !*permissions || strspn(permissions, "rwm") != strlen(permissions))
-		decode_error(c, n, "a device must be /dev/HOST[:/dev/CONTAINER[:rwm]]");
+		decode_refuse(c, n, "a device must be /dev/HOST[:/dev/CONTAINER[:rwm]]");
 	else
 		strlist_addf(out, "%s:%s:%s", parts[0], target, permissions);
 }
@@ -268,10 +268,10 @@ FIELD_DECODER(decode_restart)
 	    num_parse_i64(text + strlen("on-failure:"), 0, INT32_MAX, &s->restart_max))
 		s->restart = RESTART_ON_FAILURE;
 	else
-		decode_error(c, n,
-			     "'restart' cannot be '%.100s'; write no, always, on-failure[:N] "
-			     "or unless-stopped",
-			     text);
+		decode_refuse(c, n,
+			      "'restart' cannot be '%.100s'; write no, always, on-failure[:N] "
+			      "or unless-stopped",
+			      text);
 }
 
 json_t *encode_restart(const void *obj)
@@ -313,7 +313,7 @@ FIELD_DECODER(decode_condition)
 			((struct spec_service *)obj)->restart_policy.condition = words[i].value;
 			return;
 		}
-	decode_error(c, n, "'condition' must be none, on-failure or any, not '%.100s'", text);
+	decode_refuse(c, n, "'condition' must be none, on-failure or any, not '%.100s'", text);
 }
 
 FIELD_DECODER(decode_health_test)
@@ -356,5 +356,5 @@ FIELD_DECODER(decode_endpoint_mode)
 			    "there is no virtual address for a service yet; its name resolves "
 			    "to the addresses of its tasks");
 	else if (!streq(text, "dnsrr"))
-		decode_error(c, n, "'endpoint_mode' must be vip or dnsrr, not '%.100s'", text);
+		decode_refuse(c, n, "'endpoint_mode' must be vip or dnsrr, not '%.100s'", text);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Long forms of what has a short one, and defaults of canonical files; see shape.h. */
+ * Long forms of what has a short one; see shape.h. */
 #include "base/num.h"
 #include "manifests/limits.h"
 #include "manifests/shape.h"
 #include "manifests/words.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -80,8 +82,18 @@ static struct node *one_port(struct shape *x, const struct node *n, const struct
 	shape_put(x, out, "target", shape_text(x, NODE_INT, text, n));
 	if (published)
 		put_text(x, out, "published", published);
-	put_text(x, out, "protocol", p->protocol ? p->protocol : "tcp");
+	auto_free char *protocol = xstrdup(p->protocol && *p->protocol ? p->protocol : "tcp");
+	for (char *c = protocol; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	put_text(x, out, "protocol", protocol);
 	return out;
+}
+
+/* As text: Compose writes the ports of a range in this order. */
+static int by_target(const void *a, const void *b)
+{
+	const struct node *const *x = a, *const *y = b;
+	return strcmp(node_child(*x, "target")->text, node_child(*y, "target")->text);
 }
 
 struct node *shape_port(struct shape *x, const struct node *n)
@@ -103,45 +115,91 @@ struct node *shape_port(struct shape *x, const struct node *n)
 		const char *published = choice ? p.published : p.published ? text : NULL;
 		node_push(out, one_port(x, n, &p, from + i, published));
 	}
+	qsort(out->items, out->n, sizeof(*out->items), by_target);
 	return out;
 }
 
-static bool mount_word(struct shape *x, const char *word, struct node *out, struct node *options,
-		       bool bind)
+struct mount_text { /* the long form being made */
+	struct shape *x;
+	struct node *out, *bind, *volume; /* the last two: NULL when there is no such option */
+};
+
+static struct node *part(struct mount_text *m, struct node **where)
 {
-	if (strcmp(word, "ro") == 0)
-		put_true(x, out, "read_only");
-	else if (!bind && strcmp(word, "nocopy") == 0)
-		put_true(x, options, "nocopy");
-	else if (bind && strcasecmp(word, "z") == 0)
-		shape_set(x, options, "selinux", shape_text(x, NODE_STR, word, out));
-	else if (bind &&
-		 (strstr(word, "private") || strstr(word, "shared") || strstr(word, "slave")))
-		shape_set(x, options, "propagation", shape_text(x, NODE_STR, word, out));
-	return true;
+	if (!*where)
+		*where = shape_node(m->x, NODE_MAP, m->out);
+	return *where;
+}
+
+/* Words that mean nothing are left out, as in Compose. */
+static void mount_word(struct mount_text *m, const char *word)
+{
+	static const char *const propagations[] = {"private", "rprivate", "shared",
+						   "rshared", "slave",    "rslave"};
+	if (streq(word, "ro"))
+		put_true(m->x, m->out, "read_only");
+	else if (streq(word, "nocopy"))
+		put_true(m->x, part(m, &m->volume), "nocopy");
+	else if (strcasecmp(word, "z") == 0)
+		shape_set(m->x, part(m, &m->bind), "selinux",
+			  shape_text(m->x, NODE_STR, word, m->out));
+	for (size_t i = 0; i < ARRAY_LEN(propagations); i++)
+		if (streq(word, propagations[i]))
+			shape_set(m->x, part(m, &m->bind), "propagation",
+				  shape_text(m->x, NODE_STR, word, m->out));
+}
+
+/* "C:\\x" is a path of Windows, "C:/x:/y" too; "v:/y" is a volume with a short name. */
+static bool has_drive(const char *p)
+{
+	return isalpha((unsigned char)p[0]) && p[1] == ':' &&
+	       (p[2] == '\\' || (p[2] == '/' && strstr(p + 2, ":/")));
+}
+
+/* The piece up to the next ':', which the drive of a Windows path does not end. */
+static char *mount_piece(char **rest)
+{
+	char *start = *rest, *p = start;
+	if (!start)
+		return NULL;
+	p = strchr(has_drive(p) ? p + 2 : p, ':');
+	if (p)
+		*p++ = '\0';
+	*rest = p;
+	return start;
+}
+
+static bool is_host_path(const char *text)
+{
+	return (*text && strchr("/.~", *text)) || str_starts(text, "\\\\") ||
+	       (isalpha((unsigned char)text[0]) && text[1] == ':');
 }
 
 struct node *shape_mount(struct shape *x, const struct node *n)
 {
 	auto_free char *copy = xstrdup(node_is_scalar(n) ? n->text : "");
-	char *rest = copy, *first = strsep(&rest, ":"), *second = strsep(&rest, ":");
-	char *words = strsep(&rest, ":");
-	if (rest || !*first || (second && !*second))
+	char *rest = copy, *first = mount_piece(&rest), *second = mount_piece(&rest);
+	char *words = mount_piece(&rest);
+	if (rest || !*first || (second && !*second) || (words && !*words))
 		return NULL;
-	bool bind = second && strchr("/.~", *first);
-	struct node *out = object(x, n, "type", bind ? "bind" : "volume");
-	struct node *options = shape_node(x, NODE_MAP, n);
+	bool bind = second && is_host_path(first);
+	struct mount_text m = {x, object(x, n, "type", bind ? "bind" : "volume"), NULL, NULL};
 	if (second)
-		put_text(x, out, "source", first);
+		put_text(x, m.out, "source", first);
 	const char *target = second ? second : first;
 	auto_free char *clean = target[0] == '/' ? path_clean(target) : xstrdup(target);
-	put_text(x, out, "target", clean);
+	put_text(x, m.out, "target", clean);
 	for (char *word; (word = strsep(&words, ","));)
-		mount_word(x, word, out, options, bind);
+		mount_word(&m, word);
 	if (bind)
-		put_true(x, options, "create_host_path");
-	shape_put(x, out, bind ? "bind" : "volume", options);
-	return out;
+		put_true(x, part(&m, &m.bind), "create_host_path");
+	else
+		part(&m, &m.volume);
+	if (m.bind)
+		shape_put(x, m.out, "bind", m.bind);
+	if (m.volume)
+		shape_put(x, m.out, "volume", m.volume);
+	return m.out;
 }
 
 struct node *shape_device(struct shape *x, const struct node *n)
@@ -152,7 +210,7 @@ struct node *shape_device(struct shape *x, const struct node *n)
 	if (rest || !*source)
 		return NULL;
 	struct node *out = object(x, n, "source", source);
-	put_text(x, out, "target", target ? target : source);
+	put_text(x, out, "target", target && *target ? target : source);
 	put_text(x, out, "permissions", permissions ? permissions : "rwm");
 	return out;
 }
@@ -189,7 +247,14 @@ struct node *shape_ulimit(struct shape *x, const struct node *n)
 	if (!node_is_scalar(n) || !num_parse_i64(n->text, INT64_MIN, INT64_MAX, &value))
 		return NULL;
 	snprintf(text, sizeof(text), "%lld", (long long)value);
-	return shape_text(x, NODE_INT, text, n);
+	struct node *number = shape_text(x, NODE_INT, text, n);
+	if (value != 0)
+		return number;
+	/* Compose writes 0 in full */
+	struct node *out = shape_node(x, NODE_MAP, n);
+	shape_put(x, out, "soft", number);
+	shape_put(x, out, "hard", number);
+	return out;
 }
 
 /* NAME=ADDRESS of "NAME:ADDRESS" or a pair of a mapping. */
@@ -286,94 +351,4 @@ struct node *shape_extends(struct shape *x, const struct node *n)
 struct node *shape_include(struct shape *x, const struct node *n)
 {
 	return node_is_scalar(n) ? object(x, n, "path", n->text) : NULL;
-}
-
-static void set_default(struct shape *x, struct node *map, const char *key, enum node_kind kind,
-			const char *text)
-{
-	if (!node_find(map, key))
-		shape_put(x, map, key, shape_text(x, kind, text, map));
-}
-
-static bool has_text(const struct node *map, const char *key, const char *text)
-{
-	const struct node_pair *p = node_find(map, key);
-	return p && node_is_scalar(p->value) && strcmp(p->value->text, text) == 0;
-}
-
-static void complete_mount(struct shape *x, struct node *map)
-{
-	const struct node_pair *source = node_find(map, "source");
-	if (source && node_is_scalar(source->value) && has_text(map, "type", "bind")) {
-		auto_free char *path = shape_path(x, source->value->text);
-		shape_set(x, map, "source", shape_text(x, NODE_STR, path, source->value));
-	}
-}
-
-/* external: {name: X}, the old way, says two things */
-static void complete_external(struct shape *x, struct node *map)
-{
-	const struct node_pair *p = node_find(map, "external");
-	if (!p || p->value->kind != NODE_MAP)
-		return;
-	const struct node_pair *name = node_find(p->value, "name");
-	struct node *value = name ? name->value : NULL;
-	shape_set(x, map, "external", shape_text(x, NODE_BOOL, "true", p->value));
-	if (value && !node_find(map, "name"))
-		shape_put(x, map, "name", value);
-}
-
-/* permission bits, always octal; a number without a leading 0 is decimal */
-static void complete_grant(struct shape *x, struct node *map)
-{
-	const struct node_pair *p = node_find(map, "mode");
-	uint64_t value = 0;
-	if (!p || !node_is_scalar(p->value))
-		return;
-	const char *text = p->value->text;
-	if (text[0] == '0' || p->value->kind == NODE_STR) {
-		char *end;
-		value = strtoull(text + (str_starts(text, "0o") ? 2 : 0), &end, 8) & 077777;
-		if (*end)
-			return;
-	} else if (!num_parse_u64(text, 077777, &value)) {
-		return;
-	}
-	auto_free char *octal = xasprintf("0%llo", (unsigned long long)value);
-	shape_set(x, map, "mode", shape_text(x, NODE_STR, octal, p->value));
-}
-
-static void complete_build(struct shape *x, struct node *map)
-{
-	if (!node_find(map, "context")) {
-		auto_free char *path = shape_path(x, ".");
-		put_text(x, map, "context", path);
-	}
-	if (!node_find(map, "dockerfile_inline"))
-		set_default(x, map, "dockerfile", NODE_STR, "Dockerfile");
-}
-
-void shape_complete(struct shape *x, const struct record *r, struct node *map)
-{
-	if (r == &record_mount)
-		complete_mount(x, map);
-	if (r == &record_network || r == &record_volume || r == &record_top_config ||
-	    r == &record_top_secret)
-		complete_external(x, map);
-	if (!x->finish)
-		return;
-	if (r == &record_grant)
-		complete_grant(x, map);
-	if (r == &record_build)
-		complete_build(x, map);
-	if (r == &record_port) {
-		set_default(x, map, "mode", NODE_STR, "ingress");
-		set_default(x, map, "protocol", NODE_STR, "tcp");
-	}
-	if (r == &record_depends) {
-		set_default(x, map, "condition", NODE_STR, "service_started");
-		set_default(x, map, "required", NODE_BOOL, "true");
-	}
-	if (r == &record_env_file)
-		set_default(x, map, "required", NODE_BOOL, "true");
 }

@@ -38,13 +38,13 @@ static bool source_resolve(struct decode *c, const struct node *n, struct spec_m
 			return false;
 		}
 		if (m->source && !spec_key_valid(m->source)) {
-			decode_error(c, n, "'%.100s' is not the name of a volume", m->source);
+			decode_refuse(c, n, "'%.100s' is not the name of a volume", m->source);
 			return false;
 		}
 		return true;
 	case MOUNT_TMPFS:
 		if (m->source)
-			decode_error(c, n, "a tmpfs has no 'source'");
+			decode_refuse(c, n, "a tmpfs has no 'source'");
 		return !m->source;
 	}
 	return false;
@@ -124,7 +124,7 @@ static void mount_short(struct decode *c, const struct node *n, const char *text
 	m.target = xstrdup(second ? second : first);
 	for (char *word; (word = strsep(&options, ","));)
 		if (*word && !mount_option(&m, word))
-			decode_error(c, n, "'%.50s' is not an option of a volume", word);
+			decode_refuse(c, n, "'%.50s' is not an option of a volume", word);
 	mount_add(c, n, &m, s);
 }
 

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 struct range { /* 0 to 0: none */
 	uint16_t from, to;
@@ -60,10 +61,10 @@ static void ranges_add(struct decode *c, const struct node *n, struct spec_port 
 	struct range target = r[0], published = r[1];
 	int width = target.to - target.from;
 	if (published.from && published.to - published.from != width) {
-		decode_error(c, n,
-			     width == 0 ? "a range of published ports for one port of the "
-					  "container is not supported; choose one"
-					: "the two ranges of ports differ in length");
+		decode_refuse(c, n,
+			      width == 0 ? "a range of published ports for one port of the "
+					   "container is not supported; choose one"
+					 : "the two ranges of ports differ in length");
 		return;
 	}
 	for (int i = 0; i <= width; i++) {
@@ -149,11 +150,11 @@ FIELD_DECODER(decode_published)
 	if (!decode_scalar(c, n, &text) || !*text)
 		return;
 	if (!range_parse(text, &r))
-		decode_error(c, n, "'published' must be a port, not '%.100s'", text);
+		decode_refuse(c, n, "'published' must be a port, not '%.100s'", text);
 	else if (r.from != r.to)
-		decode_error(c, n,
-			     "a range of published ports for one port of the container is "
-			     "not supported; choose one");
+		decode_refuse(c, n,
+			      "a range of published ports for one port of the container is "
+			      "not supported; choose one");
 	else
 		((struct spec_port *)obj)->published = r.from;
 }
@@ -175,7 +176,7 @@ static void port_long(struct decode *c, const struct node *n, struct spec_servic
 	if (p.target == 0)
 		decode_error(c, n, "a port needs 'target', the port in the container");
 	else if (p.host_ip && !address_valid(p.host_ip))
-		decode_error(c, n, "'host_ip' must be an address, not '%.100s'", p.host_ip);
+		decode_refuse(c, n, "'host_ip' must be an address, not '%.100s'", p.host_ip);
 	else if (p.local && p.mode == PORT_HOST)
 		decode_error(c, n, "'x-local' is for 'mode: ingress'; host mode is local always");
 	else
@@ -199,7 +200,7 @@ static void check_unique(struct decode *c, const struct node *n, const struct sp
 		for (; q && q < p && !spec_ports_meet(p, q); q++)
 			;
 		if (q && q < p) {
-			decode_error(c, n, "the port %s is published twice", key);
+			decode_refuse(c, n, "the port %s is published twice", key);
 			break;
 		}
 		if (!map_has(&seen, key))

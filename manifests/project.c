@@ -2,6 +2,7 @@
  * The files of a stack as one tree; see project.h. */
 #include "manifests/project.h"
 #include "manifests/check.h"
+#include "manifests/consist.h"
 #include "manifests/extends.h"
 
 #include <string.h>
@@ -17,6 +18,22 @@ static bool profile_active(const struct stackfile_input *in, const struct node *
 		if (strlist_has(in->profiles, list->items[i]->text))
 			return true;
 	return strlist_has(in->profiles, "*");
+}
+
+/* Whether any service, active or not, is on the network that need not be named. */
+static bool uses_default(const struct node *root)
+{
+	const struct node_pair *all = node_find(root, "services");
+	const struct node *services = all ? all->value : NULL;
+	for (size_t i = 0; services && services->kind == NODE_MAP && i < services->n; i++) {
+		const struct node *s = services->pairs[i].value;
+		const struct node_pair *networks = node_find(s, "networks");
+		if (s->kind != NODE_MAP || node_find(s, "network_mode") || node_find(s, "provider"))
+			continue;
+		if (!networks || networks->value->n == 0 || node_find(networks->value, "default"))
+			return true;
+	}
+	return false;
 }
 
 static void drop_inactive(struct project *p, struct node *root)
@@ -60,8 +77,10 @@ struct node *project_read(struct project *p, const struct stackfile_input *in, s
 	if (n == 1 && !in->canonical) {
 		struct node *root = sources_parse(p, &files[0], in->env, true);
 		p->plain = root && p->plain && !needs_shape(root);
-		if (root && p->plain && root->kind == NODE_MAP)
+		if (root && p->plain && root->kind == NODE_MAP) {
 			check_whole(&check, &record_top, root);
+			consist_check(p, root);
+		}
 		if (!root || p->plain)
 			return root;
 		p->first = root;
@@ -74,7 +93,9 @@ struct node *project_read(struct project *p, const struct stackfile_input *in, s
 	p->shape.dir = in->project_dir;
 	p->shape.finish = true;
 	root = shape_record(&p->shape, &record_top, root);
+	p->uses_default = uses_default(root);
 	drop_inactive(p, root);
+	consist_check(p, root);
 	return sources_room(p, root) ? root : NULL;
 }
 

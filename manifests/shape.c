@@ -130,24 +130,15 @@ static struct node *as_list(struct shape *x, const struct node *n)
 	return list;
 }
 
-static struct node *shape_strings(struct shape *x, const struct field *f, const struct node *n,
-				  bool unique)
+static struct node *shape_strings(struct shape *x, const struct field *f, const struct node *n)
 {
 	const struct node *in = as_list(x, n);
 	if (in->kind != NODE_SEQ)
 		return same(n);
-	struct map seen = {0};
 	struct node *out = shape_node(x, NODE_SEQ, n);
-	for (size_t i = 0; i < in->n; i++) {
-		struct node *item = shape_string(x, f, in->items[i]);
-		if (unique && node_is_scalar(item) && map_has(&seen, item->text))
-			continue;
-		if (unique && node_is_scalar(item))
-			map_set(&seen, item->text, out);
-		node_push(out, item);
-	}
-	map_clear(&seen);
-	return out;
+	for (size_t i = 0; i < in->n; i++)
+		node_push(out, shape_string(x, f, in->items[i]));
+	return f->form == FORM_SET ? shape_unique(x, f, out) : out;
 }
 
 static struct node *shape_words(struct shape *x, const struct node *n)
@@ -155,7 +146,7 @@ static struct node *shape_words(struct shape *x, const struct node *n)
 	static const struct field plain = {.name = ""};
 	auto_strlist words = {0};
 	if (n->kind == NODE_SEQ)
-		return shape_strings(x, &plain, n, false);
+		return shape_strings(x, &plain, n);
 	if (!node_is_scalar(n) || !words_split(n->text, &words))
 		return same(n);
 	struct node *out = shape_node(x, NODE_SEQ, n);
@@ -241,7 +232,7 @@ static struct node *shape_items(struct shape *x, const struct field *f, const st
 		for (size_t k = 0; k < item->n; k++)
 			node_push(out, shape_item(x, f, item->items[k]));
 	}
-	return out;
+	return shape_unique(x, f, out);
 }
 
 static struct node *shape_named(struct shape *x, const struct field *f, const struct node *n)
@@ -298,7 +289,7 @@ static struct node *shape_type(struct shape *x, const struct field *f, const str
 		return shape_unit(x, n, false);
 	case FIELD_LIST:
 	case FIELD_STRING_LIST:
-		return shape_strings(x, f, n, false);
+		return shape_strings(x, f, n);
 	case FIELD_WORDS:
 		return shape_words(x, n);
 	case FIELD_PAIRS:
@@ -325,11 +316,24 @@ static struct node *shape_field(struct shape *x, const struct field *f, const st
 	case FORM_ITEMS:
 		return shape_items(x, f, n);
 	case FORM_SET:
-		return shape_strings(x, f, n, true);
+		return shape_strings(x, f, n);
 	case FORM_WORDS:
 		return f->shape ? f->shape(x, n) : shape_words(x, n);
 	}
 	return same(n);
+}
+
+/* In the last pass: what says no more than nothing at all, and goes for the sake of short files. */
+static bool says_nothing(const struct field *f, const struct node *v)
+{
+	enum field_type type = f->type ? f->type : f->canon;
+	double value;
+	if (!node_is_scalar(v) || (f->flags & FIELD_SAYS))
+		return false;
+	if (type == FIELD_BOOL)
+		return streq(v->text, "false");
+	bool number = type == FIELD_INT || type == FIELD_CPUS || type == FIELD_SIZE;
+	return number && num_parse_double(v->text, &value) && value == 0;
 }
 
 struct node *shape_record(struct shape *x, const struct record *r, const struct node *n)
@@ -342,6 +346,8 @@ struct node *shape_record(struct shape *x, const struct record *r, const struct 
 		if (tag == NODE_RESET && x->finish)
 			continue;
 		struct node *value = f ? shape_field(x, f, p.value) : p.value;
+		if (x->finish && f && says_nothing(f, value))
+			continue;
 		if (tag && value != p.value)
 			value->tag = tag;
 		p.value = value;

@@ -21,6 +21,10 @@ struct node *shape_record(struct shape *x, const struct record *r, const struct 
 struct node *shape_merge(struct shape *x, const struct record *r, const struct node *base,
 			 const struct node *later);
 
+/* A list in which an entry that is there twice stands where the first was, as the last one says. */
+struct node *shape_unique(struct shape *x, const struct field *f, const struct node *list);
+bool shape_equal(const struct node *a, const struct node *b);
+
 const struct field *record_field(const struct record *r, const char *name); /* NULL: none */
 
 /* A node of x's tree placed where at is. */

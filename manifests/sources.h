@@ -21,6 +21,7 @@ struct project {
 	size_t left;       /* bytes that variables may still add */
 	int depth;
 	struct node *first; /* the first file's root when that has been read already */
+	bool uses_default;  /* some service, active or not, is on the default network */
 	bool plain;         /* one file that says nothing that needs the canonical tree */
 };
 

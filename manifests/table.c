@@ -23,6 +23,7 @@ static const char *const all_mount_types[] = {"bind",  "volume", "tmpfs", "clust
 					      "npipe", "image",  NULL};
 static const char *const recursions[] = {"enabled", "disabled", "writable", "readonly", NULL};
 static const char *const relabels[] = {"z", "Z", NULL};
+static const char *const all_gpus[] = {"all", NULL};
 static const char *const cgroups[] = {"host", "private", NULL};
 static const char *const mount_types[] = {"volume", "bind", "tmpfs", NULL};
 static const char *const propagations[] = {"private", "rprivate", "shared", "rshared",
@@ -33,7 +34,7 @@ static const char *const propagations[] = {"private", "rprivate", "shared", "rsh
 static const struct field port_fields[] = {
 	USE("name", STRING, OFF(spec_port, name), "a name for people"),
 	CUSTOM("target", decode_target_port, encode_target_port, "port in the container",
-	       .canon = FIELD_INT, .flags = FIELD_NEEDED),
+	       .canon = FIELD_INT, .flags = FIELD_SAYS | FIELD_NEEDED),
 	CUSTOM("published", decode_published, encode_published, "port on the node",
 	       .canon = FIELD_STRING, .kinds = KIND_STR | KIND_INT),
 	USE("host_ip", STRING, OFF(spec_port, host_ip), "address of the node to listen on"),
@@ -49,7 +50,8 @@ RECORD(record_port, "a port", port_fields, .size = sizeof(struct spec_port));
 static const struct field bind_fields[] = {
 	USE("propagation", STRING, OFF(spec_mount, bind_propagation), "mount propagation",
 	    .names = propagations),
-	USE("create_host_path", BOOL, OFF(spec_mount, bind_create), "make a missing source"),
+	USE("create_host_path", BOOL, OFF(spec_mount, bind_create), "make a missing source",
+	    .flags = FIELD_SAYS),
 	UNUSED("recursive", STRING, "bind mounts are always recursive", .words = recursions),
 	UNUSED("selinux", STRING, "files are not relabelled", .words = relabels),
 };
@@ -122,7 +124,7 @@ static const struct field depends_fields[] = {
 	    .names = depends_conditions, .words = depends_conditions, .flags = FIELD_NEEDED),
 	USE("restart", BOOL, OFF(spec_depends, restart), "replaced when that service is"),
 	USE("required", BOOL, OFF(spec_depends, required), "false: go on where it fails",
-	    .kinds = KIND_BOOL),
+	    .kinds = KIND_BOOL, .flags = FIELD_SAYS),
 };
 
 static void depends_init(void *obj)
@@ -140,14 +142,14 @@ static const struct field device_fields[] = {
 RECORD(record_device, "a device", device_fields);
 
 static const struct field ulimit_fields[] = {
-	PLAIN("soft", INT, "soft limit", .flags = FIELD_NEEDED),
-	PLAIN("hard", INT, "hard limit", .flags = FIELD_NEEDED),
+	PLAIN("soft", INT, "soft limit", .flags = FIELD_SAYS | FIELD_NEEDED),
+	PLAIN("hard", INT, "hard limit", .flags = FIELD_SAYS | FIELD_NEEDED),
 };
 static RECORD(record_ulimit, "a ulimit", ulimit_fields);
 
 static const struct field env_file_fields[] = {
 	PLAIN("path", STRING, "file to read", .flags = FIELD_PATH | FIELD_NEEDED),
-	PLAIN("required", BOOL, "fail when it is missing"),
+	PLAIN("required", BOOL, "fail when it is missing", .flags = FIELD_SAYS),
 	REFUSED("format", STRING, "files have the format of Compose's .env"),
 };
 RECORD(record_env_file, "'env_file'", env_file_fields, .closed = true);
@@ -204,14 +206,14 @@ static const struct field restart_policy_fields[] = {
 	    .decode = decode_condition),
 	USE("delay", DURATION, SVC(restart_policy.delay), "pause between attempts"),
 	USE("max_attempts", INT, SVC(restart_policy.max_attempts), "how often", .min = -1,
-	    .max = INT32_MAX),
+	    .max = INT32_MAX, .flags = FIELD_SAYS),
 	USE("window", DURATION, SVC(restart_policy.window), "how long counts as success"),
 };
 static RECORD(record_restart_policy, "'restart_policy'", restart_policy_fields);
 
 static const struct field update_fields[] = {
 	USE("parallelism", INT, SVC(update.parallelism), "tasks at a time; 0: all",
-	    .max = LIMIT_SERVICE_REPLICAS),
+	    .max = LIMIT_SERVICE_REPLICAS, .flags = FIELD_SAYS),
 	USE("delay", DURATION, SVC(update.delay), "pause between groups"),
 	USE("failure_action", STRING, SVC(update.failure_action), "what to do on failure",
 	    .names = failure_actions),
@@ -225,7 +227,7 @@ static RECORD(record_update, "'update_config'", update_fields);
 static const struct field deploy_fields[] = {
 	USE("mode", CHOICE, SVC(mode), "replicated, or global: one on each node", .names = modes,
 	    .flags = FIELD_RUNNING),
-	USE("replicas", INT, SVC(replicas), "how many tasks", .flags = FIELD_RUNNING,
+	USE("replicas", INT, SVC(replicas), "how many tasks", .flags = FIELD_SAYS | FIELD_RUNNING,
 	    .max = LIMIT_SERVICE_REPLICAS),
 	USE("labels", PAIRS, SVC(deploy_labels), "labels of the service", .flags = FIELD_RUNNING),
 	USE("resources", SECTION, .offset = 0, "limits and reservations",
@@ -250,7 +252,7 @@ static const struct field health_fields[] = {
 	USE("interval", DURATION, SVC(health.interval), "time between checks"),
 	USE("timeout", DURATION, SVC(health.timeout), "how long a check may take"),
 	USE("retries", INT, SVC(health.retries), "failures until unhealthy", .max = INT32_MAX,
-	    .kinds = KIND_NUM | KIND_STR),
+	    .kinds = KIND_NUM | KIND_STR, .flags = FIELD_SAYS),
 	USE("start_period", DURATION, SVC(health.start_period), "failures do not count yet"),
 	USE("start_interval", DURATION, SVC(health.start_interval), "time between first checks"),
 };
@@ -283,11 +285,12 @@ static const struct field service_fields[] = {
 	USE("domainname", STRING, SVC(domainname), "domain name"),
 	KEPT("container_name", STRING, SVC(container_name),
 	     "containers are named STACK_SERVICE.N; use the service's name to reach them",
-	     .pattern = "[a-zA-Z0-9][a-zA-Z0-9_.-]+"),
+	     .pattern = "^$|[a-zA-Z0-9][a-zA-Z0-9_.-]+"),
 	USE("platform", STRING, SVC(platform), "os/architecture of the image"),
 	USE("tty", BOOL, SVC(tty), "a terminal"),
 	USE("stdin_open", BOOL, SVC(stdin_open), "an open standard input"),
-	USE("init", BOOL, SVC(init), "a small init as process 1", SET(spec_service, init_set)),
+	USE("init", BOOL, SVC(init), "a small init as process 1", SET(spec_service, init_set),
+	    .flags = FIELD_SAYS),
 	USE("read_only", BOOL, SVC(read_only), "a read-only root"),
 	USE("privileged", BOOL, SVC(privileged), "all privileges"),
 	USE("cap_add", LIST, SVC(cap_add), "capabilities added", .form = FORM_SET),
@@ -350,9 +353,9 @@ static const struct field service_fields[] = {
 	USE("pids_limit", INT, SVC(limits.pids), "'deploy.resources.limits.pids'",
 	    .flags = FIELD_LEGACY | FIELD_NONNEG, .min = -1, .max = INT32_MAX,
 	    .kinds = KIND_NUM | KIND_STR),
-	USE("scale", INT, SVC(replicas), "'deploy.replicas'", .flags = FIELD_LEGACY,
+	USE("scale", INT, SVC(replicas), "'deploy.replicas'", .flags = FIELD_SAYS | FIELD_LEGACY,
 	    .max = LIMIT_SERVICE_REPLICAS),
-	UNUSED("attach", BOOL, "logs are shown by 'carrack logs'"),
+	UNUSED("attach", BOOL, "logs are shown by 'carrack logs'", .flags = FIELD_SAYS),
 	UNUSED("blkio_config", NONE, "block devices are not shared out by weight",
 	       .form = FORM_OBJECT, .record = &record_blkio),
 	UNUSED("build", NONE, "images are not built here; build and push the image first",
@@ -361,8 +364,8 @@ static const struct field service_fields[] = {
 	UNUSED("cpu_count", INT, "use 'deploy.resources.limits.cpus'", .max = INT32_MAX),
 	UNUSED("cpu_percent", CPUS, "use 'deploy.resources.limits.cpus'", .max = 100,
 	       .kinds = KIND_INT | KIND_STR),
-	UNUSED("cpu_period", STRING, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
-	UNUSED("cpu_quota", STRING, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
+	UNUSED("cpu_period", INT, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
+	UNUSED("cpu_quota", INT, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
 	UNUSED("cpu_rt_period", STRING, "there is no real-time budget", .kinds = NUMBER_TEXT),
 	UNUSED("cpu_rt_runtime", STRING, "there is no real-time budget", .kinds = NUMBER_TEXT),
 	UNUSED("cpu_shares", INT, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
@@ -387,7 +390,7 @@ static const struct field service_fields[] = {
 	REFUSED("external_links", LIST, "put both services on one network", .flags = FIELD_UNIQUE),
 	REFUSED("gpus", NONE, "name the devices under 'devices'", .form = FORM_ITEMS,
 		.record = &record_gpu, .shape = shape_gpus, .kinds = KIND_SEQ | KIND_STR,
-		.members = KIND_MAP),
+		.words = all_gpus, .members = KIND_MAP),
 	REFUSED("label_file", STRING_LIST, "write the labels under 'labels'", .form = FORM_SET),
 	REFUSED("mac_address", STRING, "set it under 'networks'"),
 	REFUSED("models", NONE, "run the model as a service", .form = FORM_NAMED,
@@ -427,76 +430,3 @@ static void service_init(void *obj)
 }
 RECORD(record_service, "a service", service_fields, .size = sizeof(struct spec_service),
        .init = service_init);
-
-/* --- networks and volumes of the stack */
-
-#define EXTERNAL_KINDS (KIND_BOOL | KIND_STR | KIND_MAP)
-
-static const struct field ipam_config_fields[] = {
-	USE("subnet", STRING, OFF(spec_network, subnet), "10.1.0.0/16"),
-	USE("gateway", STRING, OFF(spec_network, gateway), "address of the nodes on it"),
-	USE("ip_range", STRING, OFF(spec_network, ip_range), "part that addresses come from"),
-	UNUSED("aux_addresses", PAIRS, "no address is kept free by name", .kinds = KIND_MAP,
-	       .members = KIND_STR),
-};
-RECORD(record_ipam_config, "'config'", ipam_config_fields, .size = sizeof(struct spec_network));
-
-static const struct field ipam_fields[] = {
-	PLAIN("driver", STRING, "default"),
-	PLAIN("config", NONE, "subnets", .form = FORM_ITEMS, .key = "subnet",
-	      .record = &record_ipam_config),
-	PLAIN("options", PAIRS, "options of the driver", .kinds = KIND_MAP, .members = KIND_STR),
-};
-RECORD(record_ipam, "'ipam'", ipam_fields);
-
-static const struct field network_fields[] = {
-	USE("name", STRING, OFF(spec_network, name), "name in the cluster"),
-	USE("driver", STRING, OFF(spec_network, driver), "overlay"),
-	USE("driver_opts", PAIRS, OFF(spec_network, driver_opts), "options of the driver",
-	    .kinds = KIND_MAP, .members = NUMBER_TEXT),
-	USE("labels", PAIRS, OFF(spec_network, labels), "labels"),
-	USE("external", BOOL, OFF(spec_network, external), "made elsewhere",
-	    .decode = decode_external, .record = &record_network, .kinds = EXTERNAL_KINDS),
-	USE("internal", BOOL, OFF(spec_network, internal), "without a way out"),
-	USE("attachable", BOOL, OFF(spec_network, attachable), "open to other stacks"),
-	USE("enable_ipv6", BOOL, OFF(spec_network, enable_ipv6), "IPv6 as well"),
-	UNUSED("enable_ipv4", BOOL, "networks always have IPv4"),
-	CUSTOM("ipam", decode_ipam, encode_ipam, "addresses", .form = FORM_OBJECT,
-	       .record = &record_ipam),
-};
-RECORD(record_network, "a network", network_fields, .size = sizeof(struct spec_network),
-       .nullable = true);
-
-static const struct field volume_fields[] = {
-	USE("name", STRING, OFF(spec_volume, name), "name on the nodes"),
-	USE("driver", STRING, OFF(spec_volume, driver), "local"),
-	USE("driver_opts", PAIRS, OFF(spec_volume, driver_opts), "options of the driver",
-	    .kinds = KIND_MAP, .members = NUMBER_TEXT),
-	USE("labels", PAIRS, OFF(spec_volume, labels), "labels"),
-	USE("external", BOOL, OFF(spec_volume, external), "made elsewhere",
-	    .decode = decode_external, .record = &record_volume, .kinds = EXTERNAL_KINDS),
-};
-RECORD(record_volume, "a volume", volume_fields, .size = sizeof(struct spec_volume),
-       .nullable = true);
-
-/* --- the file */
-
-static const struct field top_fields[] = {
-	{.name = "version", .canon = FIELD_STRING, .doc = "of no meaning, as in Compose"},
-	CUSTOM("name", decode_top_name, NULL, "the stack's name", .canon = FIELD_STRING),
-	CUSTOM("networks", decode_top_networks, NULL, "networks", .form = FORM_NAMED,
-	       .record = &record_network),
-	CUSTOM("volumes", decode_top_volumes, NULL, "volumes", .form = FORM_NAMED,
-	       .record = &record_volume),
-	CUSTOM("configs", decode_top_configs, NULL, "configs", .form = FORM_NAMED,
-	       .record = &record_top_config),
-	CUSTOM("secrets", decode_top_secrets, NULL, "secrets", .form = FORM_NAMED,
-	       .record = &record_top_secret),
-	CUSTOM("services", decode_top_services, NULL, "services", .form = FORM_NAMED,
-	       .record = &record_service),
-	PLAIN("include", NONE, "other files to take in", .flags = FIELD_FILES, .form = FORM_ITEMS,
-	      .record = &record_include, .shape = shape_include),
-	REFUSED("models", NONE, "run the model as a service", .form = FORM_NAMED,
-		.record = &record_model),
-};
-RECORD(record_top, "a stack file", top_fields);

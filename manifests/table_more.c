@@ -56,8 +56,8 @@ static const struct field top_secret_fields[] = {
 RECORD(record_top_secret, "a secret", top_secret_fields, .size = sizeof(struct spec_secret));
 
 static const struct field ulimit_build_fields[] = {
-	PLAIN("soft", INT, "soft limit", .flags = FIELD_NEEDED),
-	PLAIN("hard", INT, "hard limit", .flags = FIELD_NEEDED),
+	PLAIN("soft", INT, "soft limit", .flags = FIELD_SAYS | FIELD_NEEDED),
+	PLAIN("hard", INT, "hard limit", .flags = FIELD_SAYS | FIELD_NEEDED),
 };
 static RECORD(record_build_ulimit, "a ulimit", ulimit_build_fields);
 
@@ -83,8 +83,8 @@ static const struct field build_fields[] = {
 	      .kinds = KIND_STR | KIND_BOOL),
 	PLAIN("pull", BOOL, "always pull bases"),
 	PLAIN("sbom", NONE, "list of contents", .form = FORM_ANY, .kinds = KIND_STR | KIND_BOOL),
-	PLAIN("secrets", NONE, "secrets of the build", .form = FORM_ITEMS, .key = "target",
-	      .record = &record_grant, .shape = shape_build_secret),
+	PLAIN("secrets", NONE, "secrets of the build", .form = FORM_ITEMS, .record = &record_grant,
+	      .shape = shape_build_secret),
 	PLAIN("shm_size", SIZE, "size of /dev/shm"),
 	PLAIN("ssh", LIST, "SSH agents", .shape = shape_ssh, .kinds = KIND_SEQ | KIND_MAP,
 	      .members = KIND_STR | KIND_NUM | KIND_BOOL | KIND_NULL, .flags = FIELD_UNIQUE),

@@ -112,8 +112,6 @@ FIELD_DECODER(decode_top_networks)
 	s->networks = xcalloc(n->n + 1, sizeof(*s->networks));
 	for (size_t i = 0; i < n->n && !diag_full(c->d); i++) {
 		const struct node_pair *p = &n->pairs[i];
-		if (str_starts(p->key, "x-"))
-			continue;
 		struct decode_mark mark = decode_enter(c, p->key);
 		struct spec_network *net = &s->networks[s->n_networks];
 		map_set(&c->networks, p->key, s);
@@ -135,9 +133,9 @@ void volume_check(struct decode *c, const struct node *n, const struct spec_volu
 {
 	decode_own_name(c, node_child(n, "name"), v->name);
 	if (v->external && (v->driver || v->driver_opts.n || v->labels.n))
-		decode_refuse(c, n,
-			      "an external volume is made elsewhere; only 'name' may stand "
-			      "beside 'external'");
+		decode_error(c, n,
+			     "an external volume is made elsewhere; only 'name' may stand "
+			     "beside 'external'");
 	if (v->driver && !streq(v->driver, "local"))
 		decode_refuse(c, node_child(n, "driver"),
 			      "there is no volume driver '%.100s'; leave 'driver' out", v->driver);
@@ -152,8 +150,6 @@ FIELD_DECODER(decode_top_volumes)
 	s->volumes = xcalloc(n->n + 1, sizeof(*s->volumes));
 	for (size_t i = 0; i < n->n && !diag_full(c->d); i++) {
 		const struct node_pair *p = &n->pairs[i];
-		if (str_starts(p->key, "x-"))
-			continue;
 		struct decode_mark mark = decode_enter(c, p->key);
 		struct spec_volume *v = &s->volumes[s->n_volumes];
 		map_set(&c->volumes, p->key, s);
@@ -182,8 +178,6 @@ FIELD_DECODER(decode_top_services)
 		map_set(&c->services, n->pairs[i].key, s);
 	for (size_t i = 0; i < n->n && !diag_full(c->d); i++) {
 		const struct node_pair *p = &n->pairs[i];
-		if (str_starts(p->key, "x-"))
-			continue;
 		struct decode_mark mark = decode_enter(c, p->key);
 		struct node at = *p->value;
 		at.line = p->line;

@@ -76,8 +76,8 @@ static bool host_name_valid(const char *text)
 static void check_strings(struct decode *c, const struct node *n, const struct spec_service *s)
 {
 	if (s->stop_signal && !signal_valid(s->stop_signal))
-		decode_error(c, node_child(n, "stop_signal"),
-			     "'%.100s' is not a signal such as SIGTERM", s->stop_signal);
+		decode_refuse(c, node_child(n, "stop_signal"),
+			      "'%.100s' is not a signal such as SIGTERM", s->stop_signal);
 	if (s->hostname && !host_name_valid(s->hostname))
 		decode_refuse(c, node_child(n, "hostname"), "'%.100s' is not a host name",
 			      s->hostname);
@@ -85,9 +85,9 @@ static void check_strings(struct decode *c, const struct node *n, const struct s
 		decode_refuse(c, node_child(n, "domainname"), "'%.100s' is not a domain name",
 			      s->domainname);
 	if (s->working_dir && s->working_dir[0] != '/')
-		decode_error(c, node_child(n, "working_dir"),
-			     "'working_dir' must be an absolute path, not '%.200s'",
-			     s->working_dir);
+		decode_refuse(c, node_child(n, "working_dir"),
+			      "'working_dir' must be an absolute path, not '%.200s'",
+			      s->working_dir);
 	if (s->logging_driver && !streq(s->logging_driver, "json-file") &&
 	    !streq(s->logging_driver, "local") && !streq(s->logging_driver, "none"))
 		decode_warn(c, node_child(n, "logging"),
@@ -107,18 +107,18 @@ static void check_lists(struct decode *c, const struct node *n, const struct spe
 {
 	for (size_t i = 0; i < s->dns.n; i++)
 		if (!address_valid(s->dns.v[i]))
-			decode_error(c, node_child(n, "dns"),
-				     "the name server '%.100s' is not an address", s->dns.v[i]);
+			decode_refuse(c, node_child(n, "dns"),
+				      "the name server '%.100s' is not an address", s->dns.v[i]);
 	for (size_t i = 0; i < s->tmpfs.n; i++)
 		if (s->tmpfs.v[i][0] != '/')
-			decode_error(c, node_child(n, "tmpfs"),
-				     "a tmpfs must be an absolute path, not '%.200s'",
-				     s->tmpfs.v[i]);
+			decode_refuse(c, node_child(n, "tmpfs"),
+				      "a tmpfs must be an absolute path, not '%.200s'",
+				      s->tmpfs.v[i]);
 	for (size_t i = 0; i < s->constraints.n; i++)
 		if (!constraint_valid(s->constraints.v[i]))
-			decode_error(c, node_child(node_child(n, "deploy"), "placement"),
-				     "the constraint '%.200s' must be KEY==VALUE or KEY!=VALUE",
-				     s->constraints.v[i]);
+			decode_refuse(c, node_child(node_child(n, "deploy"), "placement"),
+				      "the constraint '%.200s' must be KEY==VALUE or KEY!=VALUE",
+				      s->constraints.v[i]);
 	for (size_t i = 0; i < s->n_depends_on; i++)
 		if (streq(s->depends_on[i].service, s->name))
 			decode_error(c, node_child(n, "depends_on"),
@@ -129,13 +129,23 @@ static void check_deploy(struct decode *c, const struct node *n, const struct sp
 {
 	const struct node *deploy = node_child(n, "deploy");
 	if (s->limits.memory && s->reservations.memory > s->limits.memory)
-		decode_error(c, deploy, "the memory reserved is more than its limit");
+		decode_refuse(c, deploy, "the memory reserved is more than its limit");
 	if (s->limits.cpus > 0 && s->reservations.cpus > s->limits.cpus)
-		decode_error(c, deploy, "the CPUs reserved are more than their limit");
+		decode_refuse(c, deploy, "the CPUs reserved are more than their limit");
 	if (s->mode == DEPLOY_GLOBAL && s->replicas != 1)
-		decode_error(c, deploy,
-			     "a global service runs once on each node; leave 'replicas' "
-			     "out");
+		decode_refuse(c, deploy,
+			      "a global service runs once on each node; leave 'replicas' "
+			      "out");
+}
+
+static void check_container_name(struct decode *c, const struct node *n,
+				 const struct spec_service *s)
+{
+	if (s->container_name && s->replicas > 1)
+		decode_error(
+			c, node_child(n, "container_name"),
+			"'container_name' names one container, and %lld are wanted; leave it out",
+			(long long)s->replicas);
 }
 
 void service_check(struct decode *c, const struct node *n, struct spec_service *s)
@@ -145,4 +155,5 @@ void service_check(struct decode *c, const struct node *n, struct spec_service *
 	check_strings(c, n, s);
 	check_lists(c, n, s);
 	check_deploy(c, n, s);
+	check_container_name(c, n, s);
 }
