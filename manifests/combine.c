@@ -65,6 +65,21 @@ static struct node *merge_lists(struct shape *x, const struct node *a, const str
 	return out;
 }
 
+/* Lines of /etc/hosts: those that are there already are not said again. */
+static struct node *merge_hosts(struct shape *x, const struct node *a, const struct node *b)
+{
+	struct node *out = shape_node(x, NODE_SEQ, b);
+	struct map seen = {0};
+	append(out, a);
+	for (size_t i = 0; i < a->n; i++)
+		map_set(&seen, a->items[i]->text, out);
+	for (size_t i = 0; i < b->n; i++)
+		if (!map_has(&seen, b->items[i]->text))
+			node_push(out, b->items[i]);
+	map_clear(&seen);
+	return out;
+}
+
 /* Adds the entries of from to out; one that is there already is replaced where it stands. */
 static void set_add(struct node *out, struct map *index, const struct node *from)
 {
@@ -152,6 +167,8 @@ static struct node *merge_value(struct shape *x, const struct field *f, const st
 	}
 	if (f && f->form == FORM_SET)
 		return merge_sets(x, a, b);
+	if (f && f->shape == shape_hosts)
+		return merge_hosts(x, a, b);
 	if (f && f->form == FORM_ITEMS)
 		return merge_items(x, f, a, b);
 	return merge_lists(x, a, b);

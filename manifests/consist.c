@@ -69,19 +69,23 @@ static void contexts_check(struct consist *c, const struct node *contexts)
 		if (!service)
 			sources_error(c->p, v, "there is no service '%.100s' to build on", name);
 		else if (!node_find(service, "build"))
-			sources_error(c->p, v, "the service '%.100s' is not built, so nothing can build on it",
-				      name);
+			sources_error(
+				c->p, v,
+				"the service '%.100s' is not built, so nothing can build on it",
+				name);
 	}
 }
 
 static void build_check(struct consist *c, const struct node *service, const struct node *build)
 {
-	const struct node *platforms = section(build, "platforms"), *secrets = section(build, "secrets");
+	const struct node *platforms = section(build, "platforms"),
+			  *secrets = section(build, "secrets");
 	const struct node *contexts = section(build, "additional_contexts");
 	const char *platform = text_at(service, "platform");
 	if (*(text_at(build, "dockerfile_inline") ? text_at(build, "dockerfile_inline") : ""))
 		exclude(c, build, "dockerfile", "dockerfile_inline");
-	if (platform && *platform && platforms && platforms->n > 0 && !list_has(platforms, platform))
+	if (platform && *platform && platforms && platforms->n > 0 &&
+	    !list_has(platforms, platform))
 		sources_error(c->p, platforms,
 			      "'build.platforms' must have the service's 'platform', '%.100s', too",
 			      platform);
@@ -91,9 +95,10 @@ static void build_check(struct consist *c, const struct node *service, const str
 		const struct node *item = secrets->items[i];
 		const char *source = node_is_scalar(item) ? item->text : text_at(item, "source");
 		if (source && !declared(c, "secrets", source))
-			sources_error(c->p, item,
-				      "'%.100s' is not there; declare it under the top-level 'secrets'",
-				      source);
+			sources_error(
+				c->p, item,
+				"'%.100s' is not there; declare it under the top-level 'secrets'",
+				source);
 	}
 }
 
@@ -105,8 +110,8 @@ static void watch_check(struct consist *c, const struct node *develop)
 		const char *action = text_at(item, "action"), *target = text_at(item, "target");
 		bool copies = action && !streq(action, "rebuild") && !streq(action, "restart");
 		if (copies && !(target && *target))
-			sources_error(c->p, item, "the action '%.50s' needs 'target', where files go",
-				      action);
+			sources_error(c->p, item,
+				      "the action '%.50s' needs 'target', where files go", action);
 		const char *path = text_at(item, "path");
 		if (path && !*path)
 			sources_error(c->p, section(item, "path"), "'path' must not be empty");
@@ -129,9 +134,9 @@ static void shares_check(struct consist *c, const struct node *service)
 			      mode + sizeof(prefix) - 1);
 	const struct node *models = section(service, "models");
 	for (size_t i = 0; models && i < models->n; i++) {
-		const char *name = models->kind == NODE_MAP	       ? models->pairs[i].key
+		const char *name = models->kind == NODE_MAP           ? models->pairs[i].key
 				   : node_is_scalar(models->items[i]) ? models->items[i]->text
-								       : NULL;
+								      : NULL;
 		if (name && !declared(c, "models", name))
 			sources_error(c->p, models,
 				      "the model '%.100s' is not there; declare it under the "
@@ -142,7 +147,8 @@ static void shares_check(struct consist *c, const struct node *service)
 
 static void service_consist(struct consist *c, const struct node *service)
 {
-	const struct node *build = section(service, "build"), *develop = section(service, "develop");
+	const struct node *build = section(service, "build"),
+			  *develop = section(service, "develop");
 	const struct node *deploy = section(service, "deploy");
 	const struct node *resources = deploy ? section(deploy, "resources") : NULL;
 	const struct node *reservations = resources ? section(resources, "reservations") : NULL;
