@@ -65,10 +65,36 @@ static int by_place(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
+static void line_done(struct diag_line *l)
+{
+	free(l->file);
+	free(l->text);
+	free(l->source);
+	free(l->path);
+}
+
+/* What several services share by an alias is wrong once. */
+static void drop_repeated(struct diag *d)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < d->n; i++) {
+		struct diag_line *l = &d->v[i], *before = kept ? &d->v[kept - 1] : NULL;
+		if (before && l->line && by_place(l, before) == 0 && streq(l->file, before->file) &&
+		    l->warning == before->warning) {
+			d->n_errors -= !l->warning;
+			line_done(l);
+			continue;
+		}
+		d->v[kept++] = *l;
+	}
+	d->n = kept;
+}
+
 void diag_finish(struct diag *d, const char *file, const char *text, size_t len)
 {
 	if (d->n > 1)
 		qsort(d->v, d->n, sizeof(*d->v), by_place);
+	drop_repeated(d);
 	const char *line = text, *end = text + len;
 	int number = 1;
 	for (size_t i = 0; i < d->n; i++) {
@@ -95,11 +121,8 @@ void diag_finish(struct diag *d, const char *file, const char *text, size_t len)
 
 void diag_done(struct diag *d)
 {
-	for (size_t i = 0; i < d->n; i++) {
-		free(d->v[i].file);
-		free(d->v[i].text);
-		free(d->v[i].source);
-	}
+	for (size_t i = 0; i < d->n; i++)
+		line_done(&d->v[i]);
 	free(d->v);
 	*d = (struct diag){0};
 }
@@ -127,6 +150,8 @@ char *diag_text(const struct diag_line *l, bool caret)
 	if (l->line)
 		str_addf(&s, "%d:%d:", l->line, l->column);
 	str_addf(&s, "%s%s: %s", s.len ? " " : "", l->warning ? "warning" : "error", l->text);
+	if (caret && l->path)
+		str_addf(&s, "\n  in %s", l->path);
 	if (caret && l->source && l->column)
 		add_caret(&s, l->source, l->column);
 	return str_take(&s);

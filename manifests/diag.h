@@ -16,6 +16,7 @@ struct diag_line { /* one finding */
 	char *file;       /* may be NULL */
 	int line, column; /* from 1; 0: unknown */
 	char *text;       /* one sentence */
+	char *path;       /* "services.web.ports[0]": the key it is about; may be NULL */
 	char *source;     /* the line of the file itself, for the caret; may be NULL */
 };
 struct diag { /* all findings of one run, in order of position */
@@ -24,7 +25,8 @@ struct diag { /* all findings of one run, in order of position */
 	size_t n_errors;
 };
 void diag_done(struct diag *d);
-/* "file:line:column: error: text" and, with caret, the source line and a caret under the column.
+/* "file:line:column: error: text" and, with caret, the key's path, the source line and a caret under the
+ * column.
  * Caller frees. */
 char *diag_text(const struct diag_line *l, bool caret);
 

@@ -4,6 +4,7 @@
 #include "manifests/check.h"
 #include "manifests/consist.h"
 #include "manifests/extends.h"
+#include "manifests/locate.h"
 
 #include <string.h>
 
@@ -101,6 +102,9 @@ struct node *project_read(struct project *p, const struct stackfile_input *in, s
 
 void project_done(struct project *p)
 {
+	for (size_t i = 0; p->d->n > 0 && p->roots && i < p->roots->n; i++)
+		if (p->roots->items[i]->file)
+			locate_findings(p->d, p->roots->items[i]->file, p->roots->items[i]);
 	diag_finish(p->d, p->in->file, p->in->text, p->in->len);
 	for (size_t i = 0; i < p->in->n_more; i++)
 		diag_finish(p->d, p->in->more[i].file, p->in->more[i].text, p->in->more[i].len);

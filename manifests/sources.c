@@ -74,6 +74,10 @@ struct node *sources_parse(struct project *p, const struct stackfile_source *s,
 	if (root && root->kind == NODE_MAP && whole)
 		check_written(&(struct check){p->d, s->file, p->in->no_interpolate}, &record_top,
 			      root);
+	if (root && !p->roots)
+		p->roots = tree_add(&p->t, NODE_SEQ, 0, 0);
+	if (root)
+		node_push(p->roots, root);
 	for (size_t i = from; i < p->t.n; i++)
 		p->plain = p->plain && p->t.nodes[i]->tag == NODE_UNTAGGED;
 	return root;

@@ -17,8 +17,9 @@ struct project {
 	struct map included;            /* files being included now, against circles */
 	struct stackfile_source *texts; /* read here, kept for the lines of findings */
 	size_t n_texts, cap_texts;
-	struct kvlist own; /* variables that the stack itself has */
-	size_t left;       /* bytes that variables may still add */
+	struct node *roots; /* a list: what each file is, as it is written */
+	struct kvlist own;  /* variables that the stack itself has */
+	size_t left;        /* bytes that variables may still add */
 	int depth;
 	struct node *first; /* the first file's root when that has been read already */
 	bool uses_default;  /* some service, active or not, is on the default network */

@@ -88,6 +88,7 @@ static void all_errors_in_one_run(void **state)
 		assert_true(d.v[i].line > d.v[i - 1].line);
 	auto_free char *text = diag_text(&d.v[1], true);
 	assert_string_equal(text, "t.yaml:5:10: error: 'tty' must be true or false, not a number\n"
+				  "  in services.web.tty\n"
 				  "        tty: 5\n             ^");
 	diag_done(&d);
 	auto_str many = {0};
