@@ -8,12 +8,14 @@
 #include "cli/out.h"
 #include "cli/yamlout.h"
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 struct wants {
-	bool services, images, volumes, networks, profiles, variables, quiet, support;
-	const char *hash, *format;
+	bool services, images, volumes, networks, profiles, variables, environment, models;
+	bool quiet, support, schema;
+	const char *hash, *format, *output;
 };
 
 static void print_keys(const json_t *j, const char *key)
@@ -34,8 +36,14 @@ static void print_images(const json_t *j)
 	{
 		const char *image = json_str(v, "image");
 
-		if (image && !strlist_has(&images, image))
-			strlist_add(&images, image);
+		/* what is built and has no name of its own is called after its stack */
+		auto_free char *built =
+			image ? NULL : xasprintf("%s-%s", json_str_or(j, "name", ""), k);
+
+		if (!image && !json_object_get(v, "build"))
+			continue;
+		if (!strlist_has(&images, image ? image : built))
+			strlist_add(&images, image ? image : built);
 	}
 	for (size_t i = 0; i < images.n; i++)
 		puts(images.v[i]);
@@ -87,7 +95,7 @@ static int print_hashes(const json_t *j, const char *which)
 	return 1;
 }
 
-/* NAME, and DEFAULT after ":-" or "-" when it is plain text. */
+/* NAME, and the word after ":-" or "-", or after ":+" or "+", when it is plain text. */
 static const char *print_variable(const char *p, struct strlist *seen)
 {
 	bool braces = *p == '{';
@@ -99,12 +107,14 @@ static const char *print_variable(const char *p, struct strlist *seen)
 		return p;
 	auto_free char *text = xstrndup(name, (size_t)(end - name));
 	const char *rest = braces && *end == ':' ? end + 1 : end;
-	size_t n = braces && *rest == '-' ? strcspn(rest + 1, "}$\n") : 0;
+	size_t n = braces && *rest && strchr("-+", *rest) ? strcspn(rest + 1, "}$\n") : 0;
+	bool instead = *rest == '+';
 
 	if (!strlist_has(seen, text)) {
 		strlist_add(seen, text);
-		printf("%-24s %-9s %.*s\n", text, braces && *rest == '?' ? "yes" : "no", (int)n,
-		       rest + 1);
+		printf("%-24s %-9s %-20.*s %.*s\n", text, braces && *rest == '?' ? "true" : "false",
+		       instead ? 0 : (int)n, n ? rest + 1 : "", instead ? (int)n : 0,
+		       n ? rest + 1 : "");
 	}
 	return end;
 }
@@ -116,7 +126,7 @@ static int print_variables(const struct loadstack *from)
 
 	if (!text)
 		return 1;
-	printf("%-24s %-9s %s\n", "NAME", "REQUIRED", "DEFAULT");
+	printf("%-24s %-9s %-20s %s\n", "NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE");
 	for (const char *p = strchr(text, '$'); p; p = strchr(p, '$')) {
 		p++;
 		p = *p == '$' ? p + 1 : print_variable(p, &seen);
@@ -136,6 +146,8 @@ static int print_config(const json_t *j, const struct wants *w)
 		print_keys(j, "volumes");
 	else if (w->networks)
 		print_keys(j, "networks");
+	else if (w->models)
+		print_keys(j, "models");
 	else if (w->images)
 		print_images(j);
 	else if (w->profiles)
@@ -203,9 +215,40 @@ static int print_support(const json_t *file)
 	return 0;
 }
 
-static int config(const struct loadstack *from, const struct wants *w, const char *support_file)
+static int print_environment(const struct loadstack *from)
+{
+	struct kvlist env = {0};
+	auto_strlist lines = {0};
+
+	if (loadstack_environment(from, &env))
+		return 1;
+	for (size_t i = 0; i < env.n; i++)
+		strlist_addf(&lines, "%s=%s", env.v[i].k, env.v[i].v ? env.v[i].v : "");
+	strlist_sort(&lines);
+	for (size_t i = 0; i < lines.n; i++)
+		puts(lines.v[i]);
+	kvlist_done(&env);
+	return 0;
+}
+
+static int config(struct loadstack *from, const struct wants *w, const char *support_file)
 {
 	auto_json *j = NULL;
+
+	if (w->output && !freopen(w->output, "we", stdout)) {
+		out_error("file '%s' cannot be written: %s", w->output, strerror(errno));
+		return 1;
+	}
+	if (w->schema) {
+		auto_json *schema = stackfile_schema();
+		auto_free char *text = json_text_pretty(schema);
+
+		return puts(text) < 0;
+	}
+	if (w->environment)
+		return print_environment(from);
+	if (w->profiles) /* of all services, also of those that do not run */
+		strlist_add(&from->profiles, "*");
 
 	if (w->support && !support_file && from->files.n == 0)
 		return print_support(NULL);
@@ -229,7 +272,11 @@ static int run(int argc, char **argv)
 		{0, "volumes", OPT_FLAG, &w.volumes},
 		{0, "networks", OPT_FLAG, &w.networks},
 		{0, "profiles", OPT_FLAG, &w.profiles},
+		{0, "models", OPT_FLAG, &w.models},
 		{0, "variables", OPT_FLAG, &w.variables},
+		{0, "environment", OPT_FLAG, &w.environment},
+		{0, "schema", OPT_FLAG, &w.schema},
+		{'o', "output", OPT_TEXT, &w.output},
 		{0, "no-interpolate", OPT_FLAG, &from.no_interpolate},
 		{0, "support", OPT_FLAG, &w.support},
 		{0, "hash", OPT_TEXT, &w.hash},
@@ -253,18 +300,22 @@ static int run(int argc, char **argv)
 
 const struct cmd cmd_config = {
 	.name = "config",
-	.args = "[FILE]... [-f FILE]... [--services|--images|--volumes|--networks|--profiles|\n"
-		"       --variables|--hash SERVICE|--support] [--format yaml|json] [-q]",
+	.args = "[FILE]... [-f FILE]... [--services|--images|--volumes|--networks|--models|\n"
+		"       --profiles|--variables|--environment|--hash SERVICE|--support|--schema]\n"
+		"       [--format yaml|json] [-o FILE] [-q]",
 	.summary = "Print what stack files mean: merged, filled in and written out in full.",
 	.help = LOADSTACK_HELP
-	"  --services, --images, --volumes, --networks, --profiles\n"
+	"  --services, --images, --volumes, --networks, --models, --profiles\n"
 	"                     names alone, one on a line\n"
 	"  --variables        the variables that the files name, with defaults\n"
+	"  --environment      the variables and values that are filled in\n"
 	"  --hash SERVICE     the hash of a service's canonical form; '*' is all\n"
 	"  --no-interpolate   leave variables as they are\n"
 	"  --format FORMAT    yaml or json\n"
+	"  -o, --output FILE  write there\n"
 	"  -q, --quiet        only say what is wrong\n"
 	"  --support          which keys are honoured, of the files or of the whole language\n"
+	"  --schema           the language as a JSON schema, for editors\n"
 	"\n"
 	"No cluster is asked. What `carrack apply` would refuse is a warning here.\n",
 	.run = run,

@@ -93,8 +93,11 @@ static void list_variable(const char *text, char separator, struct strlist *out)
 static int choose_files(const struct loadstack *l, struct strlist *out)
 {
 	strlist_copy(out, &l->files);
+	const char *separator = getenv("COMPOSE_PATH_SEPARATOR");
+
 	if (out->n == 0)
-		list_variable(getenv("COMPOSE_FILE"), ':', out);
+		list_variable(getenv("COMPOSE_FILE"), separator && *separator ? *separator : ':',
+			      out);
 	return out->n ? 0 : find_files(l->project_dir ? l->project_dir : ".", out);
 }
 
@@ -150,6 +153,9 @@ static int environment(const struct loadstack *l, struct loaded *s)
 {
 	auto_free char *own = xasprintf("%s/.env", s->dir);
 	struct kvlist shell = {0};
+	auto_strlist more = {0};
+	const char *disabled = getenv("COMPOSE_DISABLE_ENV_FILE");
+	bool off = disabled && (streq(disabled, "1") || streq(disabled, "true"));
 	int r = 0;
 
 	for (char **e = environ; *e; e++) {
@@ -162,6 +168,10 @@ static int environment(const struct loadstack *l, struct loaded *s)
 	for (size_t i = 0; i < l->env_files.n && r == 0; i++)
 		r = env_file(l->env_files.v[i], true, &shell, s);
 	if (l->env_files.n == 0)
+		list_variable(getenv("COMPOSE_ENV_FILES"), ',', &more);
+	for (size_t i = 0; i < more.n && r == 0; i++)
+		r = env_file(more.v[i], true, &shell, s);
+	if (l->env_files.n == 0 && more.n == 0 && !off)
 		r = env_file(own, false, &shell, s);
 	kvlist_copy(&s->env, &shell);
 	kvlist_done(&shell);
@@ -231,6 +241,18 @@ json_t *loadstack_config(const struct loadstack *l)
 	diags_print(&s.diag);
 	loaded_done(&s);
 	return j;
+}
+
+int loadstack_environment(const struct loadstack *l, struct kvlist *out)
+{
+	struct loaded s = {0};
+	int r = load(l, &s);
+
+	if (r == 0)
+		kvlist_copy(out, &s.env);
+	diags_print(&s.diag);
+	loaded_done(&s);
+	return r;
 }
 
 char *loadstack_text(const struct loadstack *l)

@@ -36,6 +36,8 @@ struct loadstack { /* what the options say */
 int loadstack_check(const struct loadstack *l, const struct cmd *cmd);
 struct spec_stack *loadstack_parse(const struct loadstack *l); /* NULL: said why */
 json_t *loadstack_config(const struct loadstack *l);           /* NULL: said why */
+/* The variables that are filled in, out of files and the shell; a message on failure. */
+int loadstack_environment(const struct loadstack *l, struct kvlist *out);
 /* The text of all files, one after the other, for looking at what variables they name. */
 char *loadstack_text(const struct loadstack *l);
 void loadstack_done(struct loadstack *l);

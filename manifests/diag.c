@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Findings with positions; see stackfile.h and diag.h. */
 #include "manifests/diag.h"
+#include "manifests/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,6 +117,8 @@ void diag_finish(struct diag *d, const char *file, const char *text, size_t len)
 			continue;
 		l->source = xstrndup(line, n);
 		make_harmless(l->source);
+		for (char *c = l->source; !utf8_valid(l->source) && *c; c++)
+			*c = (unsigned char)*c < 0x80 ? *c : '?';
 	}
 }
 

@@ -71,6 +71,10 @@ struct node *sources_parse(struct project *p, const struct stackfile_source *s,
 		name_variable(p, root);
 	if (root && !p->in->no_interpolate)
 		interpolate(p, from, env);
+	/* what stands for something else is not read further */
+	for (size_t i = from; p->in->no_interpolate && i < p->t.n; i++)
+		p->t.nodes[i]->broken =
+			p->t.nodes[i]->kind == NODE_STR && strchr(p->t.nodes[i]->text, '$');
 	if (root && root->kind == NODE_MAP && whole)
 		check_written(&(struct check){p->d, s->file, p->in->no_interpolate}, &record_top,
 			      root);

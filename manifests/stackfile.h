@@ -17,5 +17,8 @@ json_t *stackfile_config(const struct stackfile_input *in, struct diag *d);
 /* Every key of the language as a list of {path, support, doc}; new reference. */
 json_t *stackfile_support(void);
 
+/* The language as a JSON schema, draft-07; new reference. */
+json_t *stackfile_schema(void);
+
 /* NULL when there was an error (see d->n_errors); warnings may be there on success. */
 struct spec_stack *stackfile_parse(const struct stackfile_input *in, struct diag *d);

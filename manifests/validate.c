@@ -16,7 +16,10 @@ static void check_image(struct decode *c, const struct node *n, const struct spe
 {
 	struct imageref ref;
 	struct err err = {0};
+	const struct node_pair *written = node_find(n, "image");
 	bool named = s->image && *s->image;
+	if (written && written->value->broken)
+		return;
 	if (!named && node_find(n, "build"))
 		decode_refuse(c, n,
 			      "the service '%s' has no 'image'; images are not built here: build "
