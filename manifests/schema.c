@@ -12,7 +12,7 @@ struct schema {
 	struct {
 		const struct record *record;
 		char *name;
-	} *v;
+	} * v;
 	size_t n, cap;
 };
 
@@ -24,8 +24,8 @@ static json_t *types(unsigned kinds)
 	static const struct {
 		unsigned kind;
 		const char *name;
-	} all[] = {{KIND_NULL, "null"},	 {KIND_BOOL, "boolean"}, {KIND_INT, "integer"},
-		   {KIND_NUM, "number"}, {KIND_STR, "string"},	 {KIND_SEQ, "array"},
+	} all[] = {{KIND_NULL, "null"},  {KIND_BOOL, "boolean"}, {KIND_INT, "integer"},
+		   {KIND_NUM, "number"}, {KIND_STR, "string"},   {KIND_SEQ, "array"},
 		   {KIND_MAP, "object"}};
 	json_t *list = json_array();
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
@@ -138,7 +138,7 @@ static json_t *described(const struct field *f, json_t *j)
 {
 	const char *before = f->support == FIELD_REFUSED  ? "Not supported: "
 			     : f->support == FIELD_UNUSED ? "Not used: "
-			     : f->flags & FIELD_LEGACY	  ? "Older name of "
+			     : f->flags & FIELD_LEGACY    ? "Older name of "
 							  : "";
 	if (json_object_get(j, "$ref")) { /* draft-07 reads nothing beside a $ref */
 		json_t *all = json_array(), *outer = json_object();
