@@ -4,6 +4,9 @@
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 SYSTEMDDIR ?= /etc/systemd/system
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 DESTDIR    ?=
 CC         ?= cc
 MODE       ?= release
@@ -179,10 +182,15 @@ bench:
 install: all
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(SYSTEMDDIR)'
 	install -m 755 $(B)/carrack $(B)/carrack-shim '$(DESTDIR)$(BINDIR)'
+	install -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
+	$(B)/carrack completion bash >'$(DESTDIR)$(BASHDIR)/carrack'
+	$(B)/carrack completion zsh >'$(DESTDIR)$(ZSHDIR)/_carrack'
+	$(B)/carrack completion fish >'$(DESTDIR)$(FISHDIR)/carrack.fish'
 	for unit in controller agent; do \
 		sed 's|/usr/local/bin|$(BINDIR)|g' packaging/carrack-$$unit.service >'$(DESTDIR)$(SYSTEMDDIR)/'carrack-$$unit.service || exit 1; \
 	done
 
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/carrack' '$(DESTDIR)$(BINDIR)/carrack-shim'
+	rm -f '$(DESTDIR)$(BASHDIR)/carrack' '$(DESTDIR)$(ZSHDIR)/_carrack' '$(DESTDIR)$(FISHDIR)/carrack.fish'
 	rm -f '$(DESTDIR)$(SYSTEMDDIR)/carrack-controller.service' '$(DESTDIR)$(SYSTEMDDIR)/carrack-agent.service'

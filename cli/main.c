@@ -5,6 +5,7 @@
 #include "agent/image/image.h"
 #include "base/str.h"
 #include "cli/cmds.h"
+#include "cli/complete.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "controller/main.h"
@@ -20,6 +21,8 @@ static int run_image_worker(int argc, char **argv)
 
 static int run_version(int argc, char **argv);
 static int run_help(int argc, char **argv);
+static int run_completion(int argc, char **argv);
+static int run_complete(int argc, char **argv);
 
 static const struct cmd cmd_controller = {.name = "controller",
 					  .summary = "Run the controller of a cluster.",
@@ -44,6 +47,28 @@ static const struct cmd cmd_help = {.name = "help",
 				    .summary = "Explain a verb.",
 				    .run = run_help};
 
+static const struct cmd cmd_completion =
+	{.name = "completion",
+	 .args = "bash | zsh | fish",
+	 .summary = "Print what makes a shell complete carrack's commands.",
+	 .help = "`make install` puts it where the shells look. By hand:\n"
+		 "  bash:  . <(carrack completion bash)\n"
+		 "  zsh:   . <(carrack completion zsh), after compinit\n"
+		 "  fish:  carrack completion fish | source\n",
+	 .run = run_completion};
+static const struct cmd cmd_complete = {.name = "__complete", .run = run_complete, .hidden = true};
+
+static int run_completion(int argc, char **argv)
+{
+	const struct opts o = {.cmd = &cmd_completion, .min_args = 1, .max_args = 1};
+	auto_strlist args = {0};
+	int r = opts_parse(&o, argc, argv, &args);
+
+	if (r < 0 && complete_script(args.v[0]) < 0)
+		r = opts_misuse(&cmd_completion, "there is no completion for '%s'", args.v[0]);
+	return r < 0 ? 0 : r;
+}
+
 static int run_version(int argc, char **argv)
 {
 	const struct opts o = {.cmd = &cmd_version};
@@ -56,11 +81,18 @@ static int run_version(int argc, char **argv)
 }
 
 static const struct cmd *const verbs[] = {
-	&cmd_apply, &cmd_config,     &cmd_rm,      &cmd_ls,     &cmd_ps,
-	&cmd_logs,  &cmd_exec,       &cmd_inspect, &cmd_events, &cmd_scale,
-	&cmd_net,   &cmd_nodes,      &cmd_token,   &cmd_doctor, &cmd_lab,
-	&cmd_agent, &cmd_controller, &cmd_version, &cmd_help,   &cmd_image_worker,
+	&cmd_apply,      &cmd_config,     &cmd_rm,      &cmd_ls,     &cmd_ps,
+	&cmd_logs,       &cmd_exec,       &cmd_inspect, &cmd_events, &cmd_scale,
+	&cmd_net,        &cmd_nodes,      &cmd_token,   &cmd_doctor, &cmd_lab,
+	&cmd_agent,      &cmd_controller, &cmd_version, &cmd_help,   &cmd_image_worker,
+	&cmd_completion, &cmd_complete,
 };
+
+static int run_complete(int argc, char **argv)
+{
+	complete_print(verbs, ARRAY_LEN(verbs), argv + 1, argc > 1 ? (size_t)argc - 1 : 0);
+	return 0;
+}
 
 static const struct cmd *find(const char *name)
 {

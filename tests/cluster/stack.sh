@@ -26,6 +26,21 @@ apply_hello() {
   ready hello 4 || fail "not 4 ready tasks: $(c ps)" || return
   [ "$(tasks '[.[]|select(.service=="web").node]|unique|length')" = 3 ] || fail "web is not on 3 nodes"
 }
+# shellcheck disable=SC2016
+completion() {
+  local out
+  out=$(on ctl bash -c '. <(carrack completion bash)
+    try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _carrack; echo "${COMPREPLY[*]}"; }
+    try carrack insp; try carrack logs --tai; try carrack rm hel; try carrack logs hello_w
+    try carrack nodes label host2; try carrack net inspect hello_; try carrack config --format y') || return
+  [ "$out" = "inspect
+--tail
+hello
+hello_web
+host2
+hello_default
+yaml" ] || fail "completed: $out"
+}
 http_by_name() {
   local names
   names=$(for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do c exec hello_client.1 wget -q -O - http://web:8080/; done | sort -u | wc -l)
@@ -149,6 +164,7 @@ rm_leaves_nothing() {
 }
 
 t "apply runs a stack over three hosts" apply_hello
+t "bash completes verbs, options, stacks, services, nodes and networks" completion
 t "a service answers by name from another host, in rotation" http_by_name
 t "the same file again changes nothing and says so" same_again
 t "a changed service is replaced, others are left alone" change_one
