@@ -22,7 +22,8 @@ static const struct cmd *find_verb(const struct cmd *const *verbs, size_t n, con
 /* What `carrack VERB --help` prints; caller frees. */
 static char *help_text(const struct cmd *c)
 {
-	char *name = xstrdup(c->name), flag[] = "--help", *argv[] = {name, flag, NULL}, *text = NULL;
+	char *name = xstrdup(c->name), flag[] = "--help", *argv[] = {name, flag, NULL},
+	     *text = NULL;
 	int out = dup(STDOUT_FILENO), file = memfd_create("help", MFD_CLOEXEC);
 	size_t len;
 
@@ -106,8 +107,8 @@ static void offer_names(struct client *c, const char *noun, const char *begin)
 	{
 		const char *name = json_str(it, "name"), *stack = json_str(it, "stack");
 		bool service = streq(noun, "services");
-		auto_free char *full = service && stack && name ? xasprintf("%s_%s", stack, name)
-								: xstrdup(name);
+		auto_free char *full =
+			service && stack && name ? xasprintf("%s_%s", stack, name) : xstrdup(name);
 
 		if (full)
 			offer(full, begin);
@@ -119,8 +120,11 @@ static void offer_kind(const char *kind, void *arg)
 {
 	static const struct {
 		const char *kind, *noun;
-	} kinds[] = {{"STACK", "stacks"}, {"SERVICE", "services"}, {"TASK", "tasks"},
-		     {"NODE", "nodes"},	  {"NETWORK", "networks"}};
+	} kinds[] = {{"STACK", "stacks"},
+		     {"SERVICE", "services"},
+		     {"TASK", "tasks"},
+		     {"NODE", "nodes"},
+		     {"NETWORK", "networks"}};
 	const char *begin = arg;
 	auto_(client_free) struct client *c = NULL;
 	struct err err = {0};
@@ -296,7 +300,8 @@ static const char bash_script[] =
 	"  while IFS= read -r line; do\n"
 	"    if [ \"$line\" = :files ]; then\n"
 	"      compopt -o filenames 2>/dev/null\n"
-	"      while IFS= read -r line; do COMPREPLY+=(\"$line\"); done < <(compgen -f -- \"$cur\")\n"
+	"      while IFS= read -r line; do COMPREPLY+=(\"$line\"); done < <(compgen -f -- "
+	"\"$cur\")\n"
 	"    else\n"
 	"      COMPREPLY+=(\"$line\")\n"
 	"    fi\n"
@@ -314,21 +319,21 @@ static const char zsh_script[] =
 	"  found=(${found:#:files})\n"
 	"  (( $#found )) && compadd -- $found\n"
 	"}\n"
-	"if [ \"$funcstack[1]\" = _carrack ]; then _carrack \"$@\"; else compdef _carrack carrack; fi\n";
+	"if [ \"$funcstack[1]\" = _carrack ]; then _carrack \"$@\"; else compdef _carrack carrack; "
+	"fi\n";
 
-static const char fish_script[] =
-	"# fish completion of carrack\n"
-	"function __carrack_complete\n"
-	"    set -l words (commandline -opc) (commandline -ct)\n"
-	"    for line in (carrack __complete $words[2..-1] 2>/dev/null)\n"
-	"        if test \"$line\" = :files\n"
-	"            __fish_complete_path (commandline -ct)\n"
-	"        else\n"
-	"            echo $line\n"
-	"        end\n"
-	"    end\n"
-	"end\n"
-	"complete -c carrack -f -a '(__carrack_complete)'\n";
+static const char fish_script[] = "# fish completion of carrack\n"
+				  "function __carrack_complete\n"
+				  "    set -l words (commandline -opc) (commandline -ct)\n"
+				  "    for line in (carrack __complete $words[2..-1] 2>/dev/null)\n"
+				  "        if test \"$line\" = :files\n"
+				  "            __fish_complete_path (commandline -ct)\n"
+				  "        else\n"
+				  "            echo $line\n"
+				  "        end\n"
+				  "    end\n"
+				  "end\n"
+				  "complete -c carrack -f -a '(__carrack_complete)'\n";
 
 int complete_script(const char *shell)
 {

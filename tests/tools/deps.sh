@@ -11,7 +11,7 @@ demo="$build busybox-static umoci skopeo docker-registry jq iputils-ping"
 check="$demo git clang clang-format libclang-rt-14-dev libcmocka-dev cppcheck shellcheck universal-ctags
   curl nftables iperf3 ethtool procps apache2-utils zstd libcap2-bin openssl netcat-openbsd"
 vm="$demo qemu-system-x86 mmdebstrap cpio kmod e2fsprogs openssh-client curl tcpdump"
-bench="$check docker.io podman bc"
+bench="$check docker.io podman bc docker-compose"
 
 case ${1:-} in
 build) want=$build ;;
