@@ -37,6 +37,7 @@ struct server {
 	struct tls *tls;
 	struct httpd *httpd;
 	struct events *events;
+	struct planner *planner;
 	struct timer *step_timer, *stop_timer;
 	bool queued; /* a turn is deferred */
 	bool failed;
@@ -75,6 +76,8 @@ void api_stack_list(struct call *c);
 void api_stack_get(struct call *c);
 void api_stack_put(struct call *c);
 void api_stack_del(struct call *c);
+void api_plan(struct call *c);       /* answers when the plan is made */
+void api_plan_apply(struct call *c); /* the same */
 void api_service_list(struct call *c);
 void api_service_scale(struct call *c);
 void api_network_list(struct call *c);

@@ -20,6 +20,8 @@ const struct route routes[] = {
 	{"GET", "/v1/stacks/*", ROLE_OPERATOR, false, api_stack_get},
 	{"PUT", "/v1/stacks/*", ROLE_OPERATOR, false, api_stack_put},
 	{"DELETE", "/v1/stacks/*", ROLE_OPERATOR, false, api_stack_del},
+	{"POST", "/v1/stacks/*/plan", ROLE_OPERATOR, false, api_plan},
+	{"POST", "/v1/stacks/*/apply", ROLE_OPERATOR, false, api_plan_apply},
 	{"POST", "/v1/stacks/*/services/*/scale", ROLE_OPERATOR, false, api_service_scale},
 	{"GET", "/v1/services", ROLE_OPERATOR, false, api_service_list},
 	{"GET", "/v1/networks", ROLE_OPERATOR, false, api_network_list},

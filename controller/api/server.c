@@ -4,6 +4,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "controller/api/api.h"
+#include "controller/api/planner.h"
 #include "controller/api/routes.h"
 #include "manifests/conf.h"
 #include "manifests/jointoken.h"
@@ -353,6 +354,7 @@ int server_new(struct loop *l, const struct server_config *c, struct server **re
 
 	s->loop = l;
 	s->progress.free_val = free_json;
+	s->planner = planner_new(s);
 	s->silent_ms = (uint64_t)c->heartbeat_ms * SILENT_BEATS + SILENT_MIN_MS;
 	s->stream_idle_ms = (uint64_t)c->heartbeat_ms * 10 + STREAM_IDLE_MIN_MS;
 	s->step_timer = timer_new(l, on_step_timer, s);
@@ -373,6 +375,7 @@ void server_free(struct server *s)
 {
 	if (!s)
 		return;
+	planner_free(s->planner);
 	session_close_all(s);
 	agent_close_all(s);
 	events_free(s->events);

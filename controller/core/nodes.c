@@ -87,6 +87,7 @@ void node_refresh(struct cluster *c, struct node *n)
 	kvlist_copy(&n->labels, &n->info.labels);
 	kvlist_copy(&n->labels, &n->op_labels);
 	s->id = n->id;
+	s->tie = hash_text(HASH_START, n->id);
 	s->name = n->name;
 	s->address = n->info.address;
 	s->os = n->info.os;

@@ -19,7 +19,8 @@ static void wait_for(struct cluster *c, struct task *t, const char *why, enum me
 static void all_wait(struct cluster *c, struct service *svc, const char *why, enum met held)
 {
 	for (struct task *t = svc->pending; t; t = t->pend_next)
-		wait_for(c, t, why, held);
+		if (!t->planned)
+			wait_for(c, t, why, held);
 }
 
 static bool networks_there(struct cluster *c, const struct tmpl *t, struct err *err)
@@ -99,15 +100,80 @@ static void count_service(struct cluster *c, const struct service *svc, bool add
 	}
 }
 
+/* Ties are broken alike as long as the service is the same, so that a plan made now holds later. */
+static uint64_t tie_seed(const struct service *svc)
+{
+	return hash_text(hash_text(HASH_START, svc->stack->name), svc->name);
+}
+
+static char *plan_key(const char *service, int64_t slot)
+{
+	return xasprintf("%s.%lld", service, (long long)slot);
+}
+
+void place_plan(struct stack *s, const char *service, int64_t slot, const char *node_id)
+{
+	auto_free char *key = plan_key(service, slot);
+	map_set(&s->planned, key, xstrdup(node_id));
+}
+
+/* Does the stack still have something on the node that its update takes away? */
+static bool makes_room(const struct cluster *c, const struct stack *s, const struct node *n)
+{
+	for (size_t i = 0; i < n->n_tasks; i++) {
+		const struct task *t = n->tasks[i];
+		if (t->svc->stack == s && (t->stop || t->retiring || t->tmpl != t->svc->tmpl ||
+					   !slot_kept(c, t->svc, (size_t)t->slot)))
+			return true;
+	}
+	return false;
+}
+
+/* To where a saved plan has it, if it fits there; it waits while the node still makes room for it. */
+static void place_one_planned(struct cluster *c, struct task *t, const struct spec_service *needs)
+{
+	struct stack *s = t->svc->stack;
+	auto_free char *key = plan_key(t->svc->name, t->slot);
+	const char *id = map_get(&s->planned, key);
+	struct node *n = id ? map_get(&c->nodes, id) : NULL;
+	struct sched_result r = {.node = -1};
+	t->planned = false;
+	if (n)
+		sched_place(needs, &c->sched[n->sched_ix], 1, 0, &r);
+	if (r.node == 0 && take_addresses(c, t, NULL) == 0) {
+		task_assign(c, t, n);
+		c->sched[n->sched_ix].n_service_tasks++;
+	} else if (n && n->up && makes_room(c, s, n)) {
+		t->planned = true;
+		wait_for(c, t, "waits for its planned node to make room", MET);
+		return;
+	}
+	map_del(&s->planned, key);
+}
+
+static void place_planned(struct cluster *c, struct service *svc, const struct spec_service *needs)
+{
+	for (struct task *t = svc->pending, *next; t; t = next) {
+		next = t->pend_next;
+		if (svc->stack->planned.n)
+			place_one_planned(c, t, needs);
+		else
+			t->planned = false;
+	}
+}
+
 static void place_replicated(struct cluster *c, struct service *svc)
 {
 	struct spec_service needs = needs_of(c, svc);
 	struct sched_result r;
 	struct err err;
 	count_service(c, svc, true);
-	struct sched_batch *b = sched_batch_new(&needs, c->sched, c->n_sched, cluster_random(c));
-	while (svc->pending) {
-		struct task *t = svc->pending;
+	place_planned(c, svc, &needs);
+	struct sched_batch *b = sched_batch_new(&needs, c->sched, c->n_sched, tie_seed(svc));
+	for (struct task *t = svc->pending, *next; t; t = next) {
+		next = t->pend_next;
+		if (t->planned)
+			continue;
 		sched_batch_next(b, &r);
 		if (r.node < 0) {
 			sched_batch_why(b, c->n_sched, &r);

@@ -2,7 +2,7 @@
  * Services to tasks: each slot that was marked is compared with what it should hold. */
 #include "controller/core/depends.h"
 
-static bool wanted(const struct cluster *c, const struct service *svc, size_t ix)
+bool slot_kept(const struct cluster *c, const struct service *svc, size_t ix)
 {
 	const struct slot *sl = &svc->slots[ix];
 	if (!svc->spec)
@@ -74,7 +74,7 @@ static void empty_slot(struct cluster *c, struct slot *sl)
 static void reconcile_slot(struct cluster *c, struct service *svc, size_t ix)
 {
 	struct slot *sl = &svc->slots[ix];
-	if (wanted(c, svc, ix)) {
+	if (slot_kept(c, svc, ix)) {
 		adopt_back(c, sl);
 		replace_lost(c, svc, sl);
 		if (!sl->cur && !blocked(svc, sl))

@@ -75,7 +75,7 @@ static char *volumes_text(const struct spec_stack *stack, const struct spec_serv
 	return json_object_size(j) ? json_text_canonical(j) : NULL;
 }
 
-static uint64_t fnv(uint64_t h, const char *s)
+uint64_t hash_text(uint64_t h, const char *s)
 {
 	for (; s && *s; s++)
 		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
@@ -112,7 +112,7 @@ static uint64_t restarts_with(const struct spec_stack *stack, const struct spec_
 		if (!on)
 			continue;
 		canon_task_hash(on, hash);
-		h = fnv(h, hash);
+		h = hash_text(h, hash);
 	}
 	return h;
 }
@@ -130,10 +130,10 @@ struct tmpl *tmpl_of(struct cluster *c, struct stack *s, const struct spec_servi
 	resolve_networks(c, s, t);
 	canon_task_hash(spec, t->hash);
 	/* Volumes and networks are the stack's: the service's own hash does not know them. */
-	uint64_t h = fnv(0xcbf29ce484222325u, t->hash);
-	h = fnv(h, t->volumes);
+	uint64_t h = hash_text(HASH_START, t->hash);
+	h = hash_text(h, t->volumes);
 	for (size_t i = 0; i < t->n_networks; i++)
-		h = fnv(h, t->network_ids[i]);
+		h = hash_text(h, t->network_ids[i]);
 	h = restarts_with(s->spec, spec, h);
 	t->id = xasprintf("%s.%s.%016llx", s->name, spec->name, (unsigned long long)h);
 	struct tmpl *there = map_get(&c->tmpls, t->id);

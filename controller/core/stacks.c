@@ -16,6 +16,7 @@ struct stack *stack_new(struct cluster *c, const char *name)
 	s->name = xstrdup(name);
 	s->marked = NO_MARK;
 	s->services.free_val = service_free;
+	s->planned.free_val = free;
 	map_set(&c->stacks, name, s);
 	return s;
 }
@@ -27,6 +28,7 @@ void stack_free(void *p)
 		return;
 	map_clear(&s->services);
 	map_clear(&s->nets);
+	map_clear(&s->planned);
 	kvlist_done(&s->pinned);
 	spec_stack_free(s->spec);
 	free(s->name);
@@ -147,6 +149,7 @@ static void replace(struct cluster *c, struct stack *s, struct spec_stack *spec,
 	s->removing = false;
 	s->revision++;
 	s->applied_ms = c->wall;
+	map_clear(&s->planned);
 	unpin(s, changed);
 	stack_apply(c, s, all ? NULL : changed);
 	spec_stack_free(old);
@@ -202,6 +205,7 @@ int cluster_stack_del(struct cluster *c, const char *name, struct err *err)
 	s->removing = true;
 	s->revision++;
 	kvlist_done(&s->pinned);
+	map_clear(&s->planned);
 	stack_apply(c, s, NULL);
 	row_stack(c, s);
 	event(c, s, "stack_removing", "is being removed");
@@ -238,6 +242,7 @@ int cluster_scale(struct cluster *c, const char *stack, const char *service, int
 	s->text = json_text_canonical(j);
 	s->revision++;
 	s->applied_ms = c->wall;
+	map_clear(&s->planned);
 	service_set_spec(c, service_get(s, service), spec, true);
 	row_stack(c, s);
 	struct event_of of = {.type = "service_scaled", .stack = stack, .service = service};

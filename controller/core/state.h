@@ -81,6 +81,7 @@ struct task {
 	bool gone_ok; /* was to stop when its agent said hello: if it does not know it, it is gone */
 	bool counted; /* uses its node's resources */
 	bool served;  /* its template's ingress counts it on its node */
+	bool planned; /* pending: a saved plan has it on a node that still makes room for it */
 	enum task_state state;
 	enum task_health health;
 	char *reason;
@@ -221,7 +222,9 @@ struct stack {
 	bool removing;
 	struct map services;  /* struct service */
 	struct kvlist pinned; /* service -> template id it was rolled back to */
-	struct map nets;      /* networks it owns by id, dying ones too; borrowed */
+	struct map
+		planned; /* "SERVICE.SLOT" -> node id, where a saved plan has it; each used once */
+	struct map nets; /* networks it owns by id, dying ones too; borrowed */
 	size_t marked;
 };
 
@@ -275,6 +278,8 @@ void row_task(struct cluster *c, const struct task *t);
 void row_tmpl(struct cluster *c, const struct tmpl *t);
 
 /* specs.c */
+#define HASH_START 0xcbf29ce484222325u
+uint64_t hash_text(uint64_t h, const char *s); /* of h and s (NULL is fine); FNV-1a */
 /* Finds or makes the template; borrowed until somebody takes a reference. */
 struct tmpl *tmpl_of(struct cluster *c, struct stack *s, const struct spec_service *spec);
 /* What t was made from, on the stack's networks of today; t itself where one of them is gone. */
@@ -334,6 +339,7 @@ void task_link(struct cluster *c, struct task *t, struct node *n);
 
 /* reconcile.c */
 void reconcile_service(struct cluster *c, struct service *svc);
+bool slot_kept(const struct cluster *c, const struct service *svc, size_t ix); /* has a task? */
 
 /* rollout.c */
 void rollout_begin(struct cluster *c, struct service *svc);
@@ -343,6 +349,7 @@ bool rollout_start_first(const struct service *svc);
 const char *rollout_name(enum roll_state s);
 
 /* place.c */
+void place_plan(struct stack *s, const char *service, int64_t slot, const char *node_id);
 void place_service(struct cluster *c, struct service *svc);
 void place_waiting(struct cluster *c); /* all pending tasks, after something became free */
 

@@ -30,6 +30,11 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
+static uint64_t tie_of(const struct sched_node *n, size_t ix, uint64_t seed)
+{
+	return mix(seed ^ mix(n->tie ? n->tie : ix + 1));
+}
+
 /* The port that s asks for and a task there has; NULL: none. */
 static const struct sched_port *port_taken(const struct spec_service *s, const struct sched_node *n)
 {
@@ -193,7 +198,7 @@ void sched_place(const struct spec_service *s, const struct sched_node *nodes, s
 			ret->refused[f]++;
 			continue;
 		}
-		uint64_t tie = mix(seed ^ mix(i + 1));
+		uint64_t tie = tie_of(&nodes[i], i, seed);
 		if (ret->node < 0 || better(&nodes[i], tie, &nodes[ret->node], best_tie)) {
 			ret->node = (long)i;
 			best_tie = tie;
@@ -232,7 +237,7 @@ struct sched_batch *sched_batch_new(const struct spec_service *s, struct sched_n
 		if (f == FILTER_MAX)
 			f = refuse_dynamic(s, &nodes[i], true);
 		if (f == FILTER_MAX)
-			b->heap[b->n++] = (struct entry){i, mix(seed ^ mix(i + 1))};
+			b->heap[b->n++] = (struct entry){i, tie_of(&nodes[i], i, seed)};
 		else
 			b->refused[f]++;
 	}

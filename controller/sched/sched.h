@@ -28,6 +28,7 @@ struct sched_port { /* a host port in use, and whose it is */
 
 struct sched_node {
 	const char *id, *name, *address, *os, *arch;
+	uint64_t tie; /* of its id, so that ties do not hang on the order of nodes; 0: its index */
 	bool ready;
 	const char *no_encrypt; /* why it can be on no encrypted network; NULL: it can */
 	const struct kvlist *labels;

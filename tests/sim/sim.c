@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Runs random schedules of failures against the real controller core; a failure prints its seed.
  *
- *   sim [--seeds N] [--seed S] [--verbose]
+ *   sim [--plan] [--seeds N] [--seed S] [--verbose]
  *   sim --scale TASKS AGENTS
  */
 #include "base/num.h"
@@ -106,7 +106,9 @@ static bool run_seed(uint64_t seed, bool verbose)
 }
 
 /* Every SIM_JOBS-th seed, in a process of its own; its status is the number of failures. */
-static pid_t run_share(int64_t first, int64_t end, bool verbose)
+typedef bool (*seed_run)(uint64_t seed, bool verbose);
+
+static pid_t run_share(seed_run run, int64_t first, int64_t end, bool verbose)
 {
 	fflush(stdout);
 	pid_t pid = fork();
@@ -114,17 +116,17 @@ static pid_t run_share(int64_t first, int64_t end, bool verbose)
 		return pid;
 	int failed = 0;
 	for (int64_t s = first; s < end; s += SIM_JOBS)
-		failed += !run_seed((uint64_t)s, verbose);
+		failed += !run((uint64_t)s, verbose);
 	fflush(stdout);
 	exit(failed > 255 ? 255 : failed);
 }
 
-static int run_all(int64_t first, int64_t n, bool verbose)
+static int run_all(seed_run run, int64_t first, int64_t n, bool verbose)
 {
 	pid_t pids[SIM_JOBS];
 	int failed = 0;
 	for (int i = 0; i < SIM_JOBS; i++)
-		pids[i] = run_share(first + i, first + n, verbose);
+		pids[i] = run_share(run, first + i, first + n, verbose);
 	for (int i = 0; i < SIM_JOBS; i++) {
 		int status = -1;
 		if (pids[i] > 0)
@@ -144,9 +146,12 @@ int main(int argc, char **argv)
 {
 	int64_t seeds = 200, seed = -1, tasks = 0, agents = 0;
 	bool verbose = false;
+	seed_run run = run_seed;
 	for (int i = 1; i < argc; i++) {
 		if (streq(argv[i], "--verbose"))
 			verbose = true;
+		else if (streq(argv[i], "--plan"))
+			run = plan_seed;
 		else if (streq(argv[i], "--seeds") && i + 1 < argc &&
 			 num_parse_i64(argv[i + 1], 1, 10000000, &seeds))
 			i++;
@@ -158,7 +163,7 @@ int main(int argc, char **argv)
 			 num_parse_i64(argv[i + 2], 1, 20000, &agents))
 			i += 2;
 		else {
-			fprintf(stderr, "usage: sim [--seeds N] [--seed S] [--verbose] "
+			fprintf(stderr, "usage: sim [--plan] [--seeds N] [--seed S] [--verbose] "
 					"[--scale TASKS AGENTS]\n");
 			return 2;
 		}
@@ -166,6 +171,6 @@ int main(int argc, char **argv)
 	if (tasks)
 		return scale_run((long)tasks, (long)agents);
 	if (seed >= 0)
-		return run_all(seed, 1, verbose);
-	return run_all(1, seeds, verbose);
+		return run_all(run, seed, 1, verbose);
+	return run_all(run, 1, seeds, verbose);
 }

@@ -102,5 +102,8 @@ void chaos_tick(struct world *w);
 void chaos_calm(struct world *w);    /* everything on and linked */
 bool chaos_operate(struct world *w); /* tries what operators want; true: something was asked */
 
+/* plan.c */
+bool plan_seed(uint64_t seed, bool verbose); /* false: said why */
+
 /* scale.c */
 int scale_run(long tasks, long agents);

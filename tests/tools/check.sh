@@ -74,6 +74,7 @@ part_unit() {
 }
 part_sim() {
   build release sim-bin && one "sim: random schedules of failures" build/release/tests/sim/sim --seeds 500
+  build release sim-bin && one "sim: a plan is what the apply does" build/release/tests/sim/sim --plan --seeds 500
   build san sim-bin && one "sim: sanitized" build/san/tests/sim/sim --seeds 40
 }
 part_fuzz() {

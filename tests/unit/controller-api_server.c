@@ -336,6 +336,41 @@ static void test_stack_survives_kill(void **state)
 	assert_int_equal(ask(f, f->http, "DELETE", "/v1/stacks/s", NULL, NULL), 404);
 }
 
+#define PLANNED                                                                                    \
+	"{\"name\":\"shop\",\"services\":{\"web\":{\"image\":\"a\",\"networks\":{\"default\":{}}}" \
+	"},"                                                                                       \
+	"\"networks\":{\"default\":{\"name\":\"shop_default\"}}}"
+
+static void test_plan(void **state)
+{
+	struct fixture *f = *state;
+	auto_json *plan = NULL, *again = NULL, *refused = NULL, *done = NULL, *there = NULL;
+	auto_json *request =
+		json_pack("{s:o}", "stack", json_parse(PLANNED, strlen(PLANNED), NULL));
+	auto_free char *text = json_text(request), *with = NULL;
+
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/shop/plan", text, &plan), 200);
+	assert_string_equal(json_str(plan, "action"), "create");
+	assert_int_equal(ask(f, f->http, "GET", "/v1/stacks/shop", NULL, NULL), 404);
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/shop/apply", text, NULL), 400);
+	json_object_set(request, "plan", plan);
+	with = json_text(request);
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/shop/apply", with, &done), 200);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(done, "created"), 0)),
+			    "web");
+	assert_int_equal(ask(f, f->http, "GET", "/v1/stacks/shop", NULL, &there), 200);
+	assert_int_equal(json_int(there, "revision", 0), 1);
+	/* The second time the stack is there already. */
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/shop/apply", with, &refused), 409);
+	assert_non_null(strstr(json_str(refused, "error"), "was not there when this plan"));
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/shop/plan", text, &again), 200);
+	assert_false(json_bool(again, "changed", true));
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/none/plan", "{\"remove\":true}", NULL),
+			 404);
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/none/plan", "{}", NULL), 400);
+	assert_int_equal(ask(f, f->http, "POST", "/v1/stacks/other/plan", text, NULL), 400);
+}
+
 static void test_refused_bodies(void **state)
 {
 	struct fixture *f = *state;
@@ -573,6 +608,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_once_and_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guessing_is_slowed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stack_survives_kill, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_plan, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stream_and_session, setup, teardown),
