@@ -19,7 +19,7 @@ static bool is_word(const char *t)
 					    "<<",   "=",    ".inf",  ".nan"};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (strcasecmp(words[i], t) == 0)
+		if ((words[i][0] | 0x20) == (t[0] | 0x20) && strcasecmp(words[i], t) == 0)
 			return true;
 	return false;
 }

@@ -54,8 +54,7 @@ char *tree_text(struct tree *t, const char *s, size_t n)
 void tree_done(struct tree *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		free(t->nodes[i]->items);
-		free(t->nodes[i]->pairs);
+		free(t->nodes[i]->items); /* or pairs */
 	}
 	free(t->nodes);
 	while (t->chunks) {
@@ -66,16 +65,31 @@ void tree_done(struct tree *t)
 	*t = (struct tree){0};
 }
 
+void node_reserve(struct node *n, size_t want)
+{
+	size_t size = n->kind == NODE_MAP ? sizeof(*n->pairs) : sizeof(*n->items);
+	if (want <= n->cap)
+		return;
+	n->items = xreallocarray(n->items, want, size);
+	n->cap = (uint32_t)want;
+}
+
+static void make_room(struct node *n)
+{
+	if (n->n == n->cap)
+		node_reserve(n, n->cap ? (size_t)n->cap * 2 : 2);
+}
+
 void node_push(struct node *seq, struct node *item)
 {
-	seq->items = vec_grow(seq->items, seq->n, &seq->cap, sizeof(*seq->items));
+	make_room(seq);
 	seq->items[seq->n++] = item;
 	seq->weight += item->weight;
 }
 
 void node_put(struct node *map, struct node_pair pair)
 {
-	map->pairs = vec_grow(map->pairs, map->n, &map->cap, sizeof(*map->pairs));
+	make_room(map);
 	map->pairs[map->n++] = pair;
 	map->weight += 1 + pair.value->weight;
 }
@@ -83,7 +97,7 @@ void node_put(struct node *map, struct node_pair pair)
 const struct node_pair *node_find(const struct node *n, const char *key)
 {
 	for (size_t i = 0; n->kind == NODE_MAP && i < n->n; i++)
-		if (strcmp(n->pairs[i].key, key) == 0)
+		if (n->pairs[i].key[0] == key[0] && strcmp(n->pairs[i].key, key) == 0)
 			return &n->pairs[i];
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum node_tag { NODE_UNTAGGED, NODE_RESET, NODE_OVERRIDE };
 enum node_kind { NODE_NULL, NODE_BOOL, NODE_INT, NODE_FLOAT, NODE_STR, NODE_SEQ, NODE_MAP };
@@ -18,17 +19,19 @@ struct node_pair {
 	struct node *value;
 	int line, column; /* of the key */
 };
-struct node {
-	enum node_kind kind;
-	enum node_tag tag;       /* !reset, !override: how it is merged */
-	const char *file;        /* it was read from; owned by the tree; may be NULL */
-	int line, column;        /* from 1; 0: unknown */
-	const char *text;        /* scalars: as written, after interpolation; owned by the tree */
-	struct node **items;     /* sequences */
-	struct node_pair *pairs; /* mappings, in order, keys unique */
-	size_t n, cap;
-	bool broken;   /* its variables could not be filled in; said already, so nothing more is */
-	size_t weight; /* this node and all below, shared ones counted each time */
+struct node { /* a stack may have a million: kept small */
+	enum node_kind kind : 8;
+	enum node_tag tag : 8; /* !reset, !override: how it is merged */
+	bool broken;           /* it is wrong, and that has been said: nothing more is */
+	uint32_t n, cap;
+	uint32_t weight;  /* this node and all below, shared ones counted each time */
+	int line, column; /* from 1; 0: unknown */
+	const char *file; /* it was read from; owned by the tree; may be NULL */
+	const char *text; /* scalars: as written, after interpolation; owned by the tree */
+	union {
+		struct node **items;     /* sequences */
+		struct node_pair *pairs; /* mappings, in order, keys unique */
+	};
 };
 
 struct tree_chunk;
@@ -43,6 +46,7 @@ struct node *tree_add(struct tree *t, enum node_kind kind, int line, int column)
 char *tree_text(struct tree *t, const char *s, size_t n); /* a copy, NUL-terminated */
 void tree_done(struct tree *t);
 
+void node_reserve(struct node *n, size_t want); /* room for so many, when that is known before */
 void node_push(struct node *seq, struct node *item);
 void node_put(struct node *map, struct node_pair pair);
 /* NULL: n is no mapping, or has no such key. */

@@ -50,18 +50,26 @@ static void drop_inactive(struct project *p, struct node *root)
 	services->n = kept;
 }
 
-/* Whether the tree can be decoded as it is written, which keeps the words of its author. */
-static bool needs_shape(const struct node *root)
+/* Whether any service has the key. */
+static bool services_have(const struct node *root, const char *key)
 {
-	if (node_find(root, "include"))
-		return true;
 	const struct node *services = node_child(root, "services");
-	for (size_t i = 0; services->kind == NODE_MAP && i < services->n; i++) {
-		const struct node *s = services->pairs[i].value;
-		if (node_find(s, "extends") || node_find(s, "profiles"))
+	for (size_t i = 0; services->kind == NODE_MAP && i < services->n; i++)
+		if (node_find(services->pairs[i].value, key))
 			return true;
-	}
 	return false;
+}
+
+/* The merged stack as the canonical one, with the services that are to run. */
+static struct node *finish(struct project *p, struct node *root)
+{
+	p->shape.dir = p->in->project_dir;
+	p->shape.finish = true;
+	root = shape_record(&p->shape, &record_top, root);
+	p->uses_default = uses_default(root);
+	drop_inactive(p, root);
+	consist_check(p, root);
+	return sources_room(p, root) ? root : NULL;
 }
 
 struct node *project_read(struct project *p, const struct stackfile_input *in, struct diag *d)
@@ -75,29 +83,23 @@ struct node *project_read(struct project *p, const struct stackfile_input *in, s
 	files[0] = (struct stackfile_source){in->file, in->text, in->len};
 	for (size_t i = 0; i < in->n_more; i++)
 		files[i + 1] = in->more[i];
-	if (n == 1 && !in->canonical) {
-		struct node *root = sources_parse(p, &files[0], in->env, true);
-		p->plain = root && p->plain && !needs_shape(root);
-		if (root && p->plain && root->kind == NODE_MAP) {
-			check_whole(&check, &record_top, root);
-			consist_check(p, root);
-		}
-		if (!root || p->plain)
-			return root;
-		p->first = root;
-	}
-	p->plain = false;
-	struct node *root = extends_model(p, files, n, in->project_dir, in->env);
+	struct node *root = n == 1 ? sources_parse(p, &files[0], in->env, true) : NULL;
+	if (n == 1 && (!root || root->kind != NODE_MAP))
+		return root;
+	/* most stacks are one file with nothing to merge, and small ones stay as they are written */
+	bool alone =
+		root && p->plain && !node_find(root, "include") && !services_have(root, "extends");
+	p->plain = alone && !in->canonical && !services_have(root, "profiles");
+	p->first = root;
+	if (!alone)
+		root = extends_model(p, files, n, in->project_dir, in->env);
 	if (!root || root->kind != NODE_MAP)
 		return root;
 	check_whole(&check, &record_top, root);
-	p->shape.dir = in->project_dir;
-	p->shape.finish = true;
-	root = shape_record(&p->shape, &record_top, root);
-	p->uses_default = uses_default(root);
-	drop_inactive(p, root);
+	if (!p->plain)
+		return finish(p, root);
 	consist_check(p, root);
-	return sources_room(p, root) ? root : NULL;
+	return root;
 }
 
 void project_done(struct project *p)

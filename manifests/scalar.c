@@ -171,7 +171,7 @@ static bool collection(struct decode *c, const struct node *n, enum node_kind ki
 		return false;
 	}
 	if (n->n > max) {
-		decode_error(c, n, "'%s' has %zu entries; at most %zu are allowed", c->key, n->n,
+		decode_error(c, n, "'%s' has %u entries; at most %zu are allowed", c->key, n->n,
 			     max);
 		return false;
 	}

@@ -42,7 +42,7 @@ void shape_set(struct shape *x, struct node *map, const char *key, struct node *
 const struct field *record_field(const struct record *r, const char *name)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (strcmp(r->fields[i].name, name) == 0)
+		if (r->fields[i].name[0] == name[0] && strcmp(r->fields[i].name, name) == 0)
 			return r->fields[i].flags & FIELD_CANON ? NULL : &r->fields[i];
 	return NULL;
 }
@@ -136,6 +136,7 @@ static struct node *shape_strings(struct shape *x, const struct field *f, const 
 	if (in->kind != NODE_SEQ)
 		return same(n);
 	struct node *out = shape_node(x, NODE_SEQ, n);
+	node_reserve(out, in->n);
 	for (size_t i = 0; i < in->n; i++)
 		node_push(out, shape_string(x, f, in->items[i]));
 	return f->form == FORM_SET ? shape_unique(x, f, out) : out;
@@ -247,9 +248,10 @@ static struct node *shape_named(struct shape *x, const struct field *f, const st
 				map_clear(&p.index);
 				return same(n);
 			}
-			struct node *value = shape_node(x, NODE_NULL, item);
+			struct node *value =
+				shape_node(x, f->record->nullable ? NODE_NULL : NODE_MAP, item);
 			if (f->record == &record_depends)
-				value = shape_dependency(x, item);
+				value = shape_record(x, f->record, shape_dependency(x, item));
 			pairs_put(&p, item->text, value);
 			continue;
 		}
@@ -339,6 +341,7 @@ static bool says_nothing(const struct field *f, const struct node *v)
 struct node *shape_record(struct shape *x, const struct record *r, const struct node *n)
 {
 	struct node *out = shape_node(x, NODE_MAP, n);
+	node_reserve(out, n->n);
 	for (size_t i = 0; i < n->n; i++) {
 		struct node_pair p = n->pairs[i];
 		const struct field *f = record_field(r, p.key);
