@@ -68,7 +68,8 @@ static const json_t *task_by_name(const json_t *tasks, const char *name)
 	const json_t *best = NULL, *it;
 	size_t i;
 
-	json_array_foreach(tasks, i, it) if (streq(json_str(it, "name"), name) &&
+	json_array_foreach(tasks, i, it) if ((streq(json_str(it, "name"), name) ||
+					      streq(json_str(it, "container_name"), name)) &&
 					     task_better(it, best)) best = it;
 	return best;
 }

@@ -29,7 +29,10 @@ static unsigned type_kinds(const struct field *f)
 	case FIELD_BOOL:
 		return KIND_BOOL | KIND_STR;
 	case FIELD_INT:
+	case FIELD_MICROS:
 		return KIND_INT | KIND_STR;
+	case FIELD_RECORDS:
+		return KIND_SEQ;
 	case FIELD_CPUS:
 	case FIELD_SIZE:
 		return KIND_NUM | KIND_STR;
@@ -94,6 +97,8 @@ unsigned field_members(const struct field *f)
 	case FIELD_DURATION:
 	case FIELD_CHOICE:
 	case FIELD_EITHER:
+	case FIELD_MICROS:
+	case FIELD_RECORDS:
 	case FIELD_SECTION:
 		break;
 	}
@@ -275,6 +280,8 @@ static void text_check(const struct check *c, const struct field *f, struct node
 	case FIELD_STRING_LIST:
 	case FIELD_WORDS:
 	case FIELD_PAIRS:
+	case FIELD_MICROS: /* the decoder says */
+	case FIELD_RECORDS:
 	case FIELD_SECTION:
 		return;
 	}

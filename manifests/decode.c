@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-#define CPUS_MAX 100000
+#define CPUS_MAX   100000
+#define MICROS_MAX 1000000000000 /* some days */
 
 void record_init(const struct record *r, void *obj)
 {
@@ -190,6 +191,37 @@ static void decode_pairs(struct decode *c, const struct field *f, const struct n
 	map_clear(&index);
 }
 
+static void decode_micros(struct decode *c, const struct node *n, int64_t *ret)
+{
+	const char *text;
+	int64_t value;
+	if (!decode_scalar(c, n, &text))
+		return;
+	if (num_parse_i64(text, -1, MICROS_MAX, &value))
+		*ret = value;
+	else if (units_duration(text, &value) && value / 1000 <= MICROS_MAX)
+		*ret = value / 1000;
+	else
+		decode_error(c, n, "'%s' must be a number of microseconds, not '%.100s'", c->key,
+			     text);
+}
+
+/* Each in its place at once: what is owned by half of one is freed with the whole. */
+static void decode_records(struct decode *c, const struct node *n, const struct record *r,
+			   struct records *to)
+{
+	if (!decode_list(c, n, LIMIT_SERVICE_RECORDS))
+		return;
+	to->v = xcalloc(n->n + 1, r->size);
+	for (size_t i = 0; i < n->n && !diag_full(c->d); i++) {
+		struct decode_mark mark = decode_enter_item(c, i);
+		void *item = at(to->v, to->n++ * r->size);
+		record_init(r, item);
+		decode_record(c, n->items[i], r, item);
+		decode_leave(c, mark);
+	}
+}
+
 static void decode_plain(struct decode *c, const struct field *f, const struct node *n, void *obj)
 {
 	const char *text;
@@ -228,6 +260,12 @@ static void decode_plain(struct decode *c, const struct field *f, const struct n
 		break;
 	case FIELD_PAIRS:
 		decode_pairs(c, f, n, obj);
+		break;
+	case FIELD_MICROS:
+		decode_micros(c, n, at(obj, f->offset));
+		break;
+	case FIELD_RECORDS:
+		decode_records(c, n, f->record, at(obj, f->offset));
 		break;
 	case FIELD_SECTION:
 		decode_record(c, n, f->record, at(obj, f->offset));

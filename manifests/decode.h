@@ -20,6 +20,11 @@ struct decode {
 	size_t ports_left;
 };
 
+struct records { /* what a field of FIELD_RECORDS is */
+	void *v;
+	size_t n;
+};
+
 struct decode_mark {
 	size_t len;
 	const char *key;
@@ -70,6 +75,9 @@ FIELD_DECODER(decode_devices);
 FIELD_DECODER(decode_depends_on);
 FIELD_DECODER(decode_links);
 FIELD_DECODER(decode_env_file);
+FIELD_DECODER(decode_label_file);
+FIELD_DECODER(decode_memswap);
+FIELD_DECODER(decode_security_opt);
 FIELD_DECODER(decode_restart);
 FIELD_DECODER(decode_condition);
 FIELD_DECODER(decode_health_test);
@@ -110,6 +118,8 @@ void decode_values(struct decode *c, const struct node *root);
 
 /* What can only be said of a whole service. */
 void service_check(struct decode *c, const struct node *n, struct spec_service *s);
+/* Of service_check: what it asks of its node. */
+void service_check_run(struct decode *c, const struct node *n, struct spec_service *s);
 /* s shares something of the service `name`: it waits for it and is made again with it. */
 void depends_imply(struct decode *c, const struct node *n, const char *name,
 		   struct spec_service *s);

@@ -161,7 +161,7 @@ static void completion_check(struct decode *c, const struct node *services,
 	const struct node *n = node_child(services, d->service);
 	if (!to)
 		return;
-	if (!to->restart_policy.set && !node_find(n, "restart"))
+	if (!to->restart_policy.set && !spec_is_job(to) && !node_find(n, "restart"))
 		to->restart = RESTART_NO;
 	enum spec_restart r = condition_of(to);
 	if (r == RESTART_ALWAYS || r == RESTART_UNLESS_STOPPED)

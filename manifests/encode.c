@@ -36,6 +36,14 @@ static json_t *pairs_json(const struct kvlist *l)
 static void encode_section(json_t *j, const struct field *f, const void *obj, const void *defaults,
 			   unsigned skip);
 
+static json_t *records_json(const struct record *r, const struct records *l, unsigned skip)
+{
+	json_t *j = l->n ? json_array() : NULL;
+	for (size_t i = 0; i < l->n; i++)
+		json_array_append_new(j, encode_record(r, at(l->v, i * r->size), skip));
+	return j;
+}
+
 static void encode_field(json_t *j, const struct field *f, const void *obj, const void *defaults,
 			 unsigned skip)
 {
@@ -52,6 +60,7 @@ static void encode_field(json_t *j, const struct field *f, const void *obj, cons
 			out = json_boolean(*(const bool *)v);
 		break;
 	case FIELD_INT:
+	case FIELD_MICROS:
 	case FIELD_SIZE:
 		if (*(const int64_t *)v != *(const int64_t *)def)
 			out = json_integer(*(const int64_t *)v);
@@ -81,6 +90,9 @@ static void encode_field(json_t *j, const struct field *f, const void *obj, cons
 	case FIELD_EITHER:
 		if (*(const bool *)v)
 			out = json_string(f->names[1]);
+		break;
+	case FIELD_RECORDS:
+		out = records_json(f->record, v, skip);
 		break;
 	case FIELD_SECTION:
 		encode_section(j, f, v, def, skip);

@@ -26,6 +26,8 @@ enum field_type {
 	FIELD_PAIRS,   /* struct kvlist, from a mapping or a list of KEY=VALUE */
 	FIELD_CHOICE,  /* an enum: the index in names */
 	FIELD_EITHER,  /* bool: whether it is the second of two names */
+	FIELD_RECORDS, /* struct records (decode.h), from a list of mappings by `record` */
+	FIELD_MICROS,  /* int64_t microseconds, from a number of them or a duration */
 	FIELD_SECTION, /* a mapping with its own record, inside the same struct; bool set */
 };
 

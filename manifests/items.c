@@ -2,8 +2,8 @@
  * Decoders of a service's smaller keys that have several forms; see decode.h. */
 #include "base/num.h"
 #include "manifests/decode.h"
-#include "manifests/dotenv.h"
 #include "manifests/limits.h"
+#include "manifests/units.h"
 #include "manifests/words.h"
 
 #include <errno.h>
@@ -193,59 +193,6 @@ FIELD_DECODER(decode_devices)
 	}
 }
 
-static void env_file_read(struct decode *c, const struct node *n, const char *name, bool required,
-			  struct kvlist *out)
-{
-	if (!c->in || !c->in->read) {
-		decode_error(c, n, "'env_file' cannot be read here");
-		return;
-	}
-	auto_free char *path = decode_host_path(c, n, name);
-	auto_free char *text = NULL;
-	size_t len = 0;
-	if (!path)
-		return;
-	int rc = c->in->read(path, &text, &len, c->in->read_arg);
-	if (rc == -ENOENT && !required)
-		return;
-	if (rc < 0) {
-		decode_error(c, n, "cannot read the env_file '%.200s': %s", path, strerror(-rc));
-		return;
-	}
-	dotenv_parse(name, text, len, c->in->env, out, c->d);
-}
-
-static void env_file_one(struct decode *c, const struct node *n, struct kvlist *out)
-{
-	const char *path = NULL;
-	bool required = true;
-	if (n->kind != NODE_MAP) {
-		if (decode_string(c, n, &path))
-			env_file_read(c, n, path, true, out);
-		return;
-	}
-	decode_record(c, n, &record_env_file, NULL);
-	const struct node_pair *p = node_find(n, "path"), *r = node_find(n, "required");
-	if (r)
-		decode_bool(c, r->value, &required);
-	if (!p)
-		decode_error(c, n, "an env_file needs 'path'");
-	else if (decode_string(c, p->value, &path))
-		env_file_read(c, p->value, path, required, out);
-}
-
-FIELD_DECODER(decode_env_file)
-{
-	struct kvlist *out = &((struct spec_service *)obj)->environment;
-	(void)f;
-	if (n->kind != NODE_SEQ) {
-		env_file_one(c, n, out);
-		return;
-	}
-	for (size_t i = 0; i < n->n && !diag_full(c->d); i++)
-		env_file_one(c, n->items[i], out);
-}
-
 FIELD_DECODER(decode_restart)
 {
 	static const char *const names[] = {
@@ -357,4 +304,18 @@ FIELD_DECODER(decode_endpoint_mode)
 			    "to the addresses of its tasks");
 	else if (!streq(text, "dnsrr"))
 		decode_refuse(c, n, "'endpoint_mode' must be vip or dnsrr, not '%.100s'", text);
+}
+
+FIELD_DECODER(decode_memswap)
+{
+	int64_t *to = &((struct spec_service *)obj)->swap.total;
+	const char *text;
+	(void)f;
+	if (!decode_scalar(c, n, &text))
+		return;
+	if (streq(text, "-1"))
+		*to = -1;
+	else if (!units_size(text, to))
+		decode_error(c, n, "'%s' must be a size such as 1g, or -1, not '%.100s'", c->key,
+			     text);
 }

@@ -21,7 +21,9 @@
 #define LIMIT_SERVICE_MOUNTS   500
 #define LIMIT_SERVICE_NETWORKS 32
 #define LIMIT_SERVICE_DEPENDS  1000
+#define LIMIT_SERVICE_RECORDS  1000
 #define LIMIT_SERVICE_LIST     10000 /* any other list of a service */
+#define LIMIT_LOG_FILES        100
 #define LIMIT_NAME             63
 #define LIMIT_IMAGE_LAYERS     127
 #define LIMIT_MANIFEST_BYTES   (4 << 20)

@@ -10,6 +10,7 @@ static void mount_free(struct spec_mount *m)
 	free(m->source);
 	free(m->target);
 	free(m->bind_propagation);
+	free(m->bind_recursive);
 	free(m->volume_subpath);
 }
 

@@ -284,6 +284,7 @@ static struct node *shape_type(struct shape *x, const struct field *f, const str
 		return shape_bool(x, n);
 	case FIELD_INT:
 	case FIELD_CPUS:
+	case FIELD_MICROS:
 		return shape_number(x, n);
 	case FIELD_SIZE:
 		return shape_unit(x, n, true);
@@ -296,6 +297,8 @@ static struct node *shape_type(struct shape *x, const struct field *f, const str
 		return shape_words(x, n);
 	case FIELD_PAIRS:
 		return shape_pairs(x, f, n);
+	case FIELD_RECORDS: /* their form says so */
+		return same(n);
 	case FIELD_SECTION:
 		return n->kind == NODE_MAP ? shape_record(x, f->record, n) : same(n);
 	}

@@ -2,6 +2,7 @@
  * Owns the memory of a typed stack; see spec.h. */
 #include "manifests/spec.h"
 #include "manifests/limits.h"
+#include "manifests/units.h"
 
 #include <string.h>
 
@@ -11,6 +12,7 @@ static void mounts_done(struct spec_service *s)
 		free(s->mounts[i].source);
 		free(s->mounts[i].target);
 		free(s->mounts[i].bind_propagation);
+		free(s->mounts[i].bind_recursive);
 		free(s->mounts[i].volume_subpath);
 	}
 	free(s->mounts);
@@ -56,6 +58,34 @@ static void grants_done(struct spec_grant *v, size_t n)
 	free(v);
 }
 
+static void rates_done(struct spec_rates *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free(r->v[i].path);
+	free(r->v);
+}
+
+static void blkio_done(struct spec_blkio *b)
+{
+	rates_done(&b->weight_device);
+	rates_done(&b->read_bps);
+	rates_done(&b->read_iops);
+	rates_done(&b->write_bps);
+	rates_done(&b->write_iops);
+}
+
+static void hooks_done(struct spec_hooks *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		strlist_done(&h->v[i].command);
+		kvlist_done(&h->v[i].environment);
+		free(h->v[i].image);
+		free(h->v[i].user);
+		free(h->v[i].working_dir);
+	}
+	free(h->v);
+}
+
 static void strings_done(struct spec_service *s)
 {
 	char *const strings[] = {
@@ -73,9 +103,13 @@ static void strings_done(struct spec_service *s)
 		s->network_mode,
 		s->runtime,
 		s->pull_policy,
-		s->cgroup_parent,
 		s->logging_driver,
 		s->update.failure_action,
+		s->rollback.failure_action,
+		s->cpu.set,
+		s->cgroup,
+		s->userns_mode,
+		s->uts,
 	};
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		free(strings[i]);
@@ -84,9 +118,10 @@ static void strings_done(struct spec_service *s)
 void spec_service_done(struct spec_service *s)
 {
 	struct strlist *const lists[] = {
-		&s->command, &s->entrypoint,  &s->group_add, &s->cap_add,     &s->cap_drop,
-		&s->dns,     &s->dns_search,  &s->dns_opt,   &s->expose,      &s->security_opt,
-		&s->devices, &s->extra_hosts, &s->tmpfs,     &s->constraints, &s->health.test,
+		&s->command,     &s->entrypoint,   &s->group_add,   &s->cap_add,
+		&s->cap_drop,    &s->dns,          &s->dns_search,  &s->dns_opt,
+		&s->expose,      &s->security_opt, &s->devices,     &s->device_cgroup_rules,
+		&s->extra_hosts, &s->tmpfs,        &s->constraints, &s->health.test,
 	};
 	struct kvlist *const maps[] = {&s->environment, &s->labels,          &s->sysctls,
 				       &s->annotations, &s->logging_options, &s->deploy_labels};
@@ -101,6 +136,13 @@ void spec_service_done(struct spec_service *s)
 	for (size_t i = 0; i < s->n_depends_on; i++)
 		free(s->depends_on[i].service);
 	free(s->depends_on);
+	for (size_t i = 0; i < s->preferences.n; i++)
+		free(s->preferences.v[i].spread);
+	free(s->preferences.v);
+	blkio_done(&s->blkio);
+	hooks_done(&s->pre_start);
+	hooks_done(&s->post_start);
+	hooks_done(&s->pre_stop);
 	mounts_done(s);
 	ports_done(s);
 	networks_done(s);
@@ -258,4 +300,26 @@ bool spec_name_valid(const char *name)
 	if (n == 0 || n > LIMIT_NAME || strchr("-_.", name[0]))
 		return false;
 	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == n;
+}
+
+bool spec_pull_every(const char *policy, int64_t *ret_ns)
+{
+	if (streq(policy, "daily"))
+		*ret_ns = 24 * 3600 * 1000000000LL;
+	else if (streq(policy, "weekly"))
+		*ret_ns = 7 * 24 * 3600 * 1000000000LL;
+	else
+		return policy && str_starts(policy, "every_") &&
+		       units_duration(policy + strlen("every_"), ret_ns);
+	return true;
+}
+
+const char *spec_shared_service(const char *text)
+{
+	return text && str_starts(text, "service:") && text[8] ? text + 8 : NULL;
+}
+
+bool spec_size(const char *text, int64_t *ret_bytes)
+{
+	return units_size(text, ret_bytes);
 }

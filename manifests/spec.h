@@ -15,7 +15,13 @@ enum spec_proto { PROTO_TCP, PROTO_UDP, PROTO_SCTP };
 enum spec_port_mode { PORT_INGRESS, PORT_HOST };
 enum spec_mount_type { MOUNT_VOLUME, MOUNT_BIND, MOUNT_TMPFS };
 enum spec_restart { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_UNLESS_STOPPED };
-enum spec_deploy_mode { DEPLOY_REPLICATED, DEPLOY_GLOBAL };
+/* The tasks of a job run to their end, once. */
+enum spec_deploy_mode {
+	DEPLOY_REPLICATED,
+	DEPLOY_GLOBAL,
+	DEPLOY_REPLICATED_JOB,
+	DEPLOY_GLOBAL_JOB,
+};
 
 enum spec_condition { DEPENDS_STARTED, DEPENDS_HEALTHY, DEPENDS_COMPLETED };
 
@@ -42,7 +48,8 @@ struct spec_mount {
 	char *source; /* volume: name in the stack (NULL: anonymous); bind: absolute host path */
 	char *target; /* absolute path in the container */
 	bool read_only;
-	bool bind_create; /* make a missing bind source */
+	bool bind_create;     /* make a missing bind source */
+	char *bind_recursive; /* enabled (default), disabled, writable, readonly */
 	char *bind_propagation;
 	bool volume_nocopy;
 	char *volume_subpath;
@@ -78,6 +85,52 @@ struct spec_grant {   /* a config or secret as a file in the containers of a ser
 	char *version; /* of the value (sealed.h); NULL until the controller chooses it */
 };
 
+struct spec_rate { /* of a block device: bytes or operations a second, or a weight */
+	char *path;
+	int64_t value;
+};
+struct spec_rates {
+	struct spec_rate *v;
+	size_t n;
+};
+
+struct spec_blkio {     /* blkio_config */
+	int64_t weight; /* 10 to 1000; 0: default */
+	struct spec_rates weight_device, read_bps, read_iops, write_bps, write_iops;
+};
+
+struct spec_cpu {              /* beside limits.cpus */
+	int64_t shares;        /* 2 to 262144; 0: default */
+	int64_t period, quota; /* microseconds; 0: none */
+	char *set;             /* "0-3,8"; NULL: all */
+};
+
+struct spec_swap {
+	int64_t total;      /* bytes of memory and swap; 0: default, -1: no limit */
+	int64_t swappiness; /* 0 to 100; -1: the node's */
+	bool oom_kill_disable;
+};
+
+struct spec_hook { /* a command at a turn of a container's life */
+	struct strlist command;
+	char *image; /* pre_start: of a container of its own; NULL: the service's */
+	char *user, *working_dir;
+	bool privileged, per_replica;
+	struct kvlist environment;
+};
+struct spec_hooks {
+	struct spec_hook *v;
+	size_t n;
+};
+
+struct spec_preference {
+	char *spread; /* "node.labels.zone" */
+};
+struct spec_preferences {
+	struct spec_preference *v;
+	size_t n;
+};
+
 struct spec_resources {
 	double cpus;    /* 0: none */
 	int64_t memory; /* bytes; 0: none */
@@ -93,10 +146,11 @@ struct spec_restart_policy {
 
 struct spec_update { /* deploy.update_config */
 	bool set;
-	int64_t parallelism;    /* 0: all at once; default 1 */
-	int64_t delay, monitor; /* ns */
-	bool start_first;       /* order; default stop-first */
-	char *failure_action;   /* pause (default), continue, rollback */
+	int64_t parallelism;      /* 0: all at once; default 1 */
+	int64_t delay, monitor;   /* ns */
+	bool start_first;         /* order; default stop-first */
+	char *failure_action;     /* pause (default), continue, rollback (of an update alone) */
+	double max_failure_ratio; /* failed tasks to bear, of all; default 0 */
 };
 
 struct spec_service {
@@ -117,7 +171,7 @@ struct spec_service {
 	struct spec_ulimit *ulimits;
 	size_t n_ulimits;
 	int64_t shm_size, stop_grace_period; /* -1: default (64 MiB, 10 s) */
-	char *stop_signal, *pid, *ipc, *network_mode, *cgroup_parent, *pull_policy, *runtime;
+	char *stop_signal, *pid, *ipc, *network_mode, *pull_policy, *runtime;
 	int64_t oom_score_adj;
 	struct kvlist logging_options;
 	char *logging_driver;
@@ -144,7 +198,15 @@ struct spec_service {
 	int64_t max_replicas_per_node; /* 0: no limit */
 	bool encrypted; /* not from the file: the controller's placement knows its networks */
 	struct spec_restart_policy restart_policy;
-	struct spec_update update;
+	struct spec_update update, rollback;
+	struct spec_preferences preferences; /* the first counts most */
+	struct spec_cpu cpu;
+	struct spec_swap swap;
+	struct spec_blkio blkio;
+	struct strlist device_cgroup_rules; /* "c 1:3 rwm" */
+	char *cgroup, *userns_mode, *uts;   /* "host" or "private" */
+	int64_t pull_refresh_after;         /* ns, for pull_policy refresh; -1: not set */
+	struct spec_hooks pre_start, post_start, pre_stop;
 };
 
 struct spec_network {
@@ -189,6 +251,15 @@ struct spec_stack {
 /* driver_opts: {encrypted: "true"}; Docker also writes "" and "1". A value that is none of these nor
  * "false" or "0" is *ret_bad (may be NULL), and counts as asked for. */
 bool spec_network_encrypted(const struct spec_network *n, const char **ret_bad);
+/* One task on each node that fits. */
+static inline bool spec_is_global(const struct spec_service *s)
+{
+	return s->mode == DEPLOY_GLOBAL || s->mode == DEPLOY_GLOBAL_JOB;
+}
+static inline bool spec_is_job(const struct spec_service *s)
+{
+	return s->mode == DEPLOY_REPLICATED_JOB || s->mode == DEPLOY_GLOBAL_JOB;
+}
 void spec_service_done(struct spec_service *s);
 void spec_network_done(struct spec_network *n);
 void spec_volume_done(struct spec_volume *v);
@@ -203,6 +274,11 @@ static inline void cleanup_spec_stack_free(struct spec_stack **s)
 {
 	spec_stack_free(*s);
 }
+/* pull_policy daily, weekly or every_DURATION: after how many nanoseconds; false: another policy. */
+bool spec_pull_every(const char *policy, int64_t *ret_ns);
+bool spec_size(const char *text, int64_t *ret_bytes); /* "10m" */
+/* The service that "service:NAME" shares something with (borrowed); NULL: text says something else. */
+const char *spec_shared_service(const char *text);
 /* Names of stacks: lower-case letters, digits, '-', '_', '.'; at most 63. */
 bool spec_name_valid(const char *name);
 /* Keys of services, networks and volumes: capital letters as well, as in Compose. */

@@ -8,13 +8,13 @@
 #include "manifests/limits.h"
 #include "manifests/shape.h"
 
-static const char *const modes[] = {"replicated", "global", NULL};
+static const char *const modes[] = {"replicated", "global", "replicated-job", "global-job", NULL};
+static const char *const hosts_only[] = {"host", NULL};
 static const char *const conditions[] = {"none", "on-failure", "any", "unless-stopped", NULL};
 static const char *const depends_conditions[] = {"service_started", "service_healthy",
 						 "service_completed_successfully", NULL};
 static const char *const orders[] = {"stop-first", "start-first", NULL};
 static const char *const failure_actions[] = {"pause", "continue", "rollback", NULL};
-static const char *const pulls[] = {"always", "never", "missing", "if_not_present", NULL};
 static const char *const pids[] = {"host", NULL};
 static const char *const ipcs[] = {"host", "private", "shareable", "none", NULL};
 static const char *const protocols[] = {"tcp", "udp", "sctp", NULL};
@@ -52,8 +52,11 @@ static const struct field bind_fields[] = {
 	    .names = propagations),
 	USE("create_host_path", BOOL, OFF(spec_mount, bind_create), "make a missing source",
 	    .flags = FIELD_SAYS),
-	UNUSED("recursive", STRING, "bind mounts are always recursive", .words = recursions),
-	UNUSED("selinux", STRING, "files are not relabelled", .words = relabels),
+	USE("recursive", STRING, OFF(spec_mount, bind_recursive),
+	    "the mounts below: enabled (default), disabled, writable, readonly",
+	    .names = recursions, .words = recursions),
+	UNUSED("selinux", STRING, "SELinux does not confine the containers of carrack",
+	       .words = relabels),
 };
 static RECORD(record_bind, "'bind'", bind_fields);
 
@@ -150,7 +153,7 @@ static RECORD(record_ulimit, "a ulimit", ulimit_fields);
 static const struct field env_file_fields[] = {
 	PLAIN("path", STRING, "file to read", .flags = FIELD_PATH | FIELD_NEEDED),
 	PLAIN("required", BOOL, "fail when it is missing", .flags = FIELD_SAYS),
-	REFUSED("format", STRING, "files have the format of Compose's .env"),
+	PLAIN("format", STRING, "raw: values as they are written"),
 };
 RECORD(record_env_file, "'env_file'", env_file_fields, .closed = true);
 
@@ -173,10 +176,12 @@ static const struct field reservation_fields[] = {
 	    .kinds = KIND_STR),
 	USE("pids", INT, SVC(reservations.pids), "processes a node must have free",
 	    .flags = FIELD_NONNEG, .min = -1, .max = INT32_MAX),
-	REFUSED("devices", NONE, "nodes do not hand out devices", .form = FORM_ITEMS,
-		.record = &record_reserved_device),
-	REFUSED("generic_resources", NONE, "nodes have no generic resources", .form = FORM_ITEMS,
-		.record = &record_generic),
+	REFUSED("devices", NONE,
+		"nodes do not hand out devices by kind; name device files under 'devices'",
+		.form = FORM_ITEMS, .record = &record_reserved_device),
+	REFUSED("generic_resources", NONE,
+		"nodes count no generic resources; use a label and a constraint",
+		.form = FORM_ITEMS, .record = &record_generic),
 };
 static RECORD(record_reservations, "'reservations'", reservation_fields);
 
@@ -225,7 +230,8 @@ static const struct field update_fields[] = {
 static RECORD(record_update, "'update_config'", update_fields);
 
 static const struct field deploy_fields[] = {
-	USE("mode", CHOICE, SVC(mode), "replicated, or global: one on each node", .names = modes,
+	USE("mode", CHOICE, SVC(mode),
+	    "replicated; global: one on each node; -job: run to the end, once", .names = modes,
 	    .flags = FIELD_RUNNING),
 	USE("replicas", INT, SVC(replicas), "how many tasks", .flags = FIELD_SAYS | FIELD_RUNNING,
 	    .max = LIMIT_SERVICE_REPLICAS),
@@ -274,6 +280,8 @@ static const struct field service_fields[] = {
 	CUSTOM("env_file", decode_env_file, NULL, "environment out of files", .form = FORM_ITEMS,
 	       .key = "path", .record = &record_env_file, .shape = shape_env_file,
 	       .kinds = KIND_STR | KIND_SEQ),
+	CUSTOM("label_file", decode_label_file, NULL, "labels out of files", .form = FORM_SET,
+	       .canon = FIELD_STRING_LIST, .flags = FIELD_PATH),
 	USE("environment", PAIRS, SVC(environment), "environment", .flags = FIELD_NULLS),
 	USE("labels", PAIRS, SVC(labels), "labels of the containers"),
 	USE("annotations", PAIRS, SVC(annotations), "annotations of the containers"),
@@ -283,9 +291,7 @@ static const struct field service_fields[] = {
 	    .flags = FIELD_NUMBERS | FIELD_UNIQUE),
 	USE("hostname", STRING, SVC(hostname), "host name"),
 	USE("domainname", STRING, SVC(domainname), "domain name"),
-	KEPT("container_name", STRING, SVC(container_name),
-	     "containers are named STACK_SERVICE.N; use the service's name to reach them",
-	     .pattern = "^$|[a-zA-Z0-9][a-zA-Z0-9_.-]+"),
+	USE("container_name", STRING, SVC(container_name), "one more name of the one task"),
 	USE("platform", STRING, SVC(platform), "os/architecture of the image"),
 	USE("tty", BOOL, SVC(tty), "a terminal"),
 	USE("stdin_open", BOOL, SVC(stdin_open), "an open standard input"),
@@ -295,8 +301,9 @@ static const struct field service_fields[] = {
 	USE("privileged", BOOL, SVC(privileged), "all privileges"),
 	USE("cap_add", LIST, SVC(cap_add), "capabilities added", .form = FORM_SET),
 	USE("cap_drop", LIST, SVC(cap_drop), "capabilities dropped", .form = FORM_SET),
-	USE("security_opt", LIST, SVC(security_opt), "seccomp, no-new-privileges and the like",
-	    .flags = FIELD_UNIQUE),
+	USE("security_opt", LIST, SVC(security_opt),
+	    "no-new-privileges, seccomp (unconfined or a file), apparmor, systempaths=unconfined",
+	    .decode = decode_security_opt, .flags = FIELD_UNIQUE),
 	USE("dns", STRING_LIST, SVC(dns), "name servers for other names", .form = FORM_SET),
 	USE("dns_search", STRING_LIST, SVC(dns_search), "search domains", .form = FORM_SET),
 	USE("dns_opt", LIST, SVC(dns_opt), "resolver options", .form = FORM_SET),
@@ -318,11 +325,13 @@ static const struct field service_fields[] = {
 	    .kinds = KIND_STR | KIND_NULL),
 	USE("ipc", STRING, SVC(ipc), "IPC namespace", .names = ipcs),
 	USE("network_mode", STRING, SVC(network_mode), "none or host, instead of networks"),
-	USE("cgroup_parent", STRING, SVC(cgroup_parent), "parent of the container's cgroup"),
-	USE("pull_policy", STRING, SVC(pull_policy), "when to pull", .names = pulls,
+	REFUSED("cgroup_parent", STRING,
+		"all containers are below the agent's cgroup; see 'carrack agent --cgroup-parent'"),
+	USE("pull_policy", STRING, SVC(pull_policy),
+	    "when to pull: always, missing, never, daily, weekly, every_12h, refresh",
 	    .flags = FIELD_RUNNING,
-	    .pattern = "always|never|build|if_not_present|missing|refresh|daily|weekly|"
-		       "every_([0-9]+[wdhms])+"),
+	    .pattern = "always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]"
+		       "+[wdhms])+"),
 	USE("runtime", STRING, SVC(runtime), "OCI runtime"),
 	USE("oom_score_adj", INT, SVC(oom_score_adj), "for the kernel's OOM killer", .min = -1000,
 	    .max = 1000),
@@ -357,49 +366,64 @@ static const struct field service_fields[] = {
 	USE("scale", INT, SVC(replicas), "'deploy.replicas'", .flags = FIELD_SAYS | FIELD_LEGACY,
 	    .max = LIMIT_SERVICE_REPLICAS),
 	UNUSED("attach", BOOL, "logs are shown by 'carrack logs'", .flags = FIELD_SAYS),
-	UNUSED("blkio_config", NONE, "block devices are not shared out by weight",
-	       .form = FORM_OBJECT, .record = &record_blkio),
+	USE("blkio_config", SECTION, .offset = 0, "shares and bounds of block devices",
+	    .record = &record_blkio, .form = FORM_OBJECT),
 	UNUSED("build", NONE, "images are not built here; build and push the image first",
 	       .form = FORM_OBJECT, .record = &record_build, .shape = shape_build),
-	UNUSED("cgroup", STRING, "each container has its own cgroup namespace", .words = cgroups),
-	UNUSED("cpu_count", INT, "use 'deploy.resources.limits.cpus'", .max = INT32_MAX),
-	UNUSED("cpu_percent", CPUS, "use 'deploy.resources.limits.cpus'", .max = 100,
-	       .kinds = KIND_INT | KIND_STR),
-	UNUSED("cpu_period", INT, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
-	UNUSED("cpu_quota", INT, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
-	UNUSED("cpu_rt_period", STRING, "there is no real-time budget", .kinds = NUMBER_TEXT),
-	UNUSED("cpu_rt_runtime", STRING, "there is no real-time budget", .kinds = NUMBER_TEXT),
-	UNUSED("cpu_shares", INT, "use 'deploy.resources.limits.cpus'", .kinds = NUMBER_TEXT),
-	UNUSED("cpuset", STRING, "use 'deploy.resources.limits.cpus'"),
+	USE("cgroup", STRING, SVC(cgroup), "cgroup namespace: host or private", .names = cgroups,
+	    .words = cgroups),
+	UNUSED("cpu_count", INT, "it is for Windows; use 'deploy.resources.limits.cpus'",
+	       .max = INT32_MAX),
+	UNUSED("cpu_percent", CPUS, "it is for Windows; use 'deploy.resources.limits.cpus'",
+	       .max = 100, .kinds = KIND_INT | KIND_STR),
+	USE("cpu_period", MICROS, SVC(cpu.period), "microseconds that cpu_quota is of",
+	    .kinds = NUMBER_TEXT),
+	USE("cpu_quota", MICROS, SVC(cpu.quota), "microseconds of each period it may run",
+	    .kinds = NUMBER_TEXT),
+	REFUSED("cpu_rt_period", STRING, "cgroups of version 2 have no real-time budget",
+		.kinds = NUMBER_TEXT),
+	REFUSED("cpu_rt_runtime", STRING, "cgroups of version 2 have no real-time budget",
+		.kinds = NUMBER_TEXT),
+	USE("cpu_shares", INT, SVC(cpu.shares), "weight where CPUs are short; default 1024",
+	    .max = 262144, .kinds = NUMBER_TEXT),
+	USE("cpuset", STRING, SVC(cpu.set), "CPUs it may run on, such as 0-3,8"),
 	UNUSED("develop", NONE, "it is for work on a single machine", .form = FORM_OBJECT,
 	       .record = &record_develop),
 	UNUSED("isolation", STRING, "it is for Windows"),
-	UNUSED("mem_swappiness", INT, "the node's setting holds"),
-	UNUSED("memswap_limit", SIZE, "use 'deploy.resources.limits.memory'"),
-	UNUSED("oom_kill_disable", BOOL, "a container past its limit is killed"),
-	UNUSED("pull_refresh_after", STRING, "use 'pull_policy'"),
-	UNUSED("storage_opt", PAIRS, "the root of a container has no quota", .kinds = KIND_MAP,
-	       .members = KIND_ANY),
+	USE("mem_swappiness", INT, SVC(swap.swappiness),
+	    "0 to 100; nodes with cgroups of version 2 have none and go by their own", .max = 100,
+	    .flags = FIELD_SAYS),
+	USE("memswap_limit", SIZE, SVC(swap.total), "bytes of memory and swap; -1: no limit",
+	    .decode = decode_memswap),
+	USE("oom_kill_disable", BOOL, SVC(swap.oom_kill_disable),
+	    "wait instead of being killed; nodes with cgroups of version 2 cannot"),
+	USE("pull_refresh_after", DURATION, SVC(pull_refresh_after), "for pull_policy refresh",
+	    .flags = FIELD_RUNNING),
+	REFUSED("storage_opt", PAIRS,
+		"the root of a container is an overlay folder without a quota", .kinds = KIND_MAP,
+		.members = KIND_ANY),
 	CUSTOM("configs", decode_configs, encode_configs, "configs, as files", .form = FORM_ITEMS,
 	       .key = "target", .record = &record_grant, .shape = shape_config),
 	REFUSED("credential_spec", NONE, "it is for Windows", .form = FORM_OBJECT,
 		.record = &record_credential),
-	REFUSED("device_cgroup_rules", LIST, "name the devices under 'devices'",
-		.flags = FIELD_UNIQUE),
+	USE("device_cgroup_rules", LIST, SVC(device_cgroup_rules), "such as \"c 1:3 rwm\"",
+	    .flags = FIELD_UNIQUE),
 	PLAIN("extends", NONE, "another service to build on", .flags = FIELD_FILES,
 	      .form = FORM_OBJECT, .record = &record_extends, .shape = shape_extends),
-	REFUSED("external_links", LIST, "put both services on one network", .flags = FIELD_UNIQUE),
-	REFUSED("gpus", NONE, "name the devices under 'devices'", .form = FORM_ITEMS,
-		.record = &record_gpu, .shape = shape_gpus, .kinds = KIND_SEQ | KIND_STR,
-		.words = all_gpus, .members = KIND_MAP),
-	REFUSED("label_file", STRING_LIST, "write the labels under 'labels'", .form = FORM_SET),
+	REFUSED("external_links", LIST,
+		"put both services on one external network, where the other is STACK_SERVICE",
+		.flags = FIELD_UNIQUE),
+	REFUSED("gpus", NONE, "nodes do not hand out GPUs; name their device files under 'devices'",
+		.form = FORM_ITEMS, .record = &record_gpu, .shape = shape_gpus,
+		.kinds = KIND_SEQ | KIND_STR, .words = all_gpus, .members = KIND_MAP),
 	REFUSED("mac_address", STRING, "set it under 'networks'"),
 	REFUSED("models", NONE, "run the model as a service", .form = FORM_NAMED,
 		.record = &record_model_use, .kinds = KIND_SEQ | KIND_MAP),
 	REFUSED("post_start", NONE, "run the command in the entrypoint", .form = FORM_ITEMS,
 		.record = &record_hook),
-	REFUSED("pre_start", NONE, "run the command in the entrypoint", .form = FORM_ITEMS,
-		.record = &record_hook),
+	REFUSED("pre_start", NONE,
+		"use a service that runs once, and depends_on with service_completed_successfully",
+		.form = FORM_ITEMS, .record = &record_hook),
 	REFUSED("pre_stop", NONE, "handle the stop signal in the program", .form = FORM_ITEMS,
 		.record = &record_hook),
 	PLAIN("profiles", LIST, "the service runs only when one of them is chosen",
@@ -409,8 +433,9 @@ static const struct field service_fields[] = {
 	CUSTOM("secrets", decode_secrets, encode_secrets, "secrets, as files", .form = FORM_ITEMS,
 	       .key = "target", .record = &record_grant, .shape = shape_secret),
 	REFUSED("use_api_socket", BOOL, "nodes have no such socket", .kinds = KIND_BOOL),
-	REFUSED("userns_mode", STRING, "leave it out"),
-	REFUSED("uts", STRING, "set 'hostname' instead"),
+	USE("userns_mode", STRING, SVC(userns_mode), "host, as for all containers",
+	    .names = hosts_only),
+	USE("uts", STRING, SVC(uts), "host: the name of the node", .names = hosts_only),
 	REFUSED("volumes_from", LIST, "name the volumes under 'volumes'", .flags = FIELD_UNIQUE),
 };
 
@@ -427,7 +452,9 @@ static void service_init(void *obj)
 	s->restart_policy.delay = s->restart_policy.window = -1;
 	s->restart_policy.max_attempts = -1;
 	s->update.parallelism = 1;
-	s->update.monitor = 5000000000;
+	s->update.monitor = s->rollback.monitor = 5000000000;
+	s->rollback.parallelism = 1;
+	s->swap.swappiness = s->pull_refresh_after = -1;
 }
 RECORD(record_service, "a service", service_fields, .size = sizeof(struct spec_service),
        .init = service_init);

@@ -128,26 +128,30 @@ static const struct field develop_fields[] = {
 RECORD(record_develop, "'develop'", develop_fields, .nullable = true);
 
 static const struct field weight_fields[] = {
-	PLAIN("path", STRING, "device"),
-	PLAIN("weight", INT, "its weight"),
+	USE("path", STRING, OFF(spec_rate, path), "device"),
+	USE("weight", INT, OFF(spec_rate, value), "its weight, 10 to 1000", .max = 1000),
 };
-static RECORD(record_weight, "a weight of a device", weight_fields, .closed = true);
+static RECORD(record_weight, "a weight of a device", weight_fields,
+	      .size = sizeof(struct spec_rate), .closed = true);
 
 static const struct field rate_fields[] = {
-	PLAIN("path", STRING, "device"),
-	PLAIN("rate", SIZE, "bytes or operations a second"),
+	USE("path", STRING, OFF(spec_rate, path), "device"),
+	USE("rate", SIZE, OFF(spec_rate, value), "bytes or operations a second"),
 };
-static RECORD(record_rate, "a rate of a device", rate_fields, .closed = true);
+static RECORD(record_rate, "a rate of a device", rate_fields, .size = sizeof(struct spec_rate),
+	      .closed = true);
 
-#define RATES(key) PLAIN(key, NONE, "bound", .form = FORM_ITEMS, .record = &record_rate)
+#define BLKIO(m) OFF(spec_service, blkio.m)
+#define RATES(key, m)                                                                              \
+	USE(key, RECORDS, BLKIO(m), "bounds", .form = FORM_ITEMS, .record = &record_rate)
 static const struct field blkio_fields[] = {
-	PLAIN("weight", INT, "weight"),
-	PLAIN("weight_device", NONE, "weights of devices", .form = FORM_ITEMS,
-	      .record = &record_weight),
-	RATES("device_read_bps"),
-	RATES("device_read_iops"),
-	RATES("device_write_bps"),
-	RATES("device_write_iops"),
+	USE("weight", INT, BLKIO(weight), "10 to 1000", .max = 1000),
+	USE("weight_device", RECORDS, BLKIO(weight_device), "weights of devices",
+	    .form = FORM_ITEMS, .record = &record_weight),
+	RATES("device_read_bps", read_bps),
+	RATES("device_read_iops", read_iops),
+	RATES("device_write_bps", write_bps),
+	RATES("device_write_iops", write_iops),
 };
 RECORD(record_blkio, "'blkio_config'", blkio_fields, .closed = true);
 

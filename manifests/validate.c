@@ -91,11 +91,6 @@ static void check_strings(struct decode *c, const struct node *n, const struct s
 		decode_refuse(c, node_child(n, "working_dir"),
 			      "'working_dir' must be an absolute path, not '%.200s'",
 			      s->working_dir);
-	if (s->logging_driver && !streq(s->logging_driver, "json-file") &&
-	    !streq(s->logging_driver, "local") && !streq(s->logging_driver, "none"))
-		decode_warn(c, node_child(n, "logging"),
-			    "the logging driver '%.100s' is not used: logs are kept on the node",
-			    s->logging_driver);
 }
 
 static bool constraint_valid(const char *text)
@@ -135,7 +130,7 @@ static void check_deploy(struct decode *c, const struct node *n, const struct sp
 		decode_refuse(c, deploy, "the memory reserved is more than its limit");
 	if (s->limits.cpus > 0 && s->reservations.cpus > s->limits.cpus)
 		decode_refuse(c, deploy, "the CPUs reserved are more than their limit");
-	if (s->mode == DEPLOY_GLOBAL && s->replicas != 1)
+	if (spec_is_global(s) && s->replicas != 1)
 		decode_refuse(c, deploy,
 			      "a global service runs once on each node; leave 'replicas' "
 			      "out");
@@ -159,4 +154,5 @@ void service_check(struct decode *c, const struct node *n, struct spec_service *
 	check_lists(c, n, s);
 	check_deploy(c, n, s);
 	check_container_name(c, n, s);
+	service_check_run(c, n, s);
 }

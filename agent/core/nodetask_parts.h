@@ -33,6 +33,7 @@ struct nodetask {
 	struct restart restart;
 	struct image *image;
 	struct image_request *pull;
+	enum image_policy policy; /* of the pull */
 	struct health *check;
 	/* By state: PREPARING: retry; BACKOFF: next try; RUNNING (unhealthy), STOPPING: harder means. */
 	struct timer *timer;

@@ -2,25 +2,13 @@
  * The way up: image, volumes, networks, sandbox, container; and adoption of what runs. */
 #include "agent/core/nodenet.h"
 #include "agent/core/nodetask_parts.h"
+#include "agent/core/pullage.h"
 #include "agent/core/volume.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include <errno.h>
 #include <string.h>
-
-static enum image_policy policy_of(const struct spec_service *s)
-{
-	const char *p = s->pull_policy;
-	if (streq(p, "never"))
-		return IMAGE_NEVER;
-	if (streq(p, "missing") || streq(p, "if_not_present") || streq(p, "build"))
-		return IMAGE_MISSING;
-	/* What a digest means never changes. */
-	if (!streq(p, "always") && s->image && strchr(s->image, '@'))
-		return IMAGE_MISSING;
-	return IMAGE_ALWAYS;
-}
 
 static void on_pull_progress(const struct image_progress *p, void *arg)
 {
@@ -177,6 +165,7 @@ static void on_pull_done(struct image *i, const char *why, void *arg)
 		nodetask_try_failed(t, why);
 		return;
 	}
+	pullage_note(t->core->data_dir, &t->w.spec, t->policy);
 	image_free(t->image);
 	t->image = i;
 	task_build(t);
@@ -186,10 +175,11 @@ void nodetask_begin(struct nodetask *t)
 {
 	static const struct image_ops ops = {.progress = on_pull_progress, .done = on_pull_done};
 	const struct spec_service *s = &t->w.spec;
+	t->policy = pullage_policy(t->core->data_dir, s);
 	nodetask_move(t, TASK_PREPARING, "getting the image");
 	/* done may be called before image_get returns; the request is gone then. */
 	struct image_request *r =
-		image_get(t->core->images, s->image, s->platform, policy_of(s), &ops, t);
+		image_get(t->core->images, s->image, s->platform, t->policy, &ops, t);
 	if (t->state == TASK_PREPARING && !t->image)
 		t->pull = r;
 }

@@ -73,25 +73,6 @@ static int plan_cwd(const struct plan_input *in, struct plan *p, struct err *err
 	return 0;
 }
 
-static int plan_security(const struct spec_service *s, struct plan *p, struct err *err)
-{
-	for (size_t i = 0; i < s->security_opt.n; i++) {
-		const char *o = s->security_opt.v[i];
-		if (streq(o, "no-new-privileges") || streq(o, "no-new-privileges:true") ||
-		    streq(o, "no-new-privileges=true"))
-			p->rt.no_new_privileges = true;
-		else if (streq(o, "no-new-privileges:false") || streq(o, "no-new-privileges=false"))
-			p->rt.no_new_privileges = false;
-		else if (streq(o, "seccomp:unconfined") || streq(o, "seccomp=unconfined"))
-			p->rt.seccomp_unconfined = true;
-		else if (!streq(o, "apparmor:unconfined") && !streq(o, "apparmor=unconfined") &&
-			 !streq(o, "label:disable") && !streq(o, "label=disable"))
-			return err_set(err, -ENOTSUP,
-				       "security_opt \"%s\" is not supported; remove it", o);
-	}
-	return 0;
-}
-
 static int plan_spaces(const struct spec_service *s, struct plan *p, struct err *err)
 {
 	if (s->pid && !streq(s->pid, "host"))
@@ -103,6 +84,9 @@ static int plan_spaces(const struct spec_service *s, struct plan *p, struct err 
 			       "ipc \"%s\" is not supported; use \"host\" or leave it out", s->ipc);
 	p->rt.host_pid = streq(s->pid, "host");
 	p->rt.host_ipc = streq(s->ipc, "host");
+	p->rt.host_uts = streq(s->uts, "host");
+	p->rt.host_cgroup = streq(s->cgroup, "host");
+	p->rt.private_cgroup = streq(s->cgroup, "private");
 	return 0;
 }
 
@@ -116,15 +100,8 @@ static void plan_limits(const struct spec_service *s, struct plan *p)
 		l->hard = s->ulimits[i].hard;
 	}
 	p->rt.shm_size = s->shm_size;
-	p->rt.cpus = s->limits.cpus;
-	p->rt.memory = s->limits.memory;
-	p->rt.pids = s->limits.pids;
-	/* A reservation is a share when the processors are contended. */
-	if (s->reservations.cpus > 0)
-		p->rt.cpu_shares = (int64_t)(s->reservations.cpus * 1024);
-	if (p->rt.cpu_shares == 1 || p->rt.cpu_shares > 262144)
-		p->rt.cpu_shares = p->rt.cpu_shares == 1 ? 2 : 262144;
 	p->rt.oom_score_adj = s->oom_score_adj;
+	plan_resources(s, p);
 }
 
 static void plan_identity(const struct plan_input *in, struct plan *p)
@@ -142,6 +119,8 @@ static void plan_identity(const struct plan_input *in, struct plan *p)
 	strlist_copy(&p->rt.cap_add, &s->cap_add);
 	strlist_copy(&p->rt.cap_drop, &s->cap_drop);
 	strlist_copy(&p->rt.devices, &s->devices);
+	strlist_copy(&p->rt.device_rules, &s->device_cgroup_rules);
+	kvlist_copy(&p->rt.annotations, &s->annotations);
 	p->rt.read_only = s->read_only;
 	p->rt.privileged = s->privileged;
 	p->rt.init = s->init;
@@ -172,6 +151,8 @@ int plan_make(const struct plan_input *in, struct plan *out, struct err *err)
 		r = plan_security(s, &p, err);
 	if (r == 0)
 		r = plan_spaces(s, &p, err);
+	if (r == 0)
+		r = plan_logging(s, &p, err);
 	if (r == 0)
 		r = plan_mounts(in, &p, err);
 	if (r == 0)
@@ -219,6 +200,9 @@ void plan_done(struct plan *p)
 	free(p->dirs);
 	free(p->endpoints);
 	free(p->sandbox.publish);
+	for (size_t i = 0; i < RT_IO_MAX; i++)
+		free(p->rt.io[i].v);
+	kvlist_done(&p->rt.annotations);
 	kvlist_done(&p->rt.sysctls);
 	kvlist_done(&p->rt.labels);
 	kvlist_done(&p->net_sysctls);

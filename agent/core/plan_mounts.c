@@ -152,6 +152,8 @@ static int add_bind(struct builder *b, const struct spec_mount *m, char *target,
 	rm->source = xstrdup(m->source);
 	rm->read_only = m->read_only;
 	rm->options = xstrdup(m->bind_propagation);
+	rm->not_recursive = streq(m->bind_recursive, "disabled");
+	rm->read_only_below = streq(m->bind_recursive, "readonly");
 	return 0;
 }
 

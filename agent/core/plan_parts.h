@@ -8,3 +8,7 @@ const char *plan_keep(struct plan *p, char *owned); /* kept until plan_done */
 int plan_clean_path(const char *path, char **ret, struct err *err);
 int plan_mounts(const struct plan_input *in, struct plan *p, struct err *err);
 int plan_net(const struct plan_input *in, struct plan *p, struct err *err);
+/* plan_run.c */
+int plan_security(const struct spec_service *s, struct plan *p, struct err *err);
+void plan_resources(const struct spec_service *s, struct plan *p);
+int plan_logging(const struct spec_service *s, struct plan *p, struct err *err);

@@ -4,13 +4,15 @@
 #include "agent/runtime/bundle_parts.h"
 #include "agent/runtime/caps.h"
 #include "agent/runtime/seccomp.h"
+#include "base/fd.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define INIT_PATH    "/dev/init"
-#define ARG_MAX_SUM  (2u << 20) /* the kernel's own bound, told early and plainly */
+#define DEFAULT_PATH      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define INIT_PATH         "/dev/init"
+#define APPARMOR_PROFILES "/sys/kernel/security/apparmor/profiles"
+#define ARG_MAX_SUM       (2u << 20) /* the kernel's own bound, told early and plainly */
 
 json_t *bundle_words(const char *words)
 {
@@ -89,6 +91,22 @@ static bool id_ok(const char *id)
 	return strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(id);
 }
 
+/* What is for the OCI runtime alone could reach the host. */
+static int check_host(const struct rt_spec *s, struct err *err)
+{
+	for (size_t i = 0; i < s->annotations.n; i++)
+		if (str_starts(s->annotations.v[i].k, "run.oci.") ||
+		    str_starts(s->annotations.v[i].k, "io.crun."))
+			return err_set(err, -EPERM, "the annotation '%s' is not for users",
+				       s->annotations.v[i].k);
+	if (s->apparmor && !path_exists(APPARMOR_PROFILES))
+		return err_set(err, -ENOTSUP,
+			       "the AppArmor profile '%s' is asked for, and this host has no "
+			       "AppArmor; remove it, or place the service elsewhere",
+			       s->apparmor);
+	return 0;
+}
+
 int bundle_check(const struct rt_spec *s, struct err *err)
 {
 	if (!id_ok(s->id))
@@ -105,6 +123,8 @@ int bundle_check(const struct rt_spec *s, struct err *err)
 		r = check_cwd(s->cwd, err);
 	if (r == 0)
 		r = bundle_check_mounts(s, err);
+	if (r == 0)
+		r = check_host(s, err);
 	return r;
 }
 
@@ -180,6 +200,7 @@ static json_t *plan_process(const struct rt_spec *s, const struct bundle_host *h
 	json_put_str(j, "cwd", s->cwd && *s->cwd ? s->cwd : "/");
 	json_object_set_new(j, "capabilities", plan_caps(bundle_list(&names), h->user->uid));
 	json_put_new(j, "rlimits", limits);
+	json_put_str(j, "apparmorProfile", s->apparmor);
 	json_put_bool(j, "noNewPrivileges", s->no_new_privileges);
 	json_put_int(j, "oomScoreAdj", bundle_oom_score(s->oom_score_adj, h->caps_available));
 	return j;
@@ -197,16 +218,33 @@ static json_t *plan_namespaces(const struct rt_spec *s, const struct bundle_host
 {
 	json_t *list = json_array();
 	add_namespace(list, "mount", NULL);
-	add_namespace(list, "uts", NULL);
+	if (!s->host_uts)
+		add_namespace(list, "uts", NULL);
 	if (!s->host_pid)
 		add_namespace(list, "pid", NULL);
 	if (!s->host_ipc)
 		add_namespace(list, "ipc", NULL);
 	if (s->netns)
 		add_namespace(list, "network", s->netns);
-	if (h->cgroups->v2)
+	if (!s->host_cgroup && (h->cgroups->v2 || s->private_cgroup))
 		add_namespace(list, "cgroup", NULL);
 	return list;
+}
+
+/* Takes linux; NULL with err. */
+static json_t *plan_filter(json_t *linux_taken, const struct rt_spec *s, caps_t caps,
+			   struct err *err)
+{
+	if (s->privileged || s->seccomp_unconfined)
+		return linux_taken;
+	json_t *profile =
+		s->seccomp ? seccomp_custom(s->seccomp, caps, err) : seccomp_profile(caps);
+	if (!profile) {
+		json_decref(linux_taken);
+		return NULL;
+	}
+	json_object_set_new(linux_taken, "seccomp", profile);
+	return linux_taken;
 }
 
 static json_t *plan_linux(const struct rt_spec *s, const struct bundle_host *h, caps_t caps,
@@ -225,8 +263,8 @@ static json_t *plan_linux(const struct rt_spec *s, const struct bundle_host *h, 
 	json_object_set_new(j, "resources", resources);
 	json_put_new(j, "sysctl", sysctls);
 	json_put_new(j, "devices", json_incref(nodes));
-	if (s->privileged)
-		return j;
+	if (s->privileged || s->unmasked)
+		return plan_filter(j, s, caps, err);
 	json_object_set_new(j, "maskedPaths",
 			    bundle_words("/proc/acpi /proc/asound /proc/interrupts /proc/kcore "
 					 "/proc/keys /proc/latency_stats /proc/sched_debug "
@@ -235,9 +273,7 @@ static json_t *plan_linux(const struct rt_spec *s, const struct bundle_host *h, 
 	json_object_set_new(j, "readonlyPaths",
 			    bundle_words("/proc/bus /proc/fs /proc/irq /proc/sys "
 					 "/proc/sysrq-trigger"));
-	if (!s->seccomp_unconfined)
-		json_object_set_new(j, "seccomp", seccomp_profile(caps));
-	return j;
+	return plan_filter(j, s, caps, err);
 }
 
 json_t *bundle_plan(const struct rt_spec *s, const struct bundle_host *h, struct err *err)
@@ -257,7 +293,8 @@ json_t *bundle_plan(const struct rt_spec *s, const struct bundle_host *h, struct
 	json_put_bool(root, "readonly", s->read_only);
 	json_put_str(j, "ociVersion", "1.0.2");
 	json_object_set_new(j, "root", root);
-	json_put_str(j, "hostname", s->hostname);
+	if (!s->host_uts)
+		json_put_str(j, "hostname", s->hostname);
 	if (!(part = plan_process(s, h, caps, err)))
 		return NULL;
 	json_object_set_new(j, "process", part);
@@ -268,13 +305,13 @@ json_t *bundle_plan(const struct rt_spec *s, const struct bundle_host *h, struct
 		return NULL;
 	json_object_set_new(j, "linux", part);
 	const char *bpf = NULL;
-	if (json_object_get(part, "seccomp") && h->seccomp)
+	json_t *notes = json_object();
+	for (size_t i = 0; i < s->annotations.n; i++)
+		json_put_str(notes, s->annotations.v[i].k, s->annotations.v[i].v);
+	if (json_object_get(part, "seccomp") && h->seccomp && !s->seccomp)
 		bpf = h->seccomp(caps, h->seccomp_arg);
-	if (bpf) {
-		json_t *notes = json_object();
-		json_put_str(notes, "run.oci.seccomp_bpf_data", bpf);
-		json_object_set_new(j, "annotations", notes);
-	}
+	json_put_str(notes, "run.oci.seccomp_bpf_data", bpf);
+	json_put_new(j, "annotations", notes);
 	return json_incref(j);
 }
 

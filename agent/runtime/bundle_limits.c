@@ -13,6 +13,51 @@
 #define CPU_PERIOD_US 100000
 #define MEMORY_LEAST  (512 << 10) /* below, init itself cannot start */
 
+static json_t *plan_cpu(const struct rt_spec *s)
+{
+	json_t *cpu = json_object();
+	if (s->cpus > 0) {
+		/* 1 ms is the least that the kernel takes. */
+		int64_t quota = (int64_t)(s->cpus * CPU_PERIOD_US + 0.5);
+		json_put_int(cpu, "period", CPU_PERIOD_US);
+		json_put_int(cpu, "quota", quota < 1000 ? 1000 : quota);
+	} else if (s->cpu_period > 0 || s->cpu_quota != 0) {
+		json_put_int(cpu, "period", s->cpu_period > 0 ? s->cpu_period : CPU_PERIOD_US);
+		if (s->cpu_quota != 0)
+			json_put_int(cpu, "quota", s->cpu_quota);
+	}
+	if (s->cpu_shares > 0)
+		json_put_int(cpu, "shares", s->cpu_shares < 2 ? 2 : s->cpu_shares);
+	json_put_str(cpu, "cpus", s->cpuset);
+	return cpu;
+}
+
+/* What v2 has no file for is said once and left out, as in Docker. */
+static bool v1_only(const struct rt_spec *s, const struct bundle_host *h, const char *what)
+{
+	if (h->cgroups->v2)
+		log_warn("runtime", "container '%s': %s is not set: cgroups of version 2 have none",
+			 s->id, what);
+	return !h->cgroups->v2;
+}
+
+static json_t *plan_memory(const struct rt_spec *s, const struct bundle_host *h)
+{
+	json_t *memory = json_object();
+	if (s->memory > 0)
+		json_put_int(memory, "limit", s->memory);
+	if (s->memory_swap != 0 && h->cgroups->swap)
+		json_put_int(memory, "swap", s->memory_swap);
+	/* As much swap as memory: the field is the sum of both. */
+	else if (s->memory > 0 && s->memory < INT64_MAX / 2 && h->cgroups->swap)
+		json_put_int(memory, "swap", s->memory * 2);
+	if (s->swappiness_set && v1_only(s, h, "mem_swappiness"))
+		json_put_int(memory, "swappiness", s->swappiness);
+	if (s->oom_kill_disable && v1_only(s, h, "oom_kill_disable"))
+		json_put_bool(memory, "disableOOMKiller", true);
+	return memory;
+}
+
 json_t *bundle_resources(const struct rt_spec *s, const struct bundle_host *h, json_t *nodes,
 			 struct err *err)
 {
@@ -21,32 +66,21 @@ json_t *bundle_resources(const struct rt_spec *s, const struct bundle_host *h, j
 			(long long)s->memory, MEMORY_LEAST);
 		return NULL;
 	}
-	json_t *rules = json_array();
-	if (devices_plan(&s->devices, s->privileged, nodes, rules, err) < 0) {
-		json_decref(rules);
+	auto_json *rules = json_array();
+	if (devices_plan(&s->devices, s->privileged, nodes, rules, err) < 0 ||
+	    bundle_device_rules(s, rules, err) < 0)
 		return NULL;
-	}
-	json_t *j = json_object(), *cpu = json_object(), *memory = json_object();
-	json_t *pids = json_object();
-	json_object_set_new(j, "devices", rules);
-	if (s->cpus > 0) {
-		/* 1 ms is the least that the kernel takes. */
-		int64_t quota = (int64_t)(s->cpus * CPU_PERIOD_US + 0.5);
-		json_put_int(cpu, "period", CPU_PERIOD_US);
-		json_put_int(cpu, "quota", quota < 1000 ? 1000 : quota);
-	}
-	if (s->cpu_shares > 0)
-		json_put_int(cpu, "shares", s->cpu_shares < 2 ? 2 : s->cpu_shares);
-	if (s->memory > 0)
-		json_put_int(memory, "limit", s->memory);
-	/* As much swap as memory: the field is the sum of both. */
-	if (s->memory > 0 && s->memory < INT64_MAX / 2 && h->cgroups->swap)
-		json_put_int(memory, "swap", s->memory * 2);
+	json_t *io = bundle_io(s, err);
+	if (!io)
+		return NULL;
+	json_t *j = json_object(), *pids = json_object();
+	json_object_set(j, "devices", rules);
 	if (s->pids > 0)
 		json_put_int(pids, "limit", s->pids);
-	json_put_new(j, "cpu", cpu);
-	json_put_new(j, "memory", memory);
+	json_put_new(j, "cpu", plan_cpu(s));
+	json_put_new(j, "memory", plan_memory(s, h));
 	json_put_new(j, "pids", pids);
+	json_put_new(j, "blockIO", io);
 	return j;
 }
 

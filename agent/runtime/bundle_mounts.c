@@ -65,8 +65,10 @@ static void add_etc(json_t *list, const struct rt_spec *s, const char *files)
 static void add_user_mount(json_t *list, const struct rt_mount *m)
 {
 	const char *access = m->read_only ? "ro" : "rw";
+	const char *bind = m->not_recursive ? "bind" : "rbind";
+	const char *below = m->read_only && m->read_only_below ? " rro" : "";
 	auto_free char *plain = m->tmpfs ? xasprintf("nosuid nodev %s", access)
-					 : xasprintf("rbind rprivate %s", access);
+					 : xasprintf("%s rprivate %s%s", bind, access, below);
 	json_t *j = add_mount(list, m->target, m->tmpfs ? "tmpfs" : "bind",
 			      m->tmpfs ? "tmpfs" : m->source, plain);
 	json_t *options = json_object_get(j, "options");

@@ -14,5 +14,7 @@ json_t *bundle_rlimits(const struct rt_spec *s, struct err *err);
 json_t *bundle_sysctls(const struct rt_spec *s, struct err *err);
 int64_t bundle_oom_score(int64_t wanted, caps_t available);
 
+json_t *bundle_io(const struct rt_spec *s, struct err *err);
+int bundle_device_rules(const struct rt_spec *s, json_t *rules, struct err *err);
 json_t *bundle_words(const char *words); /* an array of the blank-separated words */
 json_t *bundle_list(const struct strlist *l);

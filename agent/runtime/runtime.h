@@ -33,6 +33,8 @@ struct rt_mount {
 	bool read_only;
 	char *options; /* comma-separated OCI mount options beyond the usual; may be NULL */
 	bool tmpfs;
+	bool not_recursive;   /* without what is mounted below the source */
+	bool read_only_below; /* read_only for those too */
 	/* Fill an empty source from the image's files below target first (named volumes). */
 	bool copy_up;
 };
@@ -40,6 +42,23 @@ struct rt_limit {
 	char *name; /* "nofile" */
 	int64_t soft, hard;
 };
+enum rt_io {
+	RT_IO_WEIGHT, /* 10 to 1000 */
+	RT_IO_READ_BPS,
+	RT_IO_READ_IOPS,
+	RT_IO_WRITE_BPS,
+	RT_IO_WRITE_IOPS,
+	RT_IO_MAX
+};
+struct rt_rate { /* of a block device of the host, a second */
+	const char *path;
+	int64_t value;
+};
+struct rt_rates {
+	struct rt_rate *v;
+	size_t n;
+};
+
 struct rt_spec { /* everything a container is made from; lists are borrowed during the call */
 	const char *id;        /* lower-case hex or [a-z0-9._-] */
 	struct strlist layers; /* image directories, lowest first */
@@ -67,6 +86,24 @@ struct rt_spec { /* everything a container is made from; lists are borrowed duri
 	double cpus;                             /* 0: no limit */
 	int64_t memory, pids;                    /* 0: no limit */
 	int64_t cpu_shares;                      /* 0: default */
+	int64_t cpu_period, cpu_quota;           /* microseconds, instead of cpus; 0: default */
+	const char *cpuset;                      /* "0-3,8"; NULL: all */
+	int64_t memory_swap; /* bytes of both together; 0: twice the memory, -1: no limit */
+	int64_t swappiness;  /* 0 to 100, where swappiness_set */
+	bool swappiness_set;
+	bool oom_kill_disable;
+	int64_t io_weight; /* 10 to 1000; 0: default */
+	struct rt_rates io[RT_IO_MAX];
+	struct strlist device_rules;      /* "c 1:3 rwm" */
+	bool host_uts;                    /* the host's name; hostname is for /etc alone */
+	bool host_cgroup, private_cgroup; /* neither: private where cgroups are v2 */
+	bool unmasked;                    /* nothing of /proc and /sys is hidden or read-only */
+	const char *apparmor;             /* profile; NULL: none */
+	const char *seccomp; /* JSON of a profile in Docker's form; NULL: the default */
+	struct kvlist annotations;
+	int64_t log_max_bytes; /* 0: the runtime's; INT64_MAX: no limit */
+	int log_files;         /* 0: the runtime's */
+	bool log_none;
 	int64_t oom_score_adj;
 	const char *stop_signal; /* "SIGTERM"; NULL: that */
 	struct kvlist labels;    /* kept with the container, for adoption */

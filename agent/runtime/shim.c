@@ -304,6 +304,7 @@ static void prepare(char **argv)
 	shim.tty = strchr(argv[7], 't');
 	shim.stdin_open = strchr(argv[7], 'i');
 	shim.hybrid = strchr(argv[7], 'h');
+	shim.sink.none = strchr(argv[7], 'n');
 	close_range(FIRST_FREE_FD, ~0U, 0);
 	close_range(REPORT_FD, LOCK_FD, CLOSE_RANGE_CLOEXEC);
 	umask(022);

@@ -6,6 +6,7 @@
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h> /* renameat */
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 struct sink {
 	int dir, fd;
 	long long size, max_bytes;
+	bool none; /* nothing is written */
 	int files; /* kept, the current one included */
 };
 struct stream {
@@ -97,6 +99,8 @@ static void sink_rotate(struct sink *k)
 /* A full disk loses lines, never the container: errors are dropped. */
 static void sink_line(struct sink *k, const char *stream, char tag, const char *text, size_t len)
 {
+	if (k->none)
+		return;
 	char head[64], *p = head, nl = '\n';
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);

@@ -121,12 +121,13 @@ static int open_lock(const struct container *c, struct err *err)
 	return take_fd(fd);
 }
 
-static int run_shim(struct container *c, const struct spawn_fd *fds, size_t n, const char *flags,
-		    struct err *err)
+static int run_shim(struct container *c, const struct rt_spec *s, const struct spawn_fd *fds,
+		    size_t n, const char *flags, struct err *err)
 {
 	struct runtime *r = c->r;
-	auto_free char *bytes = xasprintf("%lld", (long long)r->log_max_bytes);
-	auto_free char *files = xasprintf("%d", r->log_files);
+	auto_free char *bytes =
+		xasprintf("%lld", (long long)(s->log_max_bytes ?: r->log_max_bytes));
+	auto_free char *files = xasprintf("%d", s->log_files ?: r->log_files);
 	const char *argv[] = {r->shim, "run", c->id, r->crun, r->crun_root,
 			      bytes,   files, flags, NULL};
 	pid_t pid = spawn(argv, fds, n, NULL);
@@ -156,9 +157,9 @@ static int start_shim(struct container *c, const struct rt_spec *s, struct err *
 		return err_sys(err, -errno, "cannot open the folders of '%s'", c->id);
 	const struct spawn_fd fds[] = {{theirs, 3}, {run, 4}, {data, 5}, {lock, 6}};
 	char flags[8] = "-";
-	snprintf(flags, sizeof(flags), "-%s%s%s", s->tty ? "t" : "", s->stdin_open ? "i" : "",
-		 c->r->cgroups.hybrid ? "h" : "");
-	int r = run_shim(c, fds, ARRAY_LEN(fds), flags, err);
+	snprintf(flags, sizeof(flags), "-%s%s%s%s", s->tty ? "t" : "", s->stdin_open ? "i" : "",
+		 c->r->cgroups.hybrid ? "h" : "", s->log_none ? "n" : "");
+	int r = run_shim(c, s, fds, ARRAY_LEN(fds), flags, err);
 	if (r < 0)
 		return r;
 	container_watch_report(c, take_fd(ours));

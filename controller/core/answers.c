@@ -54,6 +54,7 @@ static json_t *task_answer(const struct task *t)
 	json_put_int(j, "exit_code", t->exit_code);
 	json_put_int(j, "restarts", t->restarts);
 	json_put_int(j, "pid", t->pid);
+	json_put_str(j, "container_name", t->tmpl->spec.container_name);
 	json_put_str(j, "image", t->tmpl->spec.image);
 	json_put_str(j, "image_digest", t->image_digest ? t->image_digest : "");
 	json_object_set_new(j, "addresses", addresses(t));

@@ -221,7 +221,7 @@ static int load_task(struct cluster *c, const char *id, const json_t *j, struct 
 	t->marked = NO_MARK;
 	t->svc = service_get(s, service);
 	const struct spec_service *ss = spec_find_service(s->spec, service);
-	t->svc->global = ss && ss->mode == DEPLOY_GLOBAL;
+	t->svc->global = ss && spec_is_global(ss);
 	t->svc->n_tasks++;
 	t->tmpl = tmpl_ref(tm);
 	t->slot = (int)slot;

@@ -175,7 +175,7 @@ void service_set_spec(struct cluster *c, struct service *svc, const struct spec_
 		queue_all(c, svc);
 		return;
 	}
-	bool global = spec->mode == DEPLOY_GLOBAL;
+	bool global = spec_is_global(spec);
 	if (global != svc->global)
 		change_mode(c, svc, global);
 	size_t want = global ? 0 : (size_t)spec->replicas;

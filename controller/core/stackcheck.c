@@ -105,7 +105,7 @@ static int check_address(const struct spec_stack *s, const struct spec_service *
 	if (!ipam_addr_parse(a->ipv4_address, &ip))
 		return err_set(err, -EINVAL, "'%s' of the service '%s' is no IPv4 address",
 			       a->ipv4_address, svc->name);
-	if (svc->mode == DEPLOY_GLOBAL || svc->replicas > 1)
+	if (spec_is_global(svc) || svc->replicas > 1)
 		return err_set(
 			err, -EINVAL,
 			"the service '%s' has the fixed address '%s', which only one replica "

@@ -222,12 +222,17 @@ int cluster_scale(struct cluster *c, const char *stack, const char *service, int
 	struct spec_service *spec = spec_find_service(s->spec, service);
 	if (!spec)
 		return err_set(err, -ENOENT, "the stack '%s' has no service '%s'", stack, service);
-	if (spec->mode == DEPLOY_GLOBAL)
+	if (spec_is_global(spec))
 		return err_set(err, -EINVAL,
 			       "the service '%s' is global: it runs once on each node", service);
 	if (replicas < 0 || replicas > LIMIT_SERVICE_REPLICAS)
 		return err_set(err, -EINVAL, "replicas must be from 0 to %d",
 			       LIMIT_SERVICE_REPLICAS);
+	if (spec->container_name && replicas > 1)
+		return err_set(err, -EINVAL,
+			       "the service '%s' has 'container_name', which names one container; "
+			       "take it out of the file first",
+			       service);
 	if (spec->replicas == replicas)
 		return 0;
 	int64_t before = spec->replicas;

@@ -101,6 +101,8 @@ static void names(struct str *s, const struct attach *a, const char *task)
 	name_item(s, stack, "_", service);
 	name_item(s, "tasks.", service, "");
 	name_item(s, task, "", "");
+	if (spec->container_name && !streq(spec->container_name, service))
+		name_item(s, spec->container_name, "", "");
 	str_addc(s, ']');
 }
 

@@ -219,6 +219,36 @@ static void test_network(void **state)
 	end(&f);
 }
 
+static void test_resources(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct spec_rate rate = {.path = (char *)"/dev/x", .value = 7};
+	begin(&f);
+	f.t.spec.cpu = (struct spec_cpu){.shares = 512, .quota = 5000, .set = (char *)"0"};
+	f.t.spec.swap = (struct spec_swap){.total = -1, .swappiness = 0};
+	f.t.spec.blkio.write_bps = (struct spec_rates){&rate, 1};
+	f.t.spec.logging_driver = (char *)"json-file";
+	kvlist_set(&f.t.spec.logging_options, "max-size", "1m");
+	kvlist_set(&f.t.spec.logging_options, "max-file", "5");
+	f.t.spec.uts = (char *)"host";
+	assert_int_equal(make(&f), 0);
+	assert_int_equal(f.p.rt.cpu_shares, 512);
+	assert_int_equal(f.p.rt.cpu_quota, 5000);
+	assert_int_equal(f.p.rt.memory_swap, -1);
+	assert_true(f.p.rt.swappiness_set && f.p.rt.swappiness == 0 && f.p.rt.host_uts);
+	assert_int_equal(f.p.rt.io[RT_IO_WRITE_BPS].v[0].value, 7);
+	assert_int_equal(f.p.rt.log_max_bytes, 1 << 20);
+	assert_int_equal(f.p.rt.log_files, 5);
+	kvlist_set(&f.t.spec.logging_options, "max-file", "0");
+	assert_int_equal(make(&f), -EINVAL);
+	kvlist_done(&f.t.spec.logging_options);
+	f.t.spec.logging_driver = (char *)"syslog";
+	assert_int_equal(make(&f), -ENOTSUP);
+	f.t.spec.blkio = (struct spec_blkio){0};
+	end(&f);
+}
+
 static void test_security(void **state)
 {
 	(void)state;
@@ -229,6 +259,13 @@ static void test_security(void **state)
 	assert_int_equal(make(&f), 0);
 	assert_true(f.p.rt.no_new_privileges && f.p.rt.seccomp_unconfined);
 	strlist_add(&f.t.spec.security_opt, "apparmor=mine");
+	strlist_add(&f.t.spec.security_opt, "seccomp={}");
+	strlist_add(&f.t.spec.security_opt, "systempaths=unconfined");
+	assert_int_equal(make(&f), 0);
+	assert_string_equal(f.p.rt.apparmor, "mine");
+	assert_string_equal(f.p.rt.seccomp, "{}");
+	assert_true(f.p.rt.unmasked);
+	strlist_add(&f.t.spec.security_opt, "label=type:x");
 	assert_int_equal(make(&f), -ENOTSUP);
 	strlist_done(&f.t.spec.security_opt);
 	f.t.spec.pid = (char *)"container:x";
@@ -282,9 +319,10 @@ static void test_health(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_args),     cmocka_unit_test(test_env_user_names),
-		cmocka_unit_test(test_mounts),   cmocka_unit_test(test_network),
-		cmocka_unit_test(test_security), cmocka_unit_test(test_health),
+		cmocka_unit_test(test_args),      cmocka_unit_test(test_env_user_names),
+		cmocka_unit_test(test_mounts),    cmocka_unit_test(test_network),
+		cmocka_unit_test(test_resources), cmocka_unit_test(test_security),
+		cmocka_unit_test(test_health),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -310,14 +310,83 @@ static void test_cgroup_versions(void **state)
 	assert_non_null(strstr(err.text, "cgroup2"));
 }
 
+static void test_resources(void **state)
+{
+	(void)state;
+	struct rt_spec s = plain();
+	struct rt_rate rate = {"/dev/null", 5};
+	s.cpu_quota = 5000;
+	s.cpuset = "0-1";
+	s.swappiness_set = s.oom_kill_disable = s.private_cgroup = true;
+	s.swappiness = 10;
+	s.io_weight = 300;
+	strlist_add(&s.device_rules, "c 1:* rw");
+	kvlist_set(&s.annotations, "a.b", "c");
+	groups.swap = true;
+	s.memory_swap = 2000000;
+	s.memory = 1000000;
+	auto_free char *text = plan_text(&s);
+	assert_non_null(strstr(text, "\"quota\":5000"));
+	assert_non_null(strstr(text, "\"cpus\":\"0-1\""));
+	assert_non_null(strstr(text, "\"swap\":2000000"));
+	assert_non_null(strstr(text, "\"swappiness\":10"));
+	assert_non_null(strstr(text, "\"disableOOMKiller\":true"));
+	assert_non_null(strstr(text, "\"blockIO\":{\"weight\":300}"));
+	assert_non_null(strstr(text, "\"a.b\":\"c\""));
+	assert_non_null(strstr(text, "\"type\":\"cgroup\"}"));
+	assert_non_null(strstr(text, "\"major\":1"));
+	groups.v2 = true; /* what that has not is left out */
+	auto_free char *v2 = plan_text(&s);
+	assert_null(strstr(v2, "swappiness"));
+	assert_null(strstr(v2, "disableOOMKiller"));
+	groups.v2 = groups.swap = false;
+	s.io[RT_IO_READ_BPS] = (struct rt_rates){&rate, 1};
+	refused(&s, "not a block device");
+	s.io[RT_IO_READ_BPS].n = 0;
+	kvlist_set(&s.annotations, "run.oci.hooks.stderr", "/etc/x");
+	refused(&s, "run.oci.hooks.stderr");
+	kvlist_done(&s.annotations);
+	strlist_add(&s.device_rules, "c 1:1");
+	refused(&s, "c 1:1");
+	strlist_done(&s.device_rules);
+	spec_done(&s);
+}
+
+static void test_profiles(void **state)
+{
+	static const char profile[] = "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":["
+				      "{\"names\":[\"mkdir\"],\"action\":\"SCMP_ACT_ERRNO\"},"
+				      "{\"names\":[\"reboot\"],\"action\":\"SCMP_ACT_ERRNO\","
+				      "\"includes\":{\"caps\":[\"CAP_SYS_BOOT\"]}},"
+				      "{\"name\":\"old\",\"action\":\"SCMP_ACT_LOG\",\"excludes\":{"
+				      "\"minKernel\":\"99.0\"}}]}";
+	struct rt_spec s = plain();
+	(void)state;
+	s.seccomp = profile;
+	auto_free char *text = plan_text(&s);
+	assert_non_null(strstr(text, "\"defaultAction\":\"SCMP_ACT_ALLOW\""));
+	assert_non_null(strstr(text, "[\"mkdir\"]"));
+	assert_non_null(strstr(text, "[\"old\"]"));
+	assert_null(strstr(text, "reboot"));
+	s.seccomp = "{}";
+	refused(&s, "seccomp profile");
+	s.seccomp = NULL;
+	s.unmasked = true;
+	auto_free char *open = plan_text(&s);
+	assert_null(strstr(open, "/proc/kcore"));
+	assert_non_null(strstr(open, "SCMP_ACT_ERRNO"));
+	spec_done(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults), cmocka_unit_test(test_network_and_sysctls),
-		cmocka_unit_test(test_limits),   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_mounts),   cmocka_unit_test(test_privileged),
-		cmocka_unit_test(test_caps),     cmocka_unit_test(test_seccomp),
-		cmocka_unit_test(test_exec),     cmocka_unit_test(test_cgroup_versions),
+		cmocka_unit_test(test_resources), cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_network_and_sysctls),
+		cmocka_unit_test(test_limits),    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_mounts),    cmocka_unit_test(test_privileged),
+		cmocka_unit_test(test_caps),      cmocka_unit_test(test_seccomp),
+		cmocka_unit_test(test_exec),      cmocka_unit_test(test_cgroup_versions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,6 +171,37 @@ static void dependencies(void **state)
 	spec_stack_free(s);
 }
 
+static void keys_of_nodes(void **state)
+{
+	(void)state;
+	struct spec_stack *s = parse_ok(
+		WEB "    cpu_shares: 512\n    cpuset: 0-1,3\n    cpu_quota: \"50000\"\n"
+		    "    cpu_period: 100ms\n    mem_limit: 64m\n    memswap_limit: -1\n"
+		    "    mem_swappiness: 0\n    oom_kill_disable: true\n    cgroup: private\n"
+		    "    uts: host\n    userns_mode: host\n    pull_policy: every_12h\n"
+		    "    device_cgroup_rules: [\"c 1:3 rwm\"]\n    label_file: app.env\n"
+		    "    labels: {A: own}\n    blkio_config:\n      weight: 300\n"
+		    "      device_read_bps: [{path: /dev/sda, rate: 12mb}]\n"
+		    "    env_file: [{path: app.env, format: raw}]\n"
+		    "    security_opt: [\"apparmor:x\"]\n");
+	const struct spec_service *w = &s->services[0];
+	assert_int_equal(w->cpu.quota, 50000);
+	assert_int_equal(w->cpu.period, 100000);
+	assert_int_equal(w->swap.total, -1);
+	assert_int_equal(w->swap.swappiness, 0);
+	assert_int_equal(w->blkio.read_bps.v[0].value, 12 << 20);
+	assert_string_equal(kvlist_get(&w->labels, "A"), "own");
+	assert_non_null(kvlist_get(&w->labels, "B"));
+	assert_string_equal(kvlist_get(&w->environment, "B"), "\"b $HOME\"");
+	assert_string_equal(w->security_opt.v[0], "apparmor=x");
+	expect_round_trip(s);
+	spec_stack_free(s);
+	s = parse_ok("services:\n  j: {image: a, deploy: {mode: replicated-job, replicas: 2}}\n");
+	assert_int_equal(s->services[0].restart, RESTART_ON_FAILURE);
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
 static void anchors_and_merges(void **state)
 {
 	(void)state;
@@ -221,6 +252,7 @@ int main(void)
 		cmocka_unit_test(deploy),
 		cmocka_unit_test(lists_and_maps),
 		cmocka_unit_test(dependencies),
+		cmocka_unit_test(keys_of_nodes),
 		cmocka_unit_test(anchors_and_merges),
 		cmocka_unit_test(hash_of_what_restarts),
 	};
