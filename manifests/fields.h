@@ -120,7 +120,8 @@ unsigned field_members(const struct field *f);
 extern const struct record record_top, record_service, record_network, record_volume;
 extern const struct record record_port, record_mount, record_attach, record_ipam_config;
 extern const struct record record_top_config, record_top_secret, record_grant, record_build;
-extern const struct record record_develop, record_blkio, record_hook, record_model_use;
+extern const struct record record_develop, record_blkio, record_hook, record_hook_before,
+	record_model_use;
 extern const struct record record_reserved_device, record_gpu, record_generic, record_model,
 	record_credential;
 extern const struct record record_include, record_extends, record_provider, record_ipam;

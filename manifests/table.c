@@ -9,6 +9,7 @@
 #include "manifests/shape.h"
 
 static const char *const modes[] = {"replicated", "global", "replicated-job", "global-job", NULL};
+static const char *const rollback_actions[] = {"pause", "continue", NULL};
 static const char *const hosts_only[] = {"host", NULL};
 static const char *const conditions[] = {"none", "on-failure", "any", "unless-stopped", NULL};
 static const char *const depends_conditions[] = {"service_started", "service_healthy",
@@ -193,16 +194,19 @@ static const struct field resource_fields[] = {
 static RECORD(record_resources, "'resources'", resource_fields);
 
 static const struct field preference_fields[] = {
-	PLAIN("spread", STRING, "label to spread over"),
+	USE("spread", STRING, OFF(spec_preference, spread),
+	    "label of nodes, such as node.labels.zone"),
 };
-static RECORD(record_preference, "a preference", preference_fields);
+static RECORD(record_preference, "a preference", preference_fields,
+	      .size = sizeof(struct spec_preference));
 
 static const struct field placement_fields[] = {
 	USE("constraints", LIST, SVC(constraints), "rules that a node must fulfil"),
 	USE("max_replicas_per_node", INT, SVC(max_replicas_per_node), "bound for one node",
 	    .max = LIMIT_SERVICE_REPLICAS),
-	UNUSED("preferences", NONE, "tasks are spread over all nodes that fit", .form = FORM_ITEMS,
-	       .record = &record_preference),
+	USE("preferences", RECORDS, SVC(preferences),
+	    "labels to spread over, the first counts most", .form = FORM_ITEMS,
+	    .record = &record_preference),
 };
 static RECORD(record_placement, "'placement'", placement_fields);
 
@@ -216,17 +220,21 @@ static const struct field restart_policy_fields[] = {
 };
 static RECORD(record_restart_policy, "'restart_policy'", restart_policy_fields);
 
-static const struct field update_fields[] = {
-	USE("parallelism", INT, SVC(update.parallelism), "tasks at a time; 0: all",
-	    .max = LIMIT_SERVICE_REPLICAS, .flags = FIELD_SAYS),
-	USE("delay", DURATION, SVC(update.delay), "pause between groups"),
-	USE("failure_action", STRING, SVC(update.failure_action), "what to do on failure",
-	    .names = failure_actions),
-	USE("monitor", DURATION, SVC(update.monitor), "how long a new task is watched"),
-	USE("order", EITHER, SVC(update.start_first), "stop-first or start-first", .names = orders,
-	    .words = orders),
-	UNUSED("max_failure_ratio", CPUS, "one failed task counts as failure"),
-};
+#define UPDATE_FIELDS(m, actions)                                                                  \
+	USE("parallelism", INT, SVC(m.parallelism), "tasks at a time; 0: all",                     \
+	    .max = LIMIT_SERVICE_REPLICAS, .flags = FIELD_SAYS),                                   \
+		USE("delay", DURATION, SVC(m.delay), "pause between groups"),                      \
+		USE("failure_action", STRING, SVC(m.failure_action), "what to do on failure",      \
+		    .names = actions),                                                             \
+		USE("monitor", DURATION, SVC(m.monitor), "how long a new task is watched"),        \
+		USE("order", EITHER, SVC(m.start_first), "stop-first or start-first",              \
+		    .names = orders, .words = orders),                                             \
+		USE("max_failure_ratio", CPUS, SVC(m.max_failure_ratio),                           \
+		    "part of the tasks that may fail")
+
+static const struct field update_fields[] = {UPDATE_FIELDS(update, failure_actions)};
+static const struct field rollback_fields[] = {UPDATE_FIELDS(rollback, rollback_actions)};
+static RECORD(record_rollback, "'rollback_config'", rollback_fields);
 static RECORD(record_update, "'update_config'", update_fields);
 
 static const struct field deploy_fields[] = {
@@ -246,8 +254,9 @@ static const struct field deploy_fields[] = {
 	    .record = &record_update, SET(spec_service, update.set), .flags = FIELD_RUNNING),
 	CUSTOM("endpoint_mode", decode_endpoint_mode, NULL, "how the name resolves",
 	       .canon = FIELD_STRING),
-	UNUSED("rollback_config", NONE, "a rollback goes the way of update_config",
-	       .form = FORM_OBJECT, .record = &record_update),
+	USE("rollback_config", SECTION, .offset = 0,
+	    "how tasks are replaced in a rollback; like update_config where it is left out",
+	    .record = &record_rollback, SET(spec_service, rollback.set), .flags = FIELD_RUNNING),
 };
 static RECORD(record_deploy, "'deploy'", deploy_fields, .nullable = true);
 
@@ -419,13 +428,13 @@ static const struct field service_fields[] = {
 	REFUSED("mac_address", STRING, "set it under 'networks'"),
 	REFUSED("models", NONE, "run the model as a service", .form = FORM_NAMED,
 		.record = &record_model_use, .kinds = KIND_SEQ | KIND_MAP),
-	REFUSED("post_start", NONE, "run the command in the entrypoint", .form = FORM_ITEMS,
-		.record = &record_hook),
+	USE("post_start", RECORDS, SVC(post_start), "commands in the container after its start",
+	    .form = FORM_ITEMS, .record = &record_hook),
 	REFUSED("pre_start", NONE,
 		"use a service that runs once, and depends_on with service_completed_successfully",
-		.form = FORM_ITEMS, .record = &record_hook),
-	REFUSED("pre_stop", NONE, "handle the stop signal in the program", .form = FORM_ITEMS,
-		.record = &record_hook),
+		.form = FORM_ITEMS, .record = &record_hook_before),
+	USE("pre_stop", RECORDS, SVC(pre_stop), "commands in the container before its stop signal",
+	    .form = FORM_ITEMS, .record = &record_hook),
 	PLAIN("profiles", LIST, "the service runs only when one of them is chosen",
 	      .flags = FIELD_FILES, .form = FORM_SET),
 	REFUSED("provider", NONE, "only containers are run", .form = FORM_OBJECT,

@@ -96,7 +96,20 @@ static const struct field build_fields[] = {
 };
 RECORD(record_build, "'build'", build_fields);
 
+#define HOOK(m) OFF(spec_hook, m)
 static const struct field hook_fields[] = {
+	USE("command", WORDS, HOOK(command), "what to run", .form = FORM_WORDS,
+	    .flags = FIELD_NEEDED),
+	UNUSED("image", STRING, "it runs in the container of the service"),
+	USE("user", STRING, HOOK(user), "user"),
+	USE("privileged", BOOL, HOOK(privileged), "all privileges"),
+	UNUSED("per_replica", BOOL, "it runs in every task"),
+	USE("working_dir", STRING, HOOK(working_dir), "working directory"),
+	USE("environment", PAIRS, HOOK(environment), "environment", .flags = FIELD_NULLS),
+};
+RECORD(record_hook, "a hook", hook_fields, .size = sizeof(struct spec_hook));
+
+static const struct field hook_before_fields[] = {
 	PLAIN("command", NONE, "what to run", .form = FORM_WORDS, .flags = FIELD_NEEDED),
 	PLAIN("image", STRING, "image to run it in"),
 	PLAIN("user", STRING, "user"),
@@ -105,7 +118,7 @@ static const struct field hook_fields[] = {
 	PLAIN("working_dir", STRING, "working directory"),
 	PLAIN("environment", PAIRS, "environment", .flags = FIELD_NULLS),
 };
-RECORD(record_hook, "a hook", hook_fields);
+RECORD(record_hook_before, "a hook", hook_before_fields);
 
 static const char *const watch_actions[] = {"rebuild",      "sync",      "restart",
 					    "sync+restart", "sync+exec", NULL};
@@ -118,7 +131,7 @@ static const struct field watch_fields[] = {
 	PLAIN("ignore", STRING_LIST, "patterns that do not count", .flags = FIELD_UNIQUE),
 	PLAIN("include", STRING_LIST, "patterns that count", .flags = FIELD_UNIQUE),
 	PLAIN("initial_sync", BOOL, "copy at the start", .kinds = KIND_BOOL),
-	PLAIN("exec", NONE, "what to run", .form = FORM_OBJECT, .record = &record_hook),
+	PLAIN("exec", NONE, "what to run", .form = FORM_OBJECT, .record = &record_hook_before),
 };
 static RECORD(record_watch, "'watch'", watch_fields);
 

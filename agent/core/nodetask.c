@@ -169,6 +169,7 @@ void nodetask_free(struct nodetask *t)
 		image_cancel(t->pull);
 	timer_free(t->timer);
 	health_free(t->check);
+	hooks_free(t->hooks);
 	image_free(t->image);
 	strlist_done(&t->ports);
 	wire_task_done(&t->w);
@@ -265,6 +266,7 @@ void nodetask_try_failed(struct nodetask *t, const char *why)
 static void task_ended(struct nodetask *t, const struct rt_status *st)
 {
 	health_free(take_ptr(t->check));
+	hooks_free(take_ptr(t->hooks));
 	t->exit_code = st->error ? -1 : st->exit_code;
 	t->pid = 0;
 	if (t->state == TASK_STOPPING) {
@@ -321,6 +323,33 @@ void nodetask_running(struct nodetask *t, const struct rt_status *st)
 	}
 }
 
+static void on_post_start(const char *why, void *arg)
+{
+	struct nodetask *t = arg;
+	struct rt_status st;
+	hooks_free(take_ptr(t->hooks));
+	if (why) { /* its end is a failure, for this reason */
+		t->ailing = true;
+		nodetask_move(t, t->state, why);
+		nodetask_signal(t, t->stop_signal);
+		timer_set(t->timer, (uint64_t)t->grace_ms);
+	} else if (runtime_status(t->core->runtime, t->w.id, &st) == 0 && st.state == RT_RUNNING) {
+		nodetask_running(t, &st);
+	}
+}
+
+/* It has just begun to run: its own commands come before it counts as running. */
+static void nodetask_up(struct nodetask *t, const struct rt_status *st)
+{
+	const struct spec_hooks *list = &t->w.spec.post_start;
+	if (!list->n) {
+		nodetask_running(t, st);
+		return;
+	}
+	t->hooks = hooks_new(t->core->loop, t->core->runtime, t->w.id, "post_start", list);
+	hooks_start(t->hooks, on_post_start, t);
+}
+
 void nodetask_event(struct nodetask *t, const struct rt_status *st)
 {
 	if (!t->container || task_state_ended(t->state) || t->state == TASK_BACKOFF ||
@@ -333,8 +362,8 @@ void nodetask_event(struct nodetask *t, const struct rt_status *st)
 		t->pid = st->pid;
 		if (t->state == TASK_STOPPING) /* told to stop while it was being started */
 			nodetask_signal(t, t->stop_signal);
-		else if (t->state == TASK_STARTING)
-			nodetask_running(t, st);
+		else if (t->state == TASK_STARTING && !t->hooks)
+			nodetask_up(t, st);
 		return;
 	case RT_ENDED:
 		task_ended(t, st);

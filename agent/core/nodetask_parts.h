@@ -3,6 +3,7 @@
  * nodetask_stop.c (the way down). */
 #pragma once
 #include "agent/core/health.h"
+#include "agent/core/hooks.h"
 #include "agent/core/nodetask.h"
 #include "agent/core/plan.h"
 #include "agent/core/restart.h"
@@ -35,6 +36,7 @@ struct nodetask {
 	struct image_request *pull;
 	enum image_policy policy; /* of the pull */
 	struct health *check;
+	struct hooks *hooks; /* that run now */
 	/* By state: PREPARING: retry; BACKOFF: next try; RUNNING (unhealthy), STOPPING: harder means. */
 	struct timer *timer;
 	char *stop_signal; /* NULL: SIGTERM */

@@ -57,6 +57,7 @@ void nodetask_end(struct nodetask *t, enum task_state state, const char *reason)
 {
 	timer_stop(t->timer);
 	health_free(take_ptr(t->check));
+	hooks_free(take_ptr(t->hooks));
 	t->pid = 0;
 	t->health = HEALTH_NONE;
 	if (state == TASK_STOPPED)
@@ -111,6 +112,16 @@ static bool already_ended(struct nodetask *t)
 	return st.state == RT_ENDED;
 }
 
+static void on_pre_stop(const char *why, void *arg)
+{
+	struct nodetask *t = arg;
+	hooks_free(take_ptr(t->hooks));
+	if (why)
+		log_warn("agent", "task %s \"%s\" is stopped all the same: %s", t->w.id, t->w.name,
+			 why);
+	nodetask_signal(t, t->stop_signal);
+}
+
 void nodetask_stop(struct nodetask *t)
 {
 	if (task_state_ended(t->state) || t->state == TASK_STOPPING)
@@ -123,10 +134,18 @@ void nodetask_stop(struct nodetask *t)
 		nodetask_end(t, TASK_STOPPED, NULL);
 		return;
 	}
+	bool ran = t->state == TASK_RUNNING && !t->ailing;
+	hooks_free(take_ptr(t->hooks));
 	t->killed = false;
 	nodetask_move(t, TASK_STOPPING, NULL);
+	timer_set(t->timer, (uint64_t)t->grace_ms); /* for its commands and its end together */
+	if (ran && t->w.spec.pre_stop.n && !t->stray) {
+		t->hooks = hooks_new(t->core->loop, t->core->runtime, t->w.id, "pre_stop",
+				     &t->w.spec.pre_stop);
+		hooks_start(t->hooks, on_pre_stop, t);
+		return;
+	}
 	nodetask_signal(t, t->stop_signal);
-	timer_set(t->timer, (uint64_t)t->grace_ms);
 }
 
 void nodetask_harder(struct nodetask *t)

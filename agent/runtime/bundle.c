@@ -330,6 +330,19 @@ static void env_set(json_t *env, const char *text)
 	json_array_append_new(env, json_string(text));
 }
 
+static void privilege(json_t *process)
+{
+	static const char *const sets[] = {"bounding", "effective", "permitted"};
+	auto_strlist names = {0};
+	caps_names(caps_available(), &names);
+	auto_json *list = bundle_list(&names);
+	json_t *caps = json_object();
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		json_object_set(caps, sets[i], list);
+	json_object_set_new(process, "capabilities", caps);
+	json_put_bool(process, "noNewPrivileges", false);
+}
+
 json_t *bundle_exec_process(const json_t *config, const struct rt_exec_spec *s,
 			    const struct rt_user *user, struct err *err)
 {
@@ -362,5 +375,7 @@ json_t *bundle_exec_process(const json_t *config, const struct rt_exec_spec *s,
 		auto_free char *home = xasprintf("HOME=%s", user->home);
 		env_set(env, home);
 	}
+	if (s->privileged)
+		privilege(j);
 	return j;
 }

@@ -143,6 +143,7 @@ struct rt_exec_spec {
 	struct strlist args, env;
 	const char *cwd, *user;
 	bool tty, stdin_open;
+	bool privileged; /* all capabilities that the host can give */
 };
 struct rt_exec; /* a process run in a container; dies with the agent */
 struct rt_exec_ops {

@@ -81,6 +81,7 @@ static struct spec_service needs_of(const struct cluster *c, const struct servic
 	struct spec_service s = svc->tmpl->spec;
 	s.constraints = svc->spec->constraints;
 	s.max_replicas_per_node = svc->spec->max_replicas_per_node;
+	s.preferences = svc->spec->preferences;
 	s.encrypted = false;
 	for (size_t i = 0; i < svc->tmpl->n_networks; i++) {
 		const struct network *n = map_get(&c->networks, svc->tmpl->network_ids[i]);

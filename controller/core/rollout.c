@@ -11,6 +11,13 @@ const char *rollout_name(enum roll_state s)
 	return names[s];
 }
 
+/* How the present change of its tasks goes; a rollback without a word of its own like an update. */
+static const struct spec_update *config(const struct service *svc)
+{
+	const struct spec_service *s = svc->spec;
+	return svc->roll == ROLL_BACK && s->rollback.set ? &s->rollback : &s->update;
+}
+
 static bool fixed_address(const struct spec_service *s)
 {
 	for (size_t i = 0; i < s->n_networks; i++)
@@ -22,8 +29,8 @@ static bool fixed_address(const struct spec_service *s)
 /* Two tasks of a slot cannot have one address, nor two of a node one slot of a global service. */
 bool rollout_start_first(const struct service *svc)
 {
-	return svc->spec && svc->spec->update.set && svc->spec->update.start_first &&
-	       !svc->global && !fixed_address(svc->spec);
+	const struct spec_update *u = svc->spec ? config(svc) : NULL;
+	return u && u->set && u->start_first && !svc->global && !fixed_address(svc->spec);
 }
 
 static size_t parallelism(const struct cluster *c, const struct service *svc)
@@ -32,7 +39,9 @@ static size_t parallelism(const struct cluster *c, const struct service *svc)
 	/* A network that waits for its predecessor to empty cannot wait for one slot at a time. */
 	if (!tmpl_networks_ready(c, svc->tmpl, &name))
 		return svc->n_slots;
-	int64_t p = svc->spec->update.set ? svc->spec->update.parallelism : 1;
+	int64_t p = config(svc)->set ? config(svc)->parallelism : 1;
+	if (spec_is_job(svc->spec)) /* its tasks do not stand in for each other */
+		return svc->n_slots;
 	return p <= 0 ? svc->n_slots : (size_t)p;
 }
 
@@ -66,12 +75,13 @@ void rollout_begin(struct cluster *c, struct service *svc)
 	bool any = false;
 	for (size_t i = 0; i < svc->n_slots; i++) {
 		struct slot *sl = &svc->slots[i];
+		sl->failed = false;
 		/* What has not been placed yet can be made anew at no cost. */
 		if (outdated(svc, sl) && !sl->cur->node)
 			task_drop(c, sl->cur);
 		any |= outdated(svc, sl);
 	}
-	svc->cursor = svc->n_rolling = 0;
+	svc->cursor = svc->n_rolling = svc->n_failed = 0;
 	svc->roll_at = svc->watch_until = 0;
 	marks_del(&c->timed, &svc->timed);
 	free_and_null(&svc->why);
@@ -101,7 +111,7 @@ static void wait_until(struct cluster *c, struct service *svc, uint64_t when)
 /* A slot is through: `delay` until the next, and `monitor` in which a failure still counts. */
 static void take_time(struct cluster *c, struct service *svc)
 {
-	const struct spec_update *u = svc->spec ? &svc->spec->update : NULL;
+	const struct spec_update *u = svc->spec ? config(svc) : NULL;
 	if (!u || !u->set)
 		return;
 	if (u->delay > 0)
@@ -146,17 +156,30 @@ static void roll_back(struct cluster *c, struct service *svc, const char *reason
 	event(c, svc, "service_rolled_back", reason);
 }
 
+/* One more task has failed: still no more of them than the file bears? */
+static bool bearable(struct service *svc, struct slot *sl)
+{
+	const struct spec_update *u = config(svc);
+	size_t all = svc->global ? svc->n_slots : svc->n_want;
+	svc->n_failed += !sl->failed;
+	sl->failed = true;
+	return u->set && (double)svc->n_failed <= u->max_failure_ratio * (double)all;
+}
+
 static void slot_failed(struct cluster *c, struct service *svc, struct slot *sl)
 {
-	const char *action = svc->spec->update.set ? svc->spec->update.failure_action : NULL;
+	const struct spec_update *u = config(svc);
+	const char *action = u->set ? u->failure_action : NULL;
 	const struct task *t = sl->cur;
 	auto_free char *name = task_name(t);
 	auto_free char *why = xasprintf("'%s' did not come up: %s", name,
 					t->reason ? t->reason : task_state_name(t->state));
-	if (streq(action, "continue")) {
+	if (streq(action, "continue") || bearable(svc, sl)) {
 		slot_done(c, svc, sl);
 		return;
 	}
+	if (svc->roll == ROLL_BACK) /* there is nothing further to go back to */
+		return;
 	if (streq(action, "rollback") && svc->prev && !streq(svc->prev->hash, svc->tmpl->hash)) {
 		roll_back(c, svc, why);
 		return;
@@ -197,7 +220,8 @@ void rollout_slot(struct cluster *c, struct service *svc, struct slot *sl)
 {
 	if (settled(svc, sl))
 		stop_retiring(c, sl);
-	bool active = svc->roll == ROLL_UPDATING || svc->roll == ROLL_PAUSED;
+	bool active = svc->roll == ROLL_UPDATING || svc->roll == ROLL_PAUSED ||
+		      (svc->roll == ROLL_BACK && sl->rolling);
 	if (sl->rolling && (settled(svc, sl) || idle(svc, sl)))
 		slot_done(c, svc, sl);
 	else if (outdated(svc, sl) && !idle(svc, sl))

@@ -108,6 +108,7 @@ struct slot {
 	struct node *node; /* global services: whose slot this is */
 	bool queued;
 	bool rolling; /* is between its old task and a ready new one */
+	bool failed;  /* its new task did not come up in this update */
 };
 
 enum roll_state { ROLL_NONE, ROLL_UPDATING, ROLL_PAUSED, ROLL_BACK, ROLL_DONE };
@@ -145,7 +146,7 @@ struct service {
 	size_t marked;
 	/* rollout.c */
 	enum roll_state roll;
-	size_t n_rolling, cursor;
+	size_t n_rolling, cursor, n_failed;
 	uint64_t roll_at;     /* not before; 0: now */
 	uint64_t watch_until; /* a failure before this is the update's */
 	size_t timed;         /* place in c->timed */

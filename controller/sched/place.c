@@ -2,6 +2,7 @@
  * Filters, scores and the heap of a batch; see sched.h. */
 #include "controller/sched/constraint.h"
 #include "controller/sched/sched.h"
+#include "controller/sched/spread.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct sched_batch {
 	struct entry *heap; /* the best first */
 	size_t n;
 	size_t refused[FILTER_MAX];
+	struct spread *spread; /* then the heap is a plain list */
 };
 
 static uint64_t mix(uint64_t x)
@@ -241,14 +243,33 @@ struct sched_batch *sched_batch_new(const struct spec_service *s, struct sched_n
 		else
 			b->refused[f]++;
 	}
+	b->spread = spread_new(s, nodes, n);
 	for (size_t i = b->n / 2; i-- > 0;)
 		sift(b, i);
 	return b;
 }
 
+/* What one task changes for a whole group of nodes: the best is looked for each time. */
+static void best_first(struct sched_batch *b)
+{
+	size_t best = 0;
+	for (size_t i = 1; i < b->n; i++) {
+		const struct entry *x = &b->heap[i], *y = &b->heap[best];
+		int by_group = spread_compare(b->spread, x->node, y->node);
+		if (by_group < 0 || (by_group == 0 && better(&b->nodes[x->node], x->tie,
+							     &b->nodes[y->node], y->tie)))
+			best = i;
+	}
+	struct entry e = b->heap[0];
+	b->heap[0] = b->heap[best];
+	b->heap[best] = e;
+}
+
 void sched_batch_next(struct sched_batch *b, struct sched_result *ret)
 {
 	*ret = (struct sched_result){.node = -1};
+	if (b->n && b->spread)
+		best_first(b);
 	if (b->n)
 		ret->node = (long)b->heap[0].node;
 	memcpy(ret->refused, b->refused, sizeof(ret->refused));
@@ -263,17 +284,21 @@ void sched_batch_used(struct sched_batch *b)
 {
 	struct sched_node *n = &b->nodes[b->heap[0].node];
 	enum sched_filter f = refuse_dynamic(b->s, n, false);
+	if (b->spread)
+		spread_add(b->spread, b->heap[0].node);
 	if (f != FILTER_MAX) {
 		b->refused[f]++;
 		b->heap[0] = b->heap[--b->n];
 	}
-	sift(b, 0);
+	if (!b->spread)
+		sift(b, 0);
 }
 
 void sched_batch_free(struct sched_batch *b)
 {
 	if (!b)
 		return;
+	spread_free(b->spread);
 	free(b->heap);
 	free(b);
 }

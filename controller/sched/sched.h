@@ -2,7 +2,7 @@
  *
  * Placement: a pure function from a task's needs and the nodes' states to a node, or to the reason
  * why there is none. Filters (ready, platform, constraints, encryption, resources, host ports, max per node),
- * then the node with the fewest tasks of this service, then the fewest tasks, then most free memory,
+ * then (in a batch) the placement preferences, then the node with the fewest tasks of this service, then the fewest tasks, then most free memory,
  * then a tie broken by seed.
  */
 #pragma once

@@ -193,6 +193,53 @@ static void test_life_and_stop(void **state)
 	finish();
 }
 
+/* Its own commands run before it counts as running, and before it is asked to stop. */
+static void test_hooks(void **state)
+{
+	(void)state;
+	struct spec_service s = service(RESTART_ALWAYS);
+	struct spec_hook two[2] = {{.user = (char *)"0"}, {.user = (char *)"0"}}, one = {0};
+	strlist_add(&two[0].command, "first");
+	strlist_add(&two[1].command, "second");
+	strlist_add(&one.command, "bye");
+	s.post_start = (struct spec_hooks){two, 2};
+	s.pre_stop = (struct spec_hooks){&one, 1};
+	core_begin(false);
+	assign_one(&s, false, true);
+	fake_container_run(ID);
+	fake_advance(1);
+	assert_string_equal(state_of(ID), "starting");
+	assert_int_equal(fake.execs, 1);
+	fake_exec_end(0, NULL);
+	fake_advance(1);
+	assert_int_equal(fake.execs, 2);
+	fake_exec_end(0, NULL);
+	fake_advance(1);
+	assert_string_equal(state_of(ID), "running");
+	assign_one(&s, true, false);
+	assert_string_equal(state_of(ID), "stopping");
+	assert_int_equal(fake.execs, 3);
+	assert_int_equal(fake_logged("kill " ID " SIGTERM"), 0);
+	fake_exec_end(1, "no"); /* it is stopped all the same */
+	fake_advance(1);
+	assert_int_equal(fake_logged("kill " ID " SIGTERM"), 1);
+	assert_string_equal(state_of(ID), "stopped");
+	finish();
+	core_begin(false);
+	assign_one(&s, false, true);
+	fake_container_run(ID);
+	fake_advance(1);
+	fake_exec_end(3, "sorry\n");
+	fake_advance(2);
+	assert_string_equal(state_of(ID), "backoff");
+	assert_non_null(strstr(json_str_or(map_get(&told, ID), "reason", ""),
+			       "post_start command 'first' ended with status 3: sorry"));
+	finish();
+	strlist_done(&two[0].command);
+	strlist_done(&two[1].command);
+	strlist_done(&one.command);
+}
+
 static void test_grace_then_kill(void **state)
 {
 	(void)state;
@@ -442,6 +489,7 @@ static void test_unhealthy_is_restarted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_life_and_stop),
 		cmocka_unit_test(test_grace_then_kill),
 		cmocka_unit_test(test_restart_and_backoff),

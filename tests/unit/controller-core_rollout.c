@@ -116,6 +116,65 @@ static void test_failures(void **unused)
 	run_failing("rollback", ROLL_NONE, "a");
 }
 
+/* One of four may fail: the update goes on past it. */
+static void test_failure_ratio(void **unused)
+{
+	(void)unused;
+	struct driver d;
+	drive_init(&d, 3);
+	apply_up(&d, WEB("a", 4, ""));
+	assert_int_equal(drive_put(&d, WEB("b", 4, UPDATE("\"max_failure_ratio\":0.25")), NULL,
+				   NULL),
+			 0);
+	struct service *svc = drive_service(&d, "web");
+	drive_step(&d);
+	drive_obey(&d, TASK_FAILED); /* the old one stops, */
+	drive_obey(&d, TASK_FAILED); /* the first new one fails */
+	for (int i = 0; i < 90; i++)
+		drive_obey(&d, TASK_RUNNING);
+	assert_int_equal(svc->roll, ROLL_DONE);
+	assert_int_equal(svc->n_failed, 1);
+	assert_int_equal(drive_up(svc), 3);
+	assert_int_equal(drive_put(&d, WEB("c", 4, UPDATE("\"max_failure_ratio\":0.25")), NULL,
+				   NULL),
+			 0);
+	drive_step(&d);
+	for (int i = 0; i < 20 && svc->roll == ROLL_UPDATING; i++)
+		drive_obey(&d, TASK_FAILED);
+	assert_int_equal(svc->roll, ROLL_PAUSED);
+	assert_int_equal(svc->n_failed, 2);
+	drive_done(&d);
+}
+
+/* A rollback goes by its own rules: all at once here, one at a time forwards. */
+static void test_rollback_config(void **unused)
+{
+	(void)unused;
+	struct driver d;
+	drive_init(&d, 3);
+	apply_up(&d, WEB("a", 4, ""));
+	assert_int_equal(
+		drive_put(&d,
+			  WEB("b", 4,
+			      UPDATE("\"failure_action\":\"rollback\"") ",\"rollback_config\":{"
+									"\"parallelism\":0}"),
+			  NULL, NULL),
+		0);
+	struct service *svc = drive_service(&d, "web");
+	drive_step(&d);
+	while (!svc->slots[1].cur || svc->slots[1].cur->tmpl->spec.image[0] == 'a')
+		drive_obey(&d, TASK_RUNNING);
+	for (int i = 0; i < 20 && svc->roll != ROLL_BACK; i++)
+		drive_obey(&d, TASK_FAILED);
+	assert_int_equal(svc->roll, ROLL_BACK);
+	assert_true(svc->n_rolling >= 2);
+	for (int i = 0; i < 90; i++)
+		drive_obey(&d, TASK_RUNNING);
+	assert_int_equal(drive_up(svc), 4);
+	assert_string_equal(svc->slots[1].cur->tmpl->spec.image, "a");
+	drive_done(&d);
+}
+
 /* Scaling touches the highest slots only; a label of the deployment touches nothing. */
 static void test_scale(void **unused)
 {
@@ -164,9 +223,10 @@ static void test_remove_and_again(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers),     cmocka_unit_test(test_stop_first),
-		cmocka_unit_test(test_start_first), cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_scale),       cmocka_unit_test(test_remove_and_again),
+		cmocka_unit_test(test_answers),       cmocka_unit_test(test_stop_first),
+		cmocka_unit_test(test_start_first),   cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_failure_ratio), cmocka_unit_test(test_rollback_config),
+		cmocka_unit_test(test_scale),         cmocka_unit_test(test_remove_and_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,11 +198,52 @@ static void test_constraints(void **unused)
 	strlist_done(&s.constraints);
 }
 
+/* Five nodes in one zone, one in another, one in none: each zone gets a third. */
+static void test_preferences(void **unused)
+{
+	(void)unused;
+	struct sched_node nodes[7];
+	struct kvlist zone[2] = {0};
+	struct spec_preference by = {.spread = (char *)"node.labels.zone"};
+	struct spec_service s = {.preferences = {&by, 1}};
+	struct sched_result r;
+	size_t got[3] = {0};
+	kvlist_set(&zone[0], "zone", "a");
+	kvlist_set(&zone[1], "zone", "b");
+	for (size_t i = 0; i < 7; i++)
+		nodes[i] = (struct sched_node){.id = "n",
+					       .name = "n",
+					       .os = "linux",
+					       .arch = "amd64",
+					       .ready = true,
+					       .labels = i < 5    ? &zone[0]
+							 : i == 5 ? &zone[1]
+								  : NULL};
+	struct sched_batch *b = sched_batch_new(&s, nodes, 7, 5);
+	for (int i = 0; i < 12; i++) {
+		sched_batch_next(b, &r);
+		assert_true(r.node >= 0);
+		got[r.node < 5 ? 0 : r.node - 4]++;
+		nodes[r.node].n_tasks++;
+		nodes[r.node].n_service_tasks++;
+		sched_batch_used(b);
+	}
+	sched_batch_free(b);
+	assert_int_equal(got[0], 4);
+	assert_int_equal(got[1], 4);
+	assert_int_equal(got[2], 4);
+	for (size_t i = 0; i < 4; i++) /* and inside a zone as everywhere */
+		assert_true(nodes[i].n_service_tasks <= 1);
+	kvlist_done(&zone[0]);
+	kvlist_done(&zone[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_rules),
 		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_preferences),
 		cmocka_unit_test(test_constraints),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Keys of a service, as they show in a container or in the order of things.
+# shellcheck source=tests/cluster/lib.sh
+. "$(dirname "$0")/lib.sh"
+img=registry.lab:5000/busybox
+lab_up 2
+
+order() {
+  local out
+  stack ord <<Y
+name: ord
+services:
+  app:
+    image: $img
+    init: true
+    command: ["sleep", "inf"]
+    stop_grace_period: 1s
+    depends_on:
+      db: {condition: service_healthy}
+      migrate: {condition: service_completed_successfully}
+  db:
+    image: $img
+    init: true
+    command: ["sh", "-c", "while [ ! -e /go ]; do sleep 0.1; done; touch /up; sleep inf"]
+    stop_grace_period: 1s
+    healthcheck: {test: ["CMD", "test", "-e", "/up"], interval: 200ms}
+  migrate:
+    image: $img
+    command: ["true"]
+Y
+  apply ord --no-wait || return
+  until_ok 20 eval 'c ps ord --json | jq -e ".[]|select(.service==\"db\" and .state==\"running\")"' || fail "db does not run" || return
+  until_ok 20 eval 'c ps ord --json | jq -e ".[]|select(.service==\"migrate\" and .state==\"complete\")"' || fail "migrate: $(c ps ord)" || return
+  out=$(c ps ord)
+  grep -q "waits for 'db' to be healthy" <<<"$out" || fail "no reason: $out" || return
+  c exec ord_db.1 touch /go || return
+  apply ord || return
+  [ "$(tasks '.[]|select(.name=="ord_migrate.1")|.restarts')" = 0 ] || fail "the job ran again"
+}
+dependency_fails() {
+  local out
+  stack bad <<Y
+name: bad
+services:
+  app: {image: $img, command: ["sleep", "inf"], depends_on: {job: {condition: service_completed_successfully}}}
+  job: {image: $img, command: ["sh", "-c", "echo broken; exit 3"]}
+Y
+  out=$(apply bad 2>&1) && fail "it came up: $out" && return 1
+  grep -q "job.*status 3" <<<"$out" || fail "it does not say which: $out" || return
+  c rm bad
+}
+container_keys() {
+  local v
+  printf 'A=from file\nquoted="q"\n' >"$work/raw.env"
+  cat >"$work/no-mkdir.json" <<Y
+{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}
+Y
+  stack keys <<Y
+name: keys
+services:
+  box:
+    image: $img
+    init: true
+    command: ["sh", "-c", "seq 1 3000; sleep inf"]
+    stop_grace_period: 1s
+    container_name: the-box
+    cpu_shares: 512
+    cpuset: "0"
+    cpu_quota: 50000
+    mem_limit: 64m
+    memswap_limit: 64m
+    uts: host
+    env_file: [{path: raw.env, format: raw}]
+    device_cgroup_rules: ["c 10:229 rwm"]
+    security_opt: ["seccomp:no-mkdir.json"]
+    logging: {driver: json-file, options: {max-size: 20k, max-file: "2"}}
+    post_start:
+      - command: ["sh", "-c", "echo \$\$WHO > /tmp-up"]
+        environment: {WHO: me}
+  quiet:
+    image: $img
+    init: true
+    command: ["sh", "-c", "echo nothing; sleep inf"]
+    stop_grace_period: 1s
+    logging: {driver: none}
+Y
+  apply keys || return
+  [ "$(c exec the-box cat /tmp-up)" = me ] || fail "post_start did not run, or too late" || return
+  [ "$(c exec the-box sh -c 'echo $quoted')" = '"q"' ] || fail "the raw env_file was not raw" || return
+  ! c exec the-box mkdir /x 2>/dev/null || fail "the seccomp profile does nothing" || return
+  v=$(c exec the-box grep Cpus_allowed_list /proc/self/status)
+  [ "${v##*[[:space:]]}" = 0 ] || fail "cpuset: $v" || return
+  v=$(c exec keys_quiet.1 nslookup the-box 2>&1) || fail "container_name does not resolve: $v" || return
+  v=$(c logs the-box | wc -l)
+  [ "$v" -gt 100 ] && [ "$v" -lt 3000 ] || fail "the log was not rotated: $v lines" || return
+  [ -z "$(c logs keys_quiet.1)" ] || fail "there is a log" || return
+  ! c scale keys_box=2 2>/dev/null || fail "two with one name?"
+}
+cgroup_values() {
+  local id node dir
+  id=$(tasks '.[]|select(.name=="keys_box.1").id') node=$(tasks '.[]|select(.name=="keys_box.1").node')
+  dir=$(on "$node" sh -c "find /sys/fs/cgroup -type d -name $id | head -20")
+  on "$node" sh -c "for d in $(echo "$dir" | tr '\n' ' '); do cat \$d/cpu.shares \$d/cpu.weight 2>/dev/null; done" | grep -qx '512\|20' || fail "cpu_shares" || return
+  on "$node" sh -c "for d in $(echo "$dir" | tr '\n' ' '); do cat \$d/cpu.cfs_quota_us \$d/cpu.max 2>/dev/null; done" | grep -q '^50000' || fail "cpu_quota"
+}
+pre_stop() {
+  stack stop <<Y
+name: stop
+services:
+  s:
+    image: $img
+    init: true
+    command: ["sleep", "inf"]
+    stop_grace_period: 5s
+    volumes: ["/tmp/keys-stop:/out"]
+    deploy: {placement: {constraints: [node.hostname == host1]}}
+    pre_stop: [{command: ["sh", "-c", "echo bye > /out/said"]}]
+Y
+  apply stop || return
+  c rm stop || return
+  until_ok 10 on host1 grep -q bye /tmp/keys-stop/said
+}
+jobs() {
+  stack job <<Y
+name: job
+services:
+  each: {image: $img, command: ["true"], deploy: {mode: global-job}}
+Y
+  apply job || return
+  until_ok 20 eval '[ "$(c ps job --json | jq "[.[]|select(.state==\"complete\")]|length")" = 2 ]' || fail "$(c ps job)" || return
+  c rm job
+}
+removed_in_reverse() {
+  c rm ord && c rm keys && until_ok 30 no_tasks
+}
+t "a service waits for healthy and completed ones, and ps says so" order
+t "apply names the dependency that failed" dependency_fails
+t "keys show in the container" container_keys
+t "CPU shares and quota are the cgroup's" cgroup_values
+t "pre_stop runs before the end" pre_stop
+t "a job runs once on each node" jobs
+t "stacks with dependencies go" removed_in_reverse
+finish
