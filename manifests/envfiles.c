@@ -10,32 +10,6 @@
 
 enum format { FORMAT_DOTENV, FORMAT_RAW };
 
-/* KEY=VALUE lines, the value to the end of the line as it is written. */
-static void raw_parse(struct decode *c, const struct node *n, const char *text, struct kvlist *out)
-{
-	for (const char *p = text; *p && out->n < LIMIT_SERVICE_LIST;) {
-		size_t len = strcspn(p, "\n");
-		const char *next = p + len + (p[len] == '\n');
-		auto_free char *line = xstrndup(p, len && p[len - 1] == '\r' ? len - 1 : len);
-		const char *equals = strchr(line, '=');
-		p = next;
-		if (!*line || *line == '#')
-			continue;
-		if (!utf8_valid(line))
-			decode_error(c, n, "a line of the env_file is not UTF-8 text");
-		else if (equals == line)
-			decode_error(c, n, "a line of the env_file has no name: '%.100s'", line);
-		else if (equals) {
-			auto_free char *key = xstrndup(line, (size_t)(equals - line));
-			kvlist_set(out, key, equals + 1);
-		} else {
-			const char *v = c->in->env ? kvlist_get(c->in->env, line) : NULL;
-			if (v && utf8_valid(v))
-				kvlist_set(out, line, v);
-		}
-	}
-}
-
 static void file_read_pairs(struct decode *c, const struct node *n, const char *name, bool required,
 			    enum format format, struct kvlist *out)
 {
@@ -53,10 +27,8 @@ static void file_read_pairs(struct decode *c, const struct node *n, const char *
 		return;
 	if (rc < 0)
 		decode_error(c, n, "cannot read the %s '%.200s': %s", c->key, path, strerror(-rc));
-	else if (format == FORMAT_RAW && memchr(text, 0, len))
-		decode_error(c, n, "the %s '%.200s' is no text", c->key, path);
 	else if (format == FORMAT_RAW)
-		raw_parse(c, n, text, out);
+		dotenv_parse_raw(name, text, len, c->in->env, out, c->d);
 	else
 		dotenv_parse(name, text, len, c->in->env, out, c->d);
 }

@@ -186,8 +186,13 @@ static struct node *shape_pairs(struct shape *x, const struct field *f, const st
 		return same(n);
 	struct pairs p = {x, shape_node(x, NODE_MAP, n), {0}};
 	bool ok = true;
-	for (size_t i = 0; i < n->n && n->kind == NODE_MAP; i++)
-		pairs_put(&p, n->pairs[i].key, pair_value(x, f, n->pairs[i].value));
+	for (size_t i = 0; i < n->n && n->kind == NODE_MAP; i++) {
+		struct node *v = n->pairs[i].value;
+		if (v->tag != NODE_RESET)
+			pairs_put(&p, n->pairs[i].key, pair_value(x, f, v));
+		else if (!x->finish)
+			pairs_put(&p, n->pairs[i].key, v);
+	}
 	for (size_t i = 0; i < n->n && n->kind == NODE_SEQ && ok; i++) {
 		const struct node *item = n->items[i];
 		ok = node_is_scalar(item) && *item->text && *item->text != '=';

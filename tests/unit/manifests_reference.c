@@ -9,11 +9,11 @@
 #include "manifests_helper.h"
 #include <stdio.h>
 
-#define ALIKE_LEAST 97 /* of a hundred */
-#define EQUAL_LEAST 98
+#define ALIKE_LEAST 99 /* of a hundred, with those that docs/compose.md explains */
+#define EQUAL_LEAST 99
 
 struct counts {
-	size_t files, alike, expected, equal;
+	size_t files, alike, newer, expected, equal;
 };
 
 static bool empty_json(const json_t *j)
@@ -119,8 +119,11 @@ static int read_any(const char *path, char **ret, size_t *len, void *arg)
 	return file_read(path, STACKFILE_BYTES_MAX, ret, len, NULL);
 }
 
-static void one_case(const char *dir, const char *file, bool taken, struct counts *c)
+static void one_case(const char *dir, const char *file, const char *verdict, struct counts *c)
 {
+	bool taken = streq(verdict, "ok");
+	/* the reference is older than the specification: it says so of keys that it does not know */
+	bool unknown = strstr(verdict, "is not allowed") != NULL;
 	auto_free char *path = xasprintf("%s/%s", dir, file), *text = NULL, *dotenv = NULL;
 	auto_free char *env_path = xasprintf("%s/.env", dir);
 	size_t len, env_len;
@@ -147,7 +150,10 @@ static void one_case(const char *dir, const char *file, bool taken, struct count
 	c->alike += alike;
 	c->expected += taken;
 	c->equal += equal;
-	if (!alike)
+	c->newer += !alike && j && unknown;
+	if (!alike && unknown)
+		print_message("%s: newer than the reference\n", dir);
+	else if (!alike)
 		print_message("%s: %s\n", dir, taken ? "refused here alone" : "taken here alone");
 	else if (taken && !equal)
 		print_message("%s: not the same\n", dir);
@@ -174,11 +180,13 @@ static void reference(void **state)
 		const char *verdict = line ? strsep(&line, "\t") : NULL;
 		auto_free char *dir = xasprintf("%s/%s", root, name);
 		if (verdict)
-			one_case(dir, file, streq(verdict, "ok"), &c);
+			one_case(dir, file, verdict, &c);
 	}
-	print_message("taken or refused alike: %zu of %zu\ncanonical files equal: %zu of %zu\n",
-		      c.alike, c.files, c.equal, c.expected);
-	assert_true(c.alike * 100 >= c.files * ALIKE_LEAST);
+	print_message("taken or refused alike: %zu of %zu, %zu more have keys that the reference "
+		      "does not "
+		      "know yet\ncanonical files equal: %zu of %zu\n",
+		      c.alike, c.files, c.newer, c.equal, c.expected);
+	assert_true((c.alike + c.newer) * 100 >= c.files * ALIKE_LEAST);
 	assert_true(c.equal * 100 >= c.expected * EQUAL_LEAST);
 }
 
