@@ -36,7 +36,7 @@ completion() {
   [ "$out" = "inspect
 --tail
 hello
-hello_web
+hello_web hello_web.1 hello_web.2 hello_web.3
 host2
 hello_default
 yaml" ] || fail "completed: $out"
