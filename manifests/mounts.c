@@ -135,6 +135,14 @@ static void mount_long(struct decode *c, const struct node *n, struct spec_servi
 	record_init(&record_mount, &m);
 	size_t errors = c->d->n_errors;
 	decode_record(c, n, &record_mount, &m);
+	static const char *const honoured[] = {"volume", "bind", "tmpfs", NULL};
+	/* of a type that is refused: the rest of it would be misread */
+	const struct node_pair *type = node_find(n, "type");
+	bool known = !type || !node_is_scalar(type->value) || one_of(type->value->text, honoured);
+	if (!known) {
+		mount_free(&m);
+		return;
+	}
 	if (!node_find(n, "type"))
 		decode_error(c, n, "a volume needs 'type': volume, bind or tmpfs");
 	if (c->d->n_errors > errors)

@@ -36,36 +36,36 @@ static void check_cpu(struct decode *c, const struct node *n, const struct spec_
 {
 	const struct spec_cpu *p = &s->cpu;
 	if (p->set && !cpuset_valid(p->set))
-		decode_error(c, node_child(n, "cpuset"),
-			     "'cpuset' must be CPUs such as 0-3,8, not '%.100s'", p->set);
+		decode_refuse(c, node_child(n, "cpuset"),
+			      "'cpuset' must be CPUs such as 0-3,8, not '%.100s'", p->set);
 	if (p->shares == 1)
-		decode_error(c, node_child(n, "cpu_shares"), "'cpu_shares' must be 2 or more");
+		decode_refuse(c, node_child(n, "cpu_shares"), "'cpu_shares' must be 2 or more");
 	if (p->quota > 0 && s->limits.cpus > 0)
-		decode_error(c, node_child(n, "cpu_quota"),
-			     "'cpu_quota' and a limit of CPUs say the same; keep one of them");
+		decode_refuse(c, node_child(n, "cpu_quota"),
+			      "'cpu_quota' and a limit of CPUs say the same; keep one of them");
 	if (p->quota > 0 && p->quota < QUOTA_LEAST)
-		decode_error(c, node_child(n, "cpu_quota"), "'cpu_quota' must be %d or more",
-			     QUOTA_LEAST);
+		decode_refuse(c, node_child(n, "cpu_quota"), "'cpu_quota' must be %d or more",
+			      QUOTA_LEAST);
 	if (p->period && (p->period < QUOTA_LEAST || p->period > PERIOD_MOST))
-		decode_error(c, node_child(n, "cpu_period"), "'cpu_period' must be from %d to %d",
-			     QUOTA_LEAST, PERIOD_MOST);
+		decode_refuse(c, node_child(n, "cpu_period"), "'cpu_period' must be from %d to %d",
+			      QUOTA_LEAST, PERIOD_MOST);
 }
 
 static void check_memory(struct decode *c, const struct node *n, const struct spec_service *s)
 {
 	const struct node *at = node_child(n, "memswap_limit");
 	if (s->swap.total > 0 && !s->limits.memory)
-		decode_error(c, at, "'memswap_limit' needs a limit of memory beside it");
+		decode_refuse(c, at, "'memswap_limit' needs a limit of memory beside it");
 	else if (s->swap.total > 0 && s->swap.total < s->limits.memory)
-		decode_error(c, at,
-			     "'memswap_limit' is memory and swap together; it cannot be less than "
-			     "the limit of memory");
+		decode_refuse(c, at,
+			      "'memswap_limit' is memory and swap together; it cannot be less than "
+			      "the limit of memory");
 }
 
 static void check_weight(struct decode *c, const struct node *n, int64_t weight)
 {
 	if (weight && weight < WEIGHT_LEAST)
-		decode_error(c, n, "a weight in 'blkio_config' must be from 10 to 1000");
+		decode_refuse(c, n, "a weight in 'blkio_config' must be from 10 to 1000");
 }
 
 static void check_blkio(struct decode *c, const struct node *n, const struct spec_service *s)
@@ -79,9 +79,9 @@ static void check_blkio(struct decode *c, const struct node *n, const struct spe
 		for (size_t k = 0; k < lists[i]->n; k++) {
 			const struct spec_rate *r = &lists[i]->v[k];
 			if (!r->path || r->path[0] != '/')
-				decode_error(c, at,
-					     "an entry of 'blkio_config' needs 'path', a block "
-					     "device such as /dev/sda");
+				decode_refuse(c, at,
+					      "an entry of 'blkio_config' needs 'path', a block "
+					      "device such as /dev/sda");
 			if (i == 0)
 				check_weight(c, at, r->value);
 		}
@@ -110,9 +110,9 @@ static void check_devices(struct decode *c, const struct node *n, const struct s
 {
 	for (size_t i = 0; i < s->device_cgroup_rules.n; i++)
 		if (!device_rule_valid(s->device_cgroup_rules.v[i]))
-			decode_error(c, node_child(n, "device_cgroup_rules"),
-				     "'%.100s' is not a rule such as \"c 1:3 rwm\"",
-				     s->device_cgroup_rules.v[i]);
+			decode_refuse(c, node_child(n, "device_cgroup_rules"),
+				      "'%.100s' is not a rule such as \"c 1:3 rwm\"",
+				      s->device_cgroup_rules.v[i]);
 }
 
 static void check_hooks(struct decode *c, const struct node *n, const char *key,
@@ -121,12 +121,12 @@ static void check_hooks(struct decode *c, const struct node *n, const char *key,
 	for (size_t i = 0; i < h->n; i++) {
 		const struct spec_hook *k = &h->v[i];
 		if (!k->command.n)
-			decode_error(c, node_child(n, key), "a command of '%s' needs 'command'",
-				     key);
+			decode_refuse(c, node_child(n, key), "a command of '%s' needs 'command'",
+				      key);
 		if (k->working_dir && k->working_dir[0] != '/')
-			decode_error(c, node_child(n, key),
-				     "'working_dir' must be an absolute path, not '%.200s'",
-				     k->working_dir);
+			decode_refuse(c, node_child(n, key),
+				      "'working_dir' must be an absolute path, not '%.200s'",
+				      k->working_dir);
 	}
 }
 
@@ -140,14 +140,14 @@ static void check_pull(struct decode *c, const struct node *n, const struct spec
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		known = known || streq(s->pull_policy, words[i]);
 	if (!known)
-		decode_error(c, at,
-			     "'pull_policy' can be always, missing, never, daily, weekly, "
-			     "every_12h or refresh, not '%.100s'",
-			     s->pull_policy);
+		decode_refuse(c, at,
+			      "'pull_policy' can be always, missing, never, daily, weekly, "
+			      "every_12h or refresh, not '%.100s'",
+			      s->pull_policy);
 	else if (streq(s->pull_policy, "build"))
 		decode_warn(c, at, "images are not built here: what is missing is pulled");
 	if (streq(s->pull_policy, "refresh") && s->pull_refresh_after < 0)
-		decode_error(c, at, "'pull_policy: refresh' needs 'pull_refresh_after'");
+		decode_refuse(c, at, "'pull_policy: refresh' needs 'pull_refresh_after'");
 }
 
 static void check_logging(struct decode *c, const struct node *n, const struct spec_service *s)
@@ -178,11 +178,11 @@ static void check_logging(struct decode *c, const struct node *n, const struct s
 		if (!known)
 			decode_warn(c, at, "the logging option '%.100s' is not used", kv->k);
 		if (streq(kv->k, "max-size") && !streq(v, "-1") && !units_size(v, &value))
-			decode_error(c, at, "'max-size' must be a size such as 10m, not '%.100s'",
-				     v);
+			decode_refuse(c, at, "'max-size' must be a size such as 10m, not '%.100s'",
+				      v);
 		if (streq(kv->k, "max-file") && !num_parse_i64(v, 1, LIMIT_LOG_FILES, &value))
-			decode_error(c, at, "'max-file' must be from 1 to %d, not '%.100s'",
-				     LIMIT_LOG_FILES, v);
+			decode_refuse(c, at, "'max-file' must be from 1 to %d, not '%.100s'",
+				      LIMIT_LOG_FILES, v);
 	}
 }
 
@@ -210,8 +210,8 @@ static void check_names(struct decode *c, const struct node *n, const struct spe
 		const char *text = s->preferences.v[i].spread;
 		if (!text ||
 		    (!str_starts(text, "node.labels.") && !str_starts(text, "engine.labels.")))
-			decode_error(c, node_child(node_child(n, "deploy"), "placement"),
-				     "a preference must be 'spread: node.labels.NAME'");
+			decode_refuse(c, node_child(node_child(n, "deploy"), "placement"),
+				      "a preference must be 'spread: node.labels.NAME'");
 	}
 }
 
@@ -226,8 +226,8 @@ static void check_job(struct decode *c, const struct node *n, struct spec_servic
 	if (!said)
 		*r = RESTART_ON_FAILURE;
 	else if (*r == RESTART_ALWAYS || *r == RESTART_UNLESS_STOPPED)
-		decode_error(c, deploy,
-			     "the tasks of a job end; its restart can be no or on-failure");
+		decode_refuse(c, deploy,
+			      "the tasks of a job end; its restart can be no or on-failure");
 	if (s->n_ports)
 		decode_warn(c, node_child(n, "ports"), "a job answers only while it runs");
 }
