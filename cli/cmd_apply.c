@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `carrack apply`: a stack file to the controller, and the wait until it runs or why it does not. */
+#include "base/fd.h"
 #include "base/http.h"
 #include "base/loop.h"
 #include "cli/client.h"
 #include "cli/cmds.h"
+#include "cli/gone.h"
 #include "cli/judge.h"
 #include "cli/loadstack.h"
 #include "cli/logs.h"
@@ -12,6 +14,7 @@
 #include "cli/progress.h"
 #include "cli/resolve.h"
 #include "manifests/canon.h"
+#include "manifests/planfile.h"
 #include "manifests/stackfile.h"
 #include <errno.h>
 #include <string.h>
@@ -22,6 +25,7 @@
 #define POLL_SLOW_MS       250
 #define POLL_FAST_FOR_MS   5000
 #define LOG_LINES          10
+#define PLANFILE_MAX       (64u << 20)
 
 static void summary_part(struct str *s, const json_t *answer, const char *key)
 {
@@ -247,6 +251,63 @@ static int apply(const struct loadstack *from, bool no_wait, int64_t timeout_ms)
 	return 0;
 }
 
+/* Does exactly what a saved plan says, or nothing. */
+static int apply_saved(const struct planfile *f, bool no_wait, int64_t timeout_ms)
+{
+	auto_(client_free) struct client *c = NULL;
+	auto_json *body = json_copy(f->request), *before = NULL, *answer = NULL;
+	auto_free char *escaped = http_escape(f->stack);
+	auto_free char *path = xasprintf("/v1/stacks/%s/apply", escaped);
+	struct err err = {0};
+	int r = client_open(&c, &err);
+
+	json_object_set(body, "plan", f->plan);
+	/* Of a stack that is not there yet there are no tasks. */
+	if (!r)
+		r = client_get(c, &before, &err, "/v1/tasks?stack=%s", escaped);
+	if (!r)
+		r = client_do(c, "POST", path, body, &answer, &err);
+	if (!r && json_bool(f->request, "remove", false)) {
+		if (!no_wait)
+			r = gone_wait(c, f->stack, timeout_ms, &err);
+		if (!r)
+			printf("stack '%s' %s\n", f->stack,
+			       no_wait ? "is being removed" : "removed");
+		if (r != -ETIMEDOUT && r)
+			out_error("%s", err_text(&err));
+		return r ? 1 : 0;
+	}
+	if (r) {
+		out_error("%s", err_text(&err));
+		return 1;
+	}
+	print_summary(f->stack, answer);
+	return no_wait ? 0 : wait_up(c, f->stack, before, answer, timeout_ms);
+}
+
+/* Is what is to be applied a saved plan? -1: no; otherwise the exit status. */
+static int try_saved(const char *path, bool must, bool no_wait, int64_t timeout_ms)
+{
+	auto_free char *text = NULL;
+	struct planfile f = {0};
+	struct err err = {0};
+	size_t len = 0;
+	int r = file_read(path, PLANFILE_MAX, &text, &len, &err);
+
+	/* A stack's file is read, and complained about, as such. */
+	if (!must && (r || !planfile_is(text, len)))
+		return -1;
+	if (!r)
+		r = planfile_parse(text, len, &f, &err);
+	if (r) {
+		out_error("plan '%s': %s", path, err_text(&err));
+		return 1;
+	}
+	r = apply_saved(&f, no_wait, timeout_ms);
+	planfile_done(&f);
+	return r;
+}
+
 static int run(int argc, char **argv)
 {
 	auto_strlist args = {0};
@@ -258,9 +319,15 @@ static int run(int argc, char **argv)
 		{0, "no-wait", OPT_FLAG, &no_wait},
 		{0, "timeout", OPT_DURATION, &timeout_ms},
 	};
-	const struct opts o = {.cmd = &cmd_apply, .v = v, .n = ARRAY_LEN(v)};
+	const struct opts o = {.cmd = &cmd_apply, .v = v, .n = ARRAY_LEN(v), .max_args = 1};
 	int r = opts_parse(&o, argc, argv, &args);
 
+	if (r < 0 && args.n && from.files.n)
+		r = opts_misuse(&cmd_apply, "a saved plan is applied without -f");
+	if (r < 0 && args.n)
+		r = try_saved(args.v[0], true, no_wait, timeout_ms);
+	if (r < 0 && from.files.n == 1 && !streq(from.files.v[0], "-"))
+		r = try_saved(from.files.v[0], false, no_wait, timeout_ms);
 	if (r < 0)
 		r = loadstack_check(&from, &cmd_apply);
 	if (r < 0)
@@ -271,9 +338,12 @@ static int run(int argc, char **argv)
 
 const struct cmd cmd_apply = {
 	.name = "apply",
-	.args = "[-f FILE]... [-n NAME] [--profile NAME]... [--no-wait] [--timeout 5m]",
+	.args = "[PLAN] [-f FILE]... [-n NAME] [--profile NAME]... [--no-wait] [--timeout 5m]",
 	.summary = "Make the cluster run a stack file, and wait until it does.",
 	.help = LOADSTACK_HELP
+	"  PLAN               a file of `carrack plan --out`: exactly that is done, or nothing "
+	"when the\n"
+	"                     cluster has moved on since\n"
 	"  --no-wait          do not wait until all services are up\n"
 	"  --timeout TIME     how long to wait (5m)\n"
 	"\n"

@@ -126,8 +126,9 @@ int cluster_plan_same(const json_t *then, const json_t *now, struct err *err)
 	if (was != is)
 		return moved_revision(stack, was, is, err);
 	bool moved = moved_tasks(then, now, &tasks);
-	if (!moved &&
-	    json_equal(json_object_get(then, "networks"), json_object_get(now, "networks")))
+	const json_t *nets = json_object_get(then, "networks"),
+		     *now_nets = json_object_get(now, "networks");
+	if (!moved && (nets == now_nets || json_equal(nets, now_nets)))
 		return 0;
 	moved_nodes(json_object_get(then, "nodes"), json_object_get(now, "nodes"), &nodes);
 	return err_set(err, -ESTALE,
