@@ -37,6 +37,7 @@ struct agent {
 	struct renew *renew;
 	struct tls *tls;
 	struct watch *sigterm, *sigint;
+	char *images_told; /* the list that the controller has heard on this stream; NULL: none */
 };
 
 static const char *arch_name(const char *machine)
@@ -120,6 +121,7 @@ static void on_down(void *arg)
 {
 	struct agent *a = arg;
 	report_listen(a->core.report, NULL, NULL);
+	free_and_null(&a->images_told);
 }
 
 static void on_stop_signal(int signo, void *arg)
@@ -255,6 +257,27 @@ static void load_assignments(struct agent *a)
 			  err_text(&err));
 }
 
+/* The images that are here, for plans; told when they differ from what was told last. */
+static void tell_images(struct agent *a, json_t *msg)
+{
+	auto_json *all = image_list(a->core.images);
+	json_t *list = json_array(), *v;
+	size_t i;
+	json_array_foreach(all, i, v)
+	{
+		if (i < WIRE_IMAGES_MAX)
+			json_array_append(list, json_object_get(v, "ref"));
+	}
+	auto_free char *text = json_text(list);
+	if (streq(text, a->images_told)) {
+		json_decref(list);
+		return;
+	}
+	free(a->images_told);
+	a->images_told = take_ptr(text);
+	json_object_set_new(msg, "images", list);
+}
+
 /* What this host's network holds, and how often it had to be mended. */
 static json_t *on_beat(void *arg)
 {
@@ -268,6 +291,8 @@ static json_t *on_beat(void *arg)
 	json_put_int(net, "peers", (int64_t)st.peers);
 	json_put_int(net, "mended", (int64_t)st.mended);
 	json_put_new(msg, "network", net);
+	if (a->core.images)
+		tell_images(a, msg);
 	return msg;
 }
 

@@ -8,7 +8,8 @@
  * by asking for a snapshot. The agent keeps the set on disk.
  *
  *   agent -> controller   WIRE_HELLO      {"wire":1,"node":{...wire_node},"version":V or 0}
- *                         WIRE_HEARTBEAT  {"network":{"networks","sandboxes","peers","mended"}}
+ *                         WIRE_HEARTBEAT  {"network":{"networks","sandboxes","peers","mended"},
+ *                                          "images":[REF…] when they differ from those told last}
  *                                          every second; counters since the agent's start
  *                         WIRE_REPORT     {"tasks":[wire_report…]} changes; all of them after hello
  *                         WIRE_EVENT      {"type","task","text"}   progress and notable facts
@@ -28,7 +29,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WIRE_VERSION 1
+#define WIRE_IMAGES_MAX 2000 /* images that a node tells of */
+#define WIRE_VERSION    1
 
 enum wire_type {
 	WIRE_HELLO = 1,

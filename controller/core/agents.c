@@ -5,6 +5,7 @@
 #include "controller/core/state.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define NODE_LABELS_MAX  1000
 #define REPORT_TASKS_MAX 100000
@@ -44,6 +45,8 @@ static bool same_tunnel(const struct wire_node *a, const struct wire_node *b)
 	return streq(a->tunnel_key, b->tunnel_key) && streq(a->tunnel_next, b->tunnel_next) &&
 	       a->tunnel_port == b->tunnel_port;
 }
+
+#define IMAGE_NAME_MAX 1024
 
 /* Takes what the agent says of its host. Its name stays that of the certificate's request. */
 static void learn(struct cluster *c, struct node *n, struct wire_node *info)
@@ -167,10 +170,27 @@ void cluster_agent_heartbeat(struct cluster *c, const char *node_id, uint64_t no
 		back_up(c, n);
 }
 
+static void learn_images(struct node *n, const json_t *list)
+{
+	size_t i;
+	json_t *v;
+	map_clear(&n->images);
+	n->images_told = true;
+	json_array_foreach(list, i, v)
+	{
+		const char *name = json_string_value(v);
+		if (name && n->images.n < WIRE_IMAGES_MAX && strlen(name) <= IMAGE_NAME_MAX)
+			map_set(&n->images, name, n);
+	}
+}
+
 void cluster_agent_counters(struct cluster *c, const char *node_id, const json_t *msg)
 {
 	struct node *n = map_get(&c->nodes, node_id);
 	const json_t *net = json_object_get(msg, "network");
+	const json_t *images = json_object_get(msg, "images");
+	if (n && json_is_array(images))
+		learn_images(n, images);
 	if (!n || !net)
 		return;
 	n->net.networks = json_int(net, "networks", 0);

@@ -55,6 +55,7 @@ void node_free(void *p)
 	free(n->peers);
 	free(n->touched);
 	map_clear(&n->members);
+	map_clear(&n->images);
 	str_done(&n->set);
 	str_done(&n->set_ep);
 	str_done(&n->del);

@@ -5,6 +5,7 @@
 #include "controller/core/rehearse.h"
 #include "manifests/canon.h"
 #include "manifests/diff.h"
+#include "manifests/imageref.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct plan {
 	struct map held;        /* task name -> struct held */
 	struct map tmpls;       /* service -> struct made */
 	struct map nets;        /* name -> id */
+	struct map nodes;       /* name -> struct node */
 	struct rehearsal r;
 	json_t *services, *tasks, *out;
 };
@@ -297,6 +299,22 @@ static void tell_volumes(struct plan *p, const struct spec_stack *next)
 			add_network(list, p->old->volumes[i].name, "leave");
 }
 
+/* Is the image on the node? null: it has not told. A service may ask for another platform than the node's. */
+static json_t *present(const struct plan *p, const struct spec_service *s, const char *node)
+{
+	struct node *n = map_get(&p->nodes, node);
+	struct imageref ref = {0};
+	if (!n || !n->images_told || imageref_parse(s->image, &ref, NULL) < 0)
+		return json_null();
+	auto_free char *name = imageref_text(&ref);
+	auto_free char *own =
+		xasprintf("%s/%s", n->info.os ? n->info.os : "", n->info.arch ? n->info.arch : "");
+	auto_free char *other = s->platform ? xasprintf("%s %s", name, s->platform) : NULL;
+	bool foreign = other && !streq(s->platform, own);
+	imageref_done(&ref);
+	return json_boolean(map_has(&n->images, foreign ? other : name));
+}
+
 /* An image on the nodes that get a task of it. */
 static void tell_images(struct plan *p, const struct spec_stack *next)
 {
@@ -326,7 +344,7 @@ static void tell_images(struct plan *p, const struct spec_stack *next)
 		if (!there) {
 			n = json_object();
 			json_put_str(n, "node", node);
-			json_object_set_new(n, "present", json_null());
+			json_object_set_new(n, "present", present(p, s, node));
 			json_array_append_new(nodes, n);
 		}
 	}
@@ -412,6 +430,10 @@ int cluster_plan(struct cluster *c, const struct plan_ask *ask, json_t **ret, st
 	p.tmpls.free_val = made_free;
 	p.nets.free_val = free;
 	p.out = json_object();
+	map_each(&c->nodes, e)
+	{
+		map_set(&p.nodes, ((struct node *)e->val)->name, e->val);
+	}
 	rehearse_begin(&p.r, c);
 	int rc = see_before(&p, err);
 	if (rc == 0)
@@ -432,6 +454,7 @@ int cluster_plan(struct cluster *c, const struct plan_ask *ask, json_t **ret, st
 	map_clear(&p.held);
 	map_clear(&p.tmpls);
 	map_clear(&p.nets);
+	map_clear(&p.nodes);
 	spec_stack_free(p.old);
 	return rc;
 }

@@ -189,6 +189,8 @@ struct node {
 	struct { /* what its agent counted in its network, since that started */
 		int64_t networks, sandboxes, peers, mended;
 	} net;
+	struct map images; /* full names of those it has told of; values mean nothing */
+	bool images_told;
 	struct node *beat_prev, *beat_next;
 	bool beating;
 	struct task **tasks;

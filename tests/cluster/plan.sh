@@ -49,6 +49,7 @@ no_change() {
   [ -z "$out" ] || fail "no difference, yet: $out" || return
   [ "$(revision)" = "$before" ] || fail "the revision moved"
 }
+images_known() { c plan -f "$work/shop.yaml" | grep "$img on" | grep -q there; }
 env_change() {
   local before out
   before=$(tasks '[.[].id]|sort')
@@ -58,6 +59,7 @@ env_change() {
   out=$(plan 2 plan -f "$work/shop.yaml") || fail "$out" || return
   grep -q '0 tasks to create, 3 to replace, 0 to remove; 0 run on' <<<"$out" || fail "$out" || return
   [ "$(tasks '[.[].id]|sort')" = "$before" ] || fail "the plan changed tasks" || return
+  until_ok 10 images_known || fail "no node is known to have the image: $(c plan -f "$work/shop.yaml")" || return
   apply shop
 }
 scale_and_rm() {

@@ -160,6 +160,30 @@ static void goes_past_a_job(void **state)
 	drive_done(&d);
 }
 
+/* Nodes tell what images they have; the names are full ones. */
+static void knows_images(void **state)
+{
+	(void)state;
+	struct driver d;
+	drive_init(&d, 1);
+	auto_json *before = plan_put(&d, WEB("a:1", "1"));
+	static const char text[] = "{\"images\":[\"docker.io/library/a:1\",7]}";
+	auto_json *msg = json_parse(text, strlen(text), NULL);
+	cluster_agent_counters(d.c, "1", msg);
+	auto_json *there = plan_put(&d, WEB("a:1", "1"));
+	auto_json *pull = plan_put(&d, WEB("a:2", "1"));
+	const json_t *plans[] = {before, there, pull};
+	for (int i = 0; i < 3; i++) {
+		const json_t *image = json_array_get(json_object_get(plans[i], "images"), 0);
+		const json_t *node = json_array_get(json_object_get(image, "nodes"), 0);
+		const json_t *present = json_object_get(node, "present");
+		assert_true(i == 0   ? json_is_null(present)
+			    : i == 1 ? json_is_true(present)
+				     : json_is_false(present));
+	}
+	drive_done(&d);
+}
+
 static void expect_moved(const json_t *then, const json_t *now, const char *words)
 {
 	struct err err = {0};
@@ -227,7 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says),     cmocka_unit_test(says_what_waits),
 		cmocka_unit_test(moves_on), cmocka_unit_test(goes_past_a_job),
-		cmocka_unit_test(follows),
+		cmocka_unit_test(follows),  cmocka_unit_test(knows_images),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
