@@ -63,6 +63,8 @@ static json_t *on_hello(void *arg)
 	sysinfo(&si);
 	struct ipaddr vtep = overlay_address(a->core.overlay);
 	ipaddr_format(&vtep, address);
+	struct strlist subnets = {0};
+	overlay_own_subnets(a->core.overlay, &subnets);
 	struct wire_node n = {
 		.id = a->id.node_id,
 		.name = a->name,
@@ -74,10 +76,12 @@ static json_t *on_hello(void *arg)
 		.cpus = (double)sysconf(_SC_NPROCESSORS_ONLN),
 		.memory = (int64_t)si.totalram * si.mem_unit,
 		.labels = a->opt.conf.labels,
+		.subnets = subnets,
 	};
 	json_t *msg = json_object();
 	json_object_set_new(msg, "wire", json_integer(WIRE_VERSION));
 	json_object_set_new(msg, "node", wire_node_json(&n));
+	strlist_done(&subnets);
 	json_object_set_new(msg, "version", json_integer(assign_version(a->core.assign)));
 	return msg;
 }

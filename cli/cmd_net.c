@@ -28,6 +28,15 @@ static size_t count_tasks(const json_t *tasks, const char *network)
 	return n;
 }
 
+/* What a network has for IPv4 and for IPv6; either may be NULL. */
+static void both_cell(struct table *t, const char *v4, const char *v6)
+{
+	if (v4 && v6)
+		table_cellf(t, COLOR_NONE, "%s,%s", v4, v6);
+	else
+		table_cell(t, COLOR_NONE, v4 ? v4 : v6);
+}
+
 static void print_networks(const json_t *networks, const json_t *tasks)
 {
 	static const char *const header[] = {"NETWORK", "STACK", "STATE", "VNI",  "SUBNET",
@@ -45,11 +54,15 @@ static void print_networks(const json_t *networks, const json_t *tasks)
 		table_cell(&t, COLOR_NONE, json_str(n, "stack"));
 		table_cell(&t, out_state_color(state), state);
 		table_cellf(&t, COLOR_NONE, "%lld", (long long)json_int(n, "vni", 0));
-		table_cell(&t, COLOR_NONE, json_str(n, "subnet"));
-		table_cell(&t, COLOR_NONE, json_str(n, "gateway"));
+		both_cell(&t, json_str(n, "subnet"), json_str(n, "subnet6"));
+		both_cell(&t, json_str(n, "gateway"), json_str(n, "gateway6"));
 		table_cellf(&t, COLOR_NONE, "%zu", count_tasks(tasks, json_str(n, "name")));
 		table_cellf(&t, COLOR_NONE, "%lld", (long long)json_int(n, "nodes", 0));
-		table_cellf(&t, COLOR_NONE, "%lld", (long long)json_int(n, "addresses_free", 0));
+		if (json_str(n, "subnet"))
+			table_cellf(&t, COLOR_NONE, "%lld",
+				    (long long)json_int(n, "addresses_free", 0));
+		else
+			table_cell(&t, COLOR_NONE, NULL);
 		table_cell(&t, COLOR_NONE, json_bool(n, "internal", false) ? "no" : "yes");
 	}
 	table_print(&t, stdout, out_has_color(stdout));
@@ -106,6 +119,8 @@ static json_t *endpoints_of(const json_t *tasks, const char *network)
 			json_put_str(e, "node", json_str(task, "node"));
 			json_put_str(e, "state", json_str(task, "state"));
 			json_put_str(e, "ip", json_str(address, "ip"));
+			json_put_str(e, "ip6", json_str(address, "ip6"));
+			json_put_str(e, "mac", json_str(address, "mac"));
 			json_array_append_new(list, e);
 		}
 	}

@@ -16,6 +16,8 @@ static void join_list(struct str *out, const json_t *list, const char *member)
 	{
 		const char *text = member ? json_str(it, member) : json_string_value(it);
 
+		if (!text && member) /* a network of IPv6 alone */
+			text = json_str(it, "ip6");
 		if (!text)
 			continue;
 		if (out->len)

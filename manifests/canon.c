@@ -29,6 +29,11 @@ static void put_secrets(json_t *j, const char *key, const struct spec_secret *v,
 	json_put_new(j, key, all);
 }
 
+json_t *canon_network(const struct spec_network *n)
+{
+	return encode_record(&record_network, n, 0);
+}
+
 json_t *canon_stack(const struct spec_stack *s)
 {
 	json_t *j = json_object(), *services = json_object();
@@ -36,8 +41,7 @@ json_t *canon_stack(const struct spec_stack *s)
 	for (size_t i = 0; i < s->n_services; i++)
 		json_object_set_new(services, s->services[i].name, canon_service(&s->services[i]));
 	for (size_t i = 0; i < s->n_networks; i++)
-		json_object_set_new(networks, s->networks[i].key,
-				    encode_record(&record_network, &s->networks[i], 0));
+		json_object_set_new(networks, s->networks[i].key, canon_network(&s->networks[i]));
 	for (size_t i = 0; i < s->n_volumes; i++)
 		json_object_set_new(volumes, s->volumes[i].key, canon_volume(&s->volumes[i]));
 	put_secrets(j, "secrets", s->secrets, s->n_secrets, &record_top_secret);
@@ -191,6 +195,29 @@ int canon_service_parse(const json_t *j, const char *name, struct spec_service *
 		spec_service_done(&s);
 	else
 		*out = s;
+	return rc;
+}
+
+int canon_network_parse(const json_t *j, const char *key, struct spec_network *out, struct err *err)
+{
+	struct canon r = {0};
+	int rc = canon_begin(&r, j, err);
+	struct spec_network n;
+	record_init(&record_network, &n);
+	n.key = xstrdup(key);
+	if (rc == 0) {
+		r.c.key = key;
+		decode_record(&r.c, r.root, &record_network, &n);
+		if (!n.name)
+			decode_error(&r.c, r.root, "the network has no name");
+		if (r.d.n_errors)
+			rc = first_error(&r.d, err);
+	}
+	canon_end(&r);
+	if (rc < 0)
+		spec_network_done(&n);
+	else
+		*out = n;
 	return rc;
 }
 

@@ -11,8 +11,11 @@
 json_t *canon_stack(const struct spec_stack *s);     /* new reference */
 json_t *canon_service(const struct spec_service *s); /* new reference */
 json_t *canon_volume(const struct spec_volume *v);   /* new reference */
+json_t *canon_network(const struct spec_network *n); /* new reference */
 int canon_stack_parse(const json_t *j, struct spec_stack **ret, struct err *err);
 int canon_service_parse(const json_t *j, const char *name, struct spec_service *out,
+			struct err *err);
+int canon_network_parse(const json_t *j, const char *key, struct spec_network *out,
 			struct err *err);
 int canon_volume_parse(const json_t *j, const char *key, struct spec_volume *out, struct err *err);
 

@@ -125,6 +125,8 @@ void depends_imply(struct decode *c, const struct node *n, const char *name,
 		   struct spec_service *s);
 /* Circles, and what would wait for ever; of the whole stack. */
 void depends_check(struct decode *c, const struct node *root);
+/* Drops, with a warning, what goes unused. */
+void network_options_check(struct decode *c, const struct node *n, struct spec_network *net);
 void volume_check(struct decode *c, const struct node *n, const struct spec_volume *v);
 /* The whole of a stack; false when there were errors. */
 bool decode_stack(struct decode *c, const struct node *root);

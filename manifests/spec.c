@@ -172,6 +172,15 @@ bool spec_network_encrypted(const struct spec_network *n, const char **ret_bad)
 	return false;
 }
 
+void spec_ipam_done(struct spec_ipam *i)
+{
+	free(i->subnet);
+	free(i->gateway);
+	free(i->ip_range);
+	kvlist_done(&i->aux_addresses);
+	*i = (struct spec_ipam){0};
+}
+
 void spec_network_done(struct spec_network *n)
 {
 	free(n->key);
@@ -179,9 +188,8 @@ void spec_network_done(struct spec_network *n)
 	free(n->driver);
 	kvlist_done(&n->driver_opts);
 	kvlist_done(&n->labels);
-	free(n->subnet);
-	free(n->gateway);
-	free(n->ip_range);
+	spec_ipam_done(&n->ipam);
+	spec_ipam_done(&n->ipam6);
 	*n = (struct spec_network){0};
 }
 

@@ -209,14 +209,21 @@ struct spec_service {
 	struct spec_hooks pre_start, post_start, pre_stop;
 };
 
+struct spec_ipam {                         /* the subnet of one family */
+	char *subnet, *gateway, *ip_range; /* NULL: chosen by the controller */
+	struct kvlist aux_addresses;       /* name -> address that nobody is given */
+};
+
 struct spec_network {
 	char *key;    /* name in the file; "default" is made when needed */
 	char *name;   /* cluster-wide: STACK_KEY, or `name:` */
 	char *driver; /* NULL: overlay */
 	struct kvlist driver_opts, labels;
-	bool external, internal, attachable, enable_ipv6;
-	char *subnet, *gateway, *ip_range; /* first ipam config; NULL: chosen by the controller */
+	bool external, internal, attachable, enable_ipv4, enable_ipv6; /* enable_ipv4: default */
+	struct spec_ipam ipam, ipam6;
 };
+int spec_network_mtu(const struct spec_network *n);      /* bytes; 0: from the underlay */
+uint32_t spec_network_vni(const struct spec_network *n); /* 0: chosen by the controller */
 
 struct spec_volume {
 	char *key, *name, *driver;
@@ -261,6 +268,7 @@ static inline bool spec_is_job(const struct spec_service *s)
 	return s->mode == DEPLOY_REPLICATED_JOB || s->mode == DEPLOY_GLOBAL_JOB;
 }
 void spec_service_done(struct spec_service *s);
+void spec_ipam_done(struct spec_ipam *i);
 void spec_network_done(struct spec_network *n);
 void spec_volume_done(struct spec_volume *v);
 void spec_grant_done(struct spec_grant *g);

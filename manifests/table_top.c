@@ -13,13 +13,13 @@
 #define EXTERNAL_KINDS (KIND_BOOL | KIND_STR | KIND_MAP)
 
 static const struct field ipam_config_fields[] = {
-	USE("subnet", STRING, OFF(spec_network, subnet), "10.1.0.0/16"),
-	USE("gateway", STRING, OFF(spec_network, gateway), "address of the nodes on it"),
-	USE("ip_range", STRING, OFF(spec_network, ip_range), "part that addresses come from"),
-	UNUSED("aux_addresses", PAIRS, "no address is kept free by name", .kinds = KIND_MAP,
-	       .members = KIND_STR),
+	USE("subnet", STRING, OFF(spec_ipam, subnet), "10.1.0.0/16, fd00:1::/64"),
+	USE("gateway", STRING, OFF(spec_ipam, gateway), "address of the nodes on it"),
+	USE("ip_range", STRING, OFF(spec_ipam, ip_range), "part that addresses come from"),
+	USE("aux_addresses", PAIRS, OFF(spec_ipam, aux_addresses), "addresses to keep free",
+	    .kinds = KIND_MAP, .members = KIND_STR),
 };
-RECORD(record_ipam_config, "'config'", ipam_config_fields, .size = sizeof(struct spec_network));
+RECORD(record_ipam_config, "'config'", ipam_config_fields, .size = sizeof(struct spec_ipam));
 
 static const struct field ipam_fields[] = {
 	PLAIN("driver", STRING, "default"),
@@ -42,12 +42,19 @@ static const struct field network_fields[] = {
 	    .flags = FIELD_RUNNING),
 	USE("enable_ipv6", BOOL, OFF(spec_network, enable_ipv6), "IPv6 as well",
 	    .flags = FIELD_SAYS),
-	UNUSED("enable_ipv4", BOOL, "networks always have IPv4", .flags = FIELD_SAYS),
+	USE("enable_ipv4", BOOL, OFF(spec_network, enable_ipv4), "IPv4, unless false",
+	    .flags = FIELD_SAYS),
 	CUSTOM("ipam", decode_ipam, encode_ipam, "addresses", .form = FORM_OBJECT,
 	       .record = &record_ipam),
 };
+
+static void network_init(void *obj)
+{
+	struct spec_network *n = obj;
+	n->enable_ipv4 = true;
+}
 RECORD(record_network, "a network", network_fields, .size = sizeof(struct spec_network),
-       .nullable = true);
+       .init = network_init, .nullable = true);
 
 static const struct field volume_fields[] = {
 	USE("name", STRING, OFF(spec_volume, name), "name on the nodes"),

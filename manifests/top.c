@@ -82,8 +82,8 @@ static void network_check(struct decode *c, const struct node *n, const struct s
 {
 	const struct node *driver = node_child(n, "driver");
 	decode_own_name(c, node_child(n, "name"), net->name);
-	if (net->external &&
-	    (net->driver || net->driver_opts.n || net->labels.n || net->subnet || net->internal))
+	if (net->external && (net->driver || net->driver_opts.n || net->labels.n ||
+			      net->ipam.subnet || net->ipam6.subnet || net->internal))
 		decode_refuse(c, n,
 			      "an external network is made elsewhere; only 'name' may stand "
 			      "beside 'external'");
@@ -124,6 +124,7 @@ FIELD_DECODER(decode_top_networks)
 				net->name = net->external ? xstrdup(p->key)
 							  : xasprintf("%s_%s", s->name, p->key);
 			network_check(c, p->value, net);
+			network_options_check(c, p->value, net);
 		}
 		decode_leave(c, mark);
 	}

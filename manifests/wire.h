@@ -128,6 +128,7 @@ struct wire_node {       /* what an agent tells of itself */
 	char *tunnel_key, *tunnel_next;
 	int tunnel_port;
 	char *no_encrypt;
+	struct strlist subnets; /* on its own links: no network may overlap them */
 };
 
 struct wire_ingress_port {

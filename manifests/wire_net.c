@@ -173,6 +173,7 @@ void wire_node_done(struct wire_node *n)
 	free(n->tunnel_key);
 	free(n->tunnel_next);
 	free(n->no_encrypt);
+	strlist_done(&n->subnets);
 	*n = (struct wire_node){0};
 }
 
@@ -194,6 +195,7 @@ json_t *wire_node_json(const struct wire_node *n)
 	if (n->tunnel_port)
 		json_put_int(j, "tunnel_port", n->tunnel_port);
 	json_put_str(j, "no_encrypt", n->no_encrypt);
+	json_put_strlist(j, "subnets", &n->subnets);
 	return j;
 }
 
@@ -237,6 +239,8 @@ static int node_parse(const json_t *j, struct wire_node *n, struct err *err)
 		rc = wire_get_text(j, "version", false, &n->version, err);
 	if (rc == 0)
 		rc = wire_get_map(j, "labels", &n->labels, err);
+	if (rc == 0)
+		rc = wire_get_list(j, "subnets", &n->subnets, err);
 	if (rc == 0)
 		rc = wire_get_int(j, "memory", 0, INT64_MAX, &n->memory, err);
 	n->cpus = json_num(j, "cpus", 0);

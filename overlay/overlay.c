@@ -107,6 +107,11 @@ struct ipaddr overlay_address(const struct overlay *o)
 	return o->underlay.ip;
 }
 
+void overlay_own_subnets(struct overlay *o, struct strlist *out)
+{
+	underlay_subnets(o->nl, out);
+}
+
 static bool is_own_link(const struct link_info *li)
 {
 	return strncmp(li->name, "ckb-", 4) == 0 || strncmp(li->name, "ckx-", 4) == 0 ||

@@ -31,6 +31,8 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 		 struct err *err);
 void overlay_close(struct overlay *o);                  /* leaves the kernel's state as it is */
 struct ipaddr overlay_address(const struct overlay *o); /* this host's VTEP */
+/* Subnets on this host's own links, as text, appended: no network may overlap them. */
+void overlay_own_subnets(struct overlay *o, struct strlist *out);
 /* Removes everything carrack owns in this host's network (after the last container is gone). */
 int overlay_wipe(struct overlay *o, struct err *err);
 

@@ -123,6 +123,25 @@ int underlay_find(struct nlsock *s, const char *want, struct underlay *ret, stru
 	return r;
 }
 
+void underlay_subnets(struct nlsock *nl, struct strlist *out)
+{
+	struct search all = {0};
+	char text[IPPREFIX_TEXT];
+	if (link_list(nl, &all.links, NULL) == 0 && link_addrs(nl, &all.addrs, NULL) == 0)
+		for (size_t i = 0; i < all.addrs.n; i++) {
+			const struct link_addr *a = &all.addrs.v[i];
+			const struct link_info *li = link_at(&all, a->index);
+			struct ipprefix p = ipprefix_of(&a->ip, a->prefix_len);
+			if (!a->global || !li || strncmp(li->name, "ck", 2) == 0 ||
+			    strcmp(li->name, "lo") == 0)
+				continue;
+			ipprefix_format(&p, text);
+			if (!strlist_has(out, text))
+				strlist_add(out, text);
+		}
+	search_done(&all);
+}
+
 #define CONF6 "/proc/sys/net/ipv6/conf"
 
 /* A router ignores advertisements unless told otherwise (accept_ra 2): a host whose own default route

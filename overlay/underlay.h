@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The host's own interface on which the hosts reach each other: finding it, its address and MTU. */
 #pragma once
+#include "base/str.h"
 #include "overlay/link.h"
 
 #define UNDERLAY_OVERHEAD 50 /* outer Ethernet, IPv4, UDP and VXLAN headers */
@@ -12,5 +13,7 @@ struct underlay {
 };
 /* Lets this host pass on IPv6; links that took routes from advertisements go on taking them. */
 int underlay_forward6(struct err *err);
+/* Subnets of links that are not carrack's, appended as text. */
+void underlay_subnets(struct nlsock *s, struct strlist *out);
 /* want: an interface's name or address; NULL: that of the default route, or the only one. */
 int underlay_find(struct nlsock *s, const char *want, struct underlay *ret, struct err *err);

@@ -199,6 +199,7 @@ void plan_done(struct plan *p)
 	free(p->rt.limits);
 	free(p->dirs);
 	free(p->endpoints);
+	free(p->extra);
 	free(p->sandbox.publish);
 	for (size_t i = 0; i < RT_IO_MAX; i++)
 		free(p->rt.io[i].v);

@@ -33,6 +33,7 @@ struct plan {
 	struct plan_dir *dirs;
 	size_t n_dirs;
 	struct ov_endpoint *endpoints; /* behind sandbox.endpoints */
+	struct ipaddr *extra;          /* behind the endpoints' extra */
 	struct kvlist net_sysctls;
 	struct strlist pool; /* strings that rt points to */
 };

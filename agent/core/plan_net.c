@@ -31,13 +31,39 @@ static void add_host_name(struct plan *p, const char *ip)
 		strlist_addf(&p->rt.host_names, "%s %s", ip, p->rt.hostname);
 }
 
+/* What the service wants of its interface on the i-th network. */
+static void endpoint_wishes(const struct spec_attach *a, struct plan *p, struct ov_endpoint *e,
+			    size_t *n_extra)
+{
+	e->ifname = a->interface_name;
+	e->gw_priority = a->gw_priority;
+	e->extra = p->extra + *n_extra;
+	for (size_t i = 0; i < a->link_local_ips.n; i++)
+		if (ipaddr_parse(a->link_local_ips.v[i], &p->extra[*n_extra])) {
+			e->n_extra++;
+			++*n_extra;
+		}
+}
+
+static void plan_extra(const struct spec_service *s, struct plan *p)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->n_networks; i++)
+		n += s->networks[i].link_local_ips.n;
+	p->extra = xcalloc(n + 1, sizeof(*p->extra));
+}
+
 static int plan_endpoints(const struct wire_task *t, struct plan *p, struct err *err)
 {
+	size_t n_extra = 0;
+	plan_extra(&t->spec, p);
 	p->endpoints = xcalloc(t->n_attach + 1, sizeof(*p->endpoints));
 	for (size_t i = 0; i < t->n_attach; i++) {
 		const struct wire_attach *a = &t->attach[i];
 		struct ov_endpoint *e = &p->endpoints[p->sandbox.n_endpoints++];
 		e->network_id = a->network_id;
+		if (i < t->spec.n_networks)
+			endpoint_wishes(&t->spec.networks[i], p, e, &n_extra);
 		if ((a->ip && !ipaddr_parse(a->ip, &e->ip)) ||
 		    (a->ip6 && !ipaddr_parse(a->ip6, &e->ip6)) || (!a->ip && !a->ip6) ||
 		    parse_mac(a->mac, e->mac) < 0)

@@ -8,13 +8,18 @@
 
 static json_t *addresses(const struct task *t)
 {
-	char ip[IPAM_TEXT];
+	char ip[IPAM_TEXT], ip6[IPADDR_TEXT], mac[IPAM_MAC_TEXT];
 	json_t *list = json_array();
 	for (size_t i = 0; i < t->n_attach; i++) {
 		json_t *j = json_object();
-		ipam_addr_text(t->attach[i].ip, ip);
-		json_put_str(j, "network", t->attach[i].net->name);
-		json_put_str(j, "ip", ip);
+		const struct attach *a = &t->attach[i];
+		ipam_addr_text(a->ip, ip);
+		attach_mac(a, mac);
+		json_put_str(j, "network", a->net->name);
+		json_put_str(j, "ip", a->ip ? ip : NULL);
+		if (ipaddr_is_set(&a->ip6))
+			json_put_str(j, "ip6", ipaddr_format(&a->ip6, ip6));
+		json_put_str(j, "mac", mac);
 		json_array_append_new(list, j);
 	}
 	return list;
@@ -319,7 +324,7 @@ json_t *cluster_networks_json(const struct cluster *c)
 		json_put_str(j, "driver", n->driver ? n->driver : "overlay");
 		json_put_str(j, "state", n->dying ? "removing" : n->ready ? "ready" : "waiting");
 		json_put_int(j, "vni", n->vni);
-		if (n->ready) {
+		if (n->subnet.used) {
 			ipam_cidr_text(n->subnet.base, n->subnet.prefix, text);
 			json_put_str(j, "subnet", text);
 			ipam_addr_text(n->subnet.gateway, text);
@@ -329,6 +334,14 @@ json_t *cluster_networks_json(const struct cluster *c)
 			json_put_int(j, "addresses_free",
 				     (1LL << (32 - n->subnet.prefix)) - 3 - n->subnet.n_used);
 		}
+		if (ipam6_is_set(&n->subnet6)) {
+			char text6[IPPREFIX_TEXT];
+			json_put_str(j, "subnet6", ipprefix_format(&n->subnet6.subnet, text6));
+			json_put_str(j, "gateway6", ipaddr_format(&n->subnet6.gateway, text6));
+		}
+		json_put_int(j, "mtu", spec_network_mtu(&n->spec));
+		json_put_bool(j, "attachable", n->spec.attachable);
+		json_put_kvlist(j, "labels", &n->spec.labels);
 		json_put_bool(j, "internal", n->internal);
 		json_put_bool(j, "encrypted", n->encrypted);
 		json_put_int(j, "nodes", (json_int_t)n->n_members);

@@ -196,6 +196,7 @@ void cluster_start(struct cluster *c, uint64_t now_ms)
 	c->now = now_ms;
 	c->grace_until = now_ms + (uint64_t)c->cfg.grace_ms;
 	c->epoch++;
+	network_pools(c);
 	cluster_put(c, "meta", "epoch", xasprintf("%lld", (long long)c->epoch));
 	map_each(&c->nodes, e)
 	{

@@ -16,33 +16,6 @@ static char *dup_member(const json_t *j, const char *key)
 	return xstrdup(json_str(j, key));
 }
 
-static int load_numbers(struct cluster *c, struct network *n, const json_t *j, struct err *err)
-{
-	uint32_t base, gateway = 0;
-	unsigned prefix;
-	char vni[16];
-	if (!json_str(j, "subnet"))
-		return 0;
-	int rc = ipam_cidr_parse(json_str(j, "subnet"), &base, &prefix, err);
-	ipam_addr_parse(json_str(j, "gateway"), &gateway);
-	if (rc == 0)
-		rc = ipam_subnet_init(&n->subnet, base, prefix, gateway, err);
-	if (rc < 0)
-		return rc;
-	uint32_t range;
-	if (n->want_range && ipam_cidr_parse(n->want_range, &range, &prefix, NULL) == 0)
-		ipam_subnet_range(&n->subnet, range, prefix, NULL);
-	if (c->pool.n_blocks)
-		ipam_pool_mark(&c->pool, n->subnet.base, n->subnet.prefix, true);
-	n->vni = (uint32_t)json_int(j, "vni", 0);
-	snprintf(vni, sizeof(vni), "%u", n->vni);
-	map_set(&c->vnis, vni, n);
-	if (n->vni >= c->next_vni)
-		c->next_vni = n->vni < VNI_LAST ? n->vni + 1 : VNI_FIRST;
-	n->ready = true;
-	return 0;
-}
-
 static int load_network(struct cluster *c, const char *id, const json_t *j, struct err *err)
 {
 	const char *name;
@@ -52,16 +25,16 @@ static int load_network(struct cluster *c, const char *id, const json_t *j, stru
 	struct network *n = network_new(c, id, name);
 	n->stack = dup_member(j, "stack");
 	n->key = dup_member(j, "key");
-	n->driver = dup_member(j, "driver");
-	n->want_subnet = dup_member(j, "want_subnet");
-	n->want_gateway = dup_member(j, "want_gateway");
-	n->want_range = dup_member(j, "want_range");
-	n->internal = json_bool(j, "internal", false);
-	n->encrypted = json_bool(j, "encrypted", false);
+	struct spec_network spec;
+	rc = canon_network_parse(json_object_get(j, "spec"), n->key, &spec, err);
+	if (rc < 0)
+		return rc;
+	rc = network_ask(n, &spec);
+	spec_network_done(&spec);
 	n->dying = json_bool(j, "dying", false);
 	if (!n->dying)
 		map_set(&c->network_names, n->name, n);
-	return load_numbers(c, n, j, err);
+	return rc < 0 ? rc : network_renumber(c, n, j, err);
 }
 
 static int load_node(struct cluster *c, const char *id, const json_t *j, struct err *err)
@@ -164,12 +137,15 @@ static void load_attaches(struct cluster *c, struct task *t, const json_t *list)
 	json_array_foreach(list, i, v)
 	{
 		const char *id = json_string_value(json_array_get(v, 0));
-		uint32_t ip;
+		uint32_t ip = 0;
+		struct ipaddr ip6 = {0};
 		struct network *n = id ? map_get(&c->networks, id) : NULL;
-		if (!n || !ipam_addr_parse(json_string_value(json_array_get(v, 1)), &ip))
+		bool v4 = ipam_addr_parse(json_string_value(json_array_get(v, 1)), &ip);
+		bool v6 = ipaddr_parse(json_string_value(json_array_get(v, 2)), &ip6);
+		if (!n || (!v4 && !v6))
 			continue;
 		t->attach[t->n_attach].task = t;
-		if (network_attach(n, &t->attach[t->n_attach], ip) == 0)
+		if (network_attach_as(n, &t->attach[t->n_attach], ip, &ip6) == 0)
 			t->n_attach++;
 	}
 }
@@ -249,6 +225,10 @@ int cluster_load(struct cluster *c, const char *key, const char *value, struct e
 		return num_parse_i64(value, 0, INT32_MAX, &c->epoch)
 			       ? 0
 			       : err_set(err, -EINVAL, "the row '%s' is no number", key);
+	if (streq(key, "meta/pool6"))
+		return ipprefix_parse(value, &c->pool6)
+			       ? 0
+			       : err_set(err, -EINVAL, "the row '%s' is no subnet", key);
 	for (size_t i = 0; i < ARRAY_LEN(loads); i++) {
 		if (!str_starts(key, loads[i].prefix))
 			continue;

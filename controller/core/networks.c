@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Networks of the cluster: made from stacks, given numbers, and gone after their last endpoint. */
 #include "controller/core/state.h"
+#include "manifests/canon.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,14 +25,14 @@ void network_free(void *p)
 	free(n->stack);
 	free(n->key);
 	free(n->driver);
-	free(n->want_subnet);
-	free(n->want_gateway);
-	free(n->want_range);
+	free(n->want);
+	spec_network_done(&n->spec);
 	free(n->attaches);
 	for (size_t i = 0; i < n->n_members; i++)
 		free(n->members[i]);
 	free(n->members);
 	ipam_subnet_done(&n->subnet);
+	ipam6_done(&n->subnet6);
 	free(n);
 }
 
@@ -47,13 +48,39 @@ struct network *network_of(const struct cluster *c, const struct stack *s,
 	return n && (spec->external || streq(n->stack, s->name)) ? n : NULL;
 }
 
+/* Labels and who may join change under those who are on it; all else takes another network. */
+static char *want_text(const struct spec_network *spec)
+{
+	auto_json *j = canon_network(spec);
+	json_object_del(j, "labels");
+	json_object_del(j, "attachable");
+	json_object_del(j, "name");
+	return json_text_canonical(j);
+}
+
 /* Is n what the stack asks for? If not, another takes its place and the services on it are rolled. */
 bool network_same(const struct network *n, const struct stack *s, const struct spec_network *spec)
 {
-	return streq(n->stack, s->name) && n->internal == spec->internal &&
-	       n->encrypted == spec_network_encrypted(spec, NULL) &&
-	       streq(n->driver, spec->driver) && streq(n->want_subnet, spec->subnet) &&
-	       streq(n->want_gateway, spec->gateway) && streq(n->want_range, spec->ip_range);
+	auto_free char *want = want_text(spec);
+	return streq(n->stack, s->name) && streq(n->want, want);
+}
+
+int network_ask(struct network *n, const struct spec_network *spec)
+{
+	auto_json *j = canon_network(spec);
+	struct spec_network copy;
+	int rc = canon_network_parse(j, spec->key, &copy, NULL);
+	if (rc < 0)
+		return rc;
+	spec_network_done(&n->spec);
+	n->spec = copy;
+	free(n->want);
+	n->want = want_text(spec);
+	n->internal = spec->internal;
+	n->encrypted = spec_network_encrypted(spec, NULL);
+	free(n->driver);
+	n->driver = xstrdup(spec->driver);
+	return 0;
 }
 
 /* One of this stack that was on its way out and is wanted again as it is. */
@@ -79,14 +106,9 @@ static void make(struct cluster *c, struct stack *s, const struct spec_network *
 		n = network_new(c, id, spec->name);
 		n->stack = xstrdup(s->name);
 		n->key = xstrdup(spec->key);
-		n->driver = xstrdup(spec->driver);
-		n->internal = spec->internal;
-		n->encrypted = spec_network_encrypted(spec, NULL);
-		n->want_subnet = xstrdup(spec->subnet);
-		n->want_gateway = xstrdup(spec->gateway);
-		n->want_range = xstrdup(spec->ip_range);
 		map_set(&s->nets, n->id, n);
 	}
+	network_ask(n, spec);
 	n->dying = false;
 	map_set(&c->network_names, n->name, n);
 	network_allocate(c, n, NULL); /* tried again before each placement */
@@ -120,97 +142,20 @@ void network_sync_stack(struct cluster *c, struct stack *s)
 	}
 	for (size_t i = 0; !s->removing && i < s->spec->n_networks; i++) {
 		const struct spec_network *spec = &s->spec->networks[i];
-		if (!spec->external && !network_of(c, s, spec))
+		struct network *n = spec->external ? NULL : network_of(c, s, spec);
+		if (!spec->external && !n)
 			make(c, s, spec);
+		else if (n) {
+			network_ask(n, spec);
+			row_network(c, n);
+		}
 	}
-}
-
-static struct network *overlapping(const struct cluster *c, uint32_t base, unsigned prefix)
-{
-	map_each(&c->networks, e)
-	{
-		struct network *n = e->val;
-		if (n->ready && ipam_overlap(base, prefix, n->subnet.base, n->subnet.prefix))
-			return n;
-	}
-	return NULL;
-}
-
-static int take_subnet(struct cluster *c, struct network *n, struct err *err)
-{
-	uint32_t base = 0, gateway = 0, range;
-	unsigned prefix = c->pool.net_prefix, range_prefix;
-	int rc;
-	if (n->want_subnet) {
-		rc = ipam_cidr_parse(n->want_subnet, &base, &prefix, err);
-		struct network *other = rc == 0 ? overlapping(c, base, prefix) : NULL;
-		if (other)
-			return err_set(err, -EEXIST, "the subnet '%s' is still held by '%s'%s",
-				       n->want_subnet, other->name,
-				       other->dying ? ", which is being removed" : "");
-		if (rc == 0)
-			ipam_pool_mark(&c->pool, base, prefix, true);
-	} else {
-		rc = ipam_pool_take(&c->pool, &base);
-		if (rc < 0)
-			return err_set(err, rc, "no subnet is left in the pool '%s' for '%s'",
-				       c->cfg.pool, n->name);
-	}
-	if (rc < 0)
-		return rc;
-	if (n->want_gateway)
-		ipam_addr_parse(n->want_gateway, &gateway);
-	rc = ipam_subnet_init(&n->subnet, base, prefix, gateway, err);
-	if (rc == 0 && n->want_range) {
-		rc = ipam_cidr_parse(n->want_range, &range, &range_prefix, err);
-		if (rc == 0)
-			rc = ipam_subnet_range(&n->subnet, range, range_prefix, err);
-	}
-	if (rc < 0) {
-		ipam_pool_mark(&c->pool, base, prefix, false);
-		ipam_subnet_done(&n->subnet);
-	}
-	return rc;
-}
-
-static void take_vni(struct cluster *c, struct network *n)
-{
-	char text[16];
-	do {
-		n->vni = c->next_vni++;
-		if (c->next_vni > VNI_LAST)
-			c->next_vni = VNI_FIRST;
-		snprintf(text, sizeof(text), "%u", n->vni);
-	} while (map_has(&c->vnis, text));
-	map_set(&c->vnis, text, n);
-}
-
-int network_allocate(struct cluster *c, struct network *n, struct err *err)
-{
-	if (n->ready)
-		return 0;
-	if (!c->pool.n_blocks)
-		return err_set(err, -ENOSPC, "the pool '%s' cannot be cut into networks",
-			       c->cfg.pool);
-	int rc = take_subnet(c, n, err);
-	if (rc < 0)
-		return rc;
-	take_vni(c, n);
-	n->ready = true;
-	row_network(c, n);
-	return 0;
 }
 
 void network_drop(struct cluster *c, struct network *n)
 {
 	struct stack *s = map_get(&c->stacks, n->stack);
-	char text[16];
-	if (n->ready) {
-		ipam_pool_mark(&c->pool, n->subnet.base, n->subnet.prefix, false);
-		snprintf(text, sizeof(text), "%u", n->vni);
-		map_del(&c->vnis, text);
-		c->retry = true;
-	}
+	network_release(c, n);
 	cluster_put(c, "networks", n->id, NULL);
 	if (s)
 		map_del(&s->nets, n->id);
@@ -220,14 +165,30 @@ void network_drop(struct cluster *c, struct network *n)
 		stack_mark(c, s);
 }
 
-int network_attach(struct network *n, struct attach *a, uint32_t fixed)
+static int take(struct network *n, struct attach *a, uint32_t fixed, const struct ipaddr *fixed6)
 {
 	int rc = 0;
 	a->ip = fixed;
-	if (fixed)
-		rc = ipam_take_fixed(&n->subnet, fixed);
-	else
-		rc = ipam_take(&n->subnet, &a->ip);
+	a->ip6 = *fixed6;
+	if (n->subnet.used)
+		rc = fixed ? ipam_take_fixed(&n->subnet, fixed) : ipam_take(&n->subnet, &a->ip);
+	else if (fixed)
+		rc = -ERANGE;
+	if (rc < 0)
+		return rc;
+	if (ipam6_is_set(&n->subnet6))
+		rc = ipaddr_is_set(fixed6) ? ipam6_take_fixed(&n->subnet6, fixed6)
+					   : ipam6_take(&n->subnet6, &a->ip6);
+	else if (ipaddr_is_set(fixed6))
+		rc = -ERANGE;
+	if (rc < 0 && a->ip)
+		ipam_give(&n->subnet, a->ip);
+	return rc;
+}
+
+int network_attach_as(struct network *n, struct attach *a, uint32_t ip, const struct ipaddr *ip6)
+{
+	int rc = take(n, a, ip, ip6);
 	if (rc < 0)
 		return rc;
 	a->net = n;
@@ -237,13 +198,38 @@ int network_attach(struct network *n, struct attach *a, uint32_t fixed)
 	return 0;
 }
 
+int network_attach(struct network *n, struct attach *a, const struct spec_attach *fixed,
+		   struct err *err)
+{
+	uint32_t ip = 0;
+	struct ipaddr ip6 = {0};
+	if (fixed && fixed->ipv4_address)
+		ipam_addr_parse(fixed->ipv4_address, &ip);
+	if (fixed && fixed->ipv6_address)
+		(void)ipaddr_parse(fixed->ipv6_address, &ip6);
+	int rc = network_attach_as(n, a, ip, &ip6);
+	if (rc == 0)
+		return 0;
+	const char *text = ip                    ? fixed->ipv4_address
+			   : ipaddr_is_set(&ip6) ? fixed->ipv6_address
+						 : "";
+	if (rc == -ENOSPC)
+		return err_set(err, rc, "no address is left on the network '%s'", n->name);
+	if (rc == -EADDRINUSE)
+		return err_set(err, rc, "the address '%s' on '%s' is still in use", text, n->name);
+	return err_set(err, rc, "the address '%s' is not inside the subnet of '%s'", text, n->name);
+}
+
 void network_detach(struct attach *a)
 {
 	struct network *n = a->net;
 	struct attach *last = n->attaches[--n->n_attaches];
 	n->attaches[a->net_ix] = last;
 	last->net_ix = a->net_ix;
-	ipam_give(&n->subnet, a->ip);
+	if (a->ip)
+		ipam_give(&n->subnet, a->ip);
+	if (ipaddr_is_set(&a->ip6))
+		ipam6_give(&n->subnet6, &a->ip6);
 	free_and_null(&a->text);
 	a->net = NULL;
 }

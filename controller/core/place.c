@@ -53,24 +53,13 @@ static int take_addresses(struct cluster *c, struct task *t, struct err *err)
 	t->attach = tm->n_networks ? xcalloc(tm->n_networks, sizeof(*t->attach)) : NULL;
 	for (size_t i = 0; i < tm->n_networks; i++) {
 		struct network *n = map_get(&c->networks, tm->network_ids[i]);
-		const char *fixed = tm->spec.networks[i].ipv4_address;
-		uint32_t ip = 0;
-		if (fixed)
-			ipam_addr_parse(fixed, &ip);
 		t->attach[i].task = t;
-		int rc = network_attach(n, &t->attach[i], ip);
-		if (rc == 0) {
-			t->n_attach++;
-			continue;
+		int rc = network_attach(n, &t->attach[i], &tm->spec.networks[i], err);
+		if (rc < 0) {
+			give_back(t);
+			return rc;
 		}
-		give_back(t);
-		if (rc == -ENOSPC)
-			return err_set(err, rc, "no address is left on the network '%s'", n->name);
-		if (rc == -EADDRINUSE)
-			return err_set(err, rc, "the address '%s' on '%s' is still in use", fixed,
-				       n->name);
-		return err_set(err, rc, "the address '%s' is not inside the subnet of '%s'", fixed,
-			       n->name);
+		t->n_attach++;
 	}
 	return 0;
 }

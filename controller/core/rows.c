@@ -29,26 +29,20 @@ void row_stack(struct cluster *c, const struct stack *s)
 void row_network(struct cluster *c, const struct network *n)
 {
 	auto_json *j = json_object();
-	char text[IPAM_TEXT];
+	char text[IPPREFIX_TEXT];
 	json_put_str(j, "name", n->name);
 	json_put_str(j, "stack", n->stack);
 	json_put_str(j, "key", n->key);
-	json_put_str(j, "driver", n->driver);
-	json_put_str(j, "want_subnet", n->want_subnet);
-	json_put_str(j, "want_gateway", n->want_gateway);
-	json_put_str(j, "want_range", n->want_range);
-	if (n->internal)
-		json_put_bool(j, "internal", true);
-	if (n->encrypted)
-		json_put_bool(j, "encrypted", true);
+	json_object_set_new(j, "spec", canon_network(&n->spec));
 	if (n->dying)
 		json_put_bool(j, "dying", true);
 	if (n->ready) {
 		json_put_int(j, "vni", n->vni);
-		ipam_cidr_text(n->subnet.base, n->subnet.prefix, text);
-		json_put_str(j, "subnet", text);
-		ipam_addr_text(n->subnet.gateway, text);
-		json_put_str(j, "gateway", text);
+		struct ipprefix v4 = network_prefix4(n);
+		if (n->subnet.used)
+			json_put_str(j, "subnet", ipprefix_format(&v4, text));
+		if (ipam6_is_set(&n->subnet6))
+			json_put_str(j, "subnet6", ipprefix_format(&n->subnet6.subnet, text));
 	}
 	cluster_put(c, "networks", n->id, json_text(j));
 }
@@ -83,11 +77,16 @@ void row_tmpl(struct cluster *c, const struct tmpl *t)
 
 static void attach_rows(struct str *s, const struct task *t)
 {
-	char ip[IPAM_TEXT];
 	str_add(s, ",\"attach\":[");
 	for (size_t i = 0; i < t->n_attach; i++) {
-		ipam_addr_text(t->attach[i].ip, ip);
-		str_addf(s, "%s[\"%s\",\"%s\"]", i ? "," : "", t->attach[i].net->id, ip);
+		const struct attach *a = &t->attach[i];
+		char ip[IPAM_TEXT] = "", ip6[IPADDR_TEXT];
+		if (a->ip)
+			ipam_addr_text(a->ip, ip);
+		str_addf(s, "%s[\"%s\",\"%s\"", i ? "," : "", a->net->id, ip);
+		if (ipaddr_is_set(&a->ip6))
+			str_addf(s, ",\"%s\"", ipaddr_format(&a->ip6, ip6));
+		str_addc(s, ']');
 	}
 	str_addc(s, ']');
 }

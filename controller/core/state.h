@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "controller/core/effects.h"
 #include "controller/core/ipam.h"
+#include "controller/core/ipam6.h"
 #include "controller/sched/sched.h"
 #include "manifests/spec.h"
 #include "manifests/wire.h"
@@ -57,12 +58,13 @@ struct tmpl {
 struct attach { /* a task on a network: its endpoint */
 	struct task *task;
 	struct network *net;
-	size_t net_ix; /* in net->attaches */
-	uint32_t ip;
-	bool sent;       /* the network's nodes know the endpoint, */
-	bool sent_ready; /* and know it so */
-	bool force;      /* tell them again: its node's address changed */
-	char *text;      /* its JSON, during a hand-out */
+	size_t net_ix;     /* in net->attaches */
+	uint32_t ip;       /* 0: none, the network is IPv6 only */
+	struct ipaddr ip6; /* or none */
+	bool sent;         /* the network's nodes know the endpoint, */
+	bool sent_ready;   /* and know it so */
+	bool force;        /* tell them again: its node's address changed */
+	char *text;        /* its JSON, during a hand-out */
 };
 
 enum task_mark { MARK_ROW = 1, MARK_SEND = 2, MARK_ENDPOINT = 4 };
@@ -167,8 +169,10 @@ struct network {
 	char *name, *stack, *key, *driver;
 	uint32_t vni;
 	bool internal, encrypted, dying, ready; /* ready: has subnet and VNI */
-	char *want_subnet, *want_gateway, *want_range;
-	struct ipam_subnet subnet;
+	struct spec_network spec;               /* as its stack asked; spec.name is name */
+	char *want;                /* of it what cannot change without another network */
+	struct ipam_subnet subnet; /* used NULL: no IPv4 */
+	struct ipam6 subnet6;
 	struct attach **attaches;
 	size_t n_attaches, cap_attaches;
 	struct member **members;
@@ -234,6 +238,8 @@ struct stack {
 struct cluster {
 	struct cluster_config cfg;
 	char *pool_text;
+	struct ipprefix pool6; /* /64s of networks are cut from it */
+	uint64_t cursor6;
 	uint64_t rng, now;
 	int64_t wall, epoch;
 	struct cluster_out out;
@@ -298,13 +304,33 @@ struct network *network_new(struct cluster *c, const char *id, const char *name)
 struct network *network_of(const struct cluster *c, const struct stack *s,
 			   const struct spec_network *n);    /* current, or NULL */
 void network_sync_stack(struct cluster *c, struct stack *s); /* makes and marks dying */
-int network_allocate(struct cluster *c, struct network *n, struct err *err);
 void network_mark(struct cluster *c, struct network *n);
 void network_drop(struct cluster *c, struct network *n);
 void network_free(void *n);
 bool network_same(const struct network *n, const struct stack *s, const struct spec_network *spec);
-int network_attach(struct network *n, struct attach *a, uint32_t fixed);
+/* Takes a copy of what is asked. */
+int network_ask(struct network *n, const struct spec_network *spec);
+int network_attach(struct network *n, struct attach *a, const struct spec_attach *fixed,
+		   struct err *err); /* fixed NULL: no wishes */
+/* The endpoint as a row has it. */
+int network_attach_as(struct network *n, struct attach *a, uint32_t ip, const struct ipaddr *ip6);
 void network_detach(struct attach *a);
+
+/* netnum.c */
+int network_allocate(struct cluster *c, struct network *n, struct err *err);
+void network_release(struct cluster *c, struct network *n);
+int network_renumber(struct cluster *c, struct network *n, const json_t *row, struct err *err);
+void network_pools(struct cluster *c); /* after the rows were read */
+/* A node's own subnet that overlaps p, and that node's name; NULL: none. */
+const char *network_underlay(const struct cluster *c, const struct ipprefix *p,
+			     const char **ret_node);
+struct ipprefix network_prefix4(const struct network *n);
+/* Its MAC: fixed, or from its address. */
+void attach_mac(const struct attach *a, char out[IPAM_MAC_TEXT]);
+
+/* netcheck.c */
+int netcheck_stack(const struct cluster *c, const struct spec_stack *spec, struct err *err);
+
 struct member *member_ref(struct cluster *c, struct network *n, struct node *node);
 void member_unref(struct cluster *c, struct network *n, struct node *node);
 void member_free(struct cluster *c, struct member *m);

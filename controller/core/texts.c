@@ -51,9 +51,21 @@ static const char *common(struct tmpl *t)
 	return t->wire;
 }
 
+static void addresses(struct str *s, const struct attach *a)
+{
+	char ip[IPAM_TEXT], ip6[IPADDR_TEXT], mac[IPAM_MAC_TEXT];
+	if (a->ip) {
+		ipam_addr_text(a->ip, ip);
+		str_addf(s, ",\"ip\":\"%s\"", ip);
+	}
+	if (ipaddr_is_set(&a->ip6))
+		str_addf(s, ",\"ip6\":\"%s\"", ipaddr_format(&a->ip6, ip6));
+	attach_mac(a, mac);
+	str_addf(s, ",\"mac\":\"%s\"", mac);
+}
+
 void text_task(struct str *s, struct task *t)
 {
-	char ip[IPAM_TEXT], mac[IPAM_MAC_TEXT];
 	auto_free char *name = task_name(t);
 	str_add(s, "{\"id\":\"");
 	str_add(s, t->id);
@@ -65,10 +77,8 @@ void text_task(struct str *s, struct task *t)
 	str_add(s, common(t->tmpl));
 	for (size_t i = 0; i < t->n_attach; i++) {
 		const struct attach *a = &t->attach[i];
-		ipam_addr_text(a->ip, ip);
-		ipam_mac_text(a->ip, mac);
-		str_addf(s, "%s{\"network_id\":\"%s\",\"ip\":\"%s\",\"mac\":\"%s\"",
-			 i ? "," : ",\"attach\":[", a->net->id, ip, mac);
+		str_addf(s, "%s{\"network_id\":\"%s\"", i ? "," : ",\"attach\":[", a->net->id);
+		addresses(s, a);
 		list(s, "aliases", &t->tmpl->spec.networks[i].aliases);
 		str_addc(s, '}');
 	}
@@ -108,17 +118,14 @@ static void names(struct str *s, const struct attach *a, const char *task)
 
 void text_endpoint(struct str *s, const struct attach *a)
 {
-	char ip[IPAM_TEXT], mac[IPAM_MAC_TEXT];
 	const struct task *t = a->task;
 	auto_free char *name = task_name(t);
-	ipam_addr_text(a->ip, ip);
-	ipam_mac_text(a->ip, mac);
 	str_addf(s, "{\"id\":\"%s/%s\",\"network_id\":\"%s\",\"task_id\":\"%s\"", t->id, a->net->id,
 		 a->net->id, t->id);
 	text_member(s, "task_name", name);
 	text_member(s, "service", t->svc->name);
 	names(s, a, name);
-	str_addf(s, ",\"ip\":\"%s\",\"mac\":\"%s\"", ip, mac);
+	addresses(s, a);
 	text_member(s, "node_id", t->node->id);
 	text_member(s, "vtep", t->node->info.address);
 	str_add(s, task_up(t) ? ",\"ready\":true}" : "}");
@@ -126,15 +133,21 @@ void text_endpoint(struct str *s, const struct attach *a)
 
 void text_network(struct str *s, const struct network *n)
 {
-	char text[IPAM_TEXT];
+	char text[IPAM_TEXT], text6[IPPREFIX_TEXT];
 	str_addf(s, "{\"id\":\"%s\"", n->id);
 	text_member(s, "name", n->name);
 	text_member(s, "stack", n->stack);
-	ipam_cidr_text(n->subnet.base, n->subnet.prefix, text);
-	str_addf(s, ",\"vni\":%u,\"mtu\":0", n->vni);
-	text_member(s, "subnet", text);
-	ipam_addr_text(n->subnet.gateway, text);
-	text_member(s, "gateway", text);
+	str_addf(s, ",\"vni\":%u,\"mtu\":%d", n->vni, spec_network_mtu(&n->spec));
+	if (n->subnet.used) {
+		ipam_cidr_text(n->subnet.base, n->subnet.prefix, text);
+		text_member(s, "subnet", text);
+		ipam_addr_text(n->subnet.gateway, text);
+		text_member(s, "gateway", text);
+	}
+	if (ipam6_is_set(&n->subnet6)) {
+		text_member(s, "subnet6", ipprefix_format(&n->subnet6.subnet, text6));
+		text_member(s, "gateway6", ipaddr_format(&n->subnet6.gateway, text6));
+	}
 	if (n->internal)
 		str_add(s, ",\"internal\":true");
 	if (n->encrypted)

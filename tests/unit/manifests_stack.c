@@ -142,7 +142,7 @@ static void lists_and_maps(void **state)
 	assert_true(w->init_set);
 	assert_string_equal(w->networks[1].network, "no");
 	assert_string_equal(s->networks[1].name, "shared");
-	assert_string_equal(s->networks[0].subnet, "10.1.0.0/16");
+	assert_string_equal(s->networks[0].ipam.subnet, "10.1.0.0/16");
 	assert_int_equal(s->services[1].n_networks, 0);
 	assert_true(s->services[1].health.disabled);
 	assert_null(spec_find_network(s, "default"));

@@ -494,6 +494,47 @@ static void make_six(int host, const char *id, uint8_t last, char **ret)
 	must(overlay_peer_set(on(host == A ? B : A), n.id, &p, &err), &err);
 }
 
+/* What sandbox 2 may not say to sandbox 3 of another host, and to 4 of its own. */
+static void six_liar(const char *liar, const char *far)
+{
+	static const uint8_t me[6] = {2, 0x42, 0, 0, 6, 2}, other[6] = {2, 0x42, 0, 0, 6, 9},
+			     all[6] = {0x33, 0x33, 0, 0, 0, 1}, to_far[6] = {2, 0x42, 0, 0, 6, 3},
+			     to_near[6] = {2, 0x42, 0, 0, 6, 4};
+	static const char *const in = "Icmp6InMsgs";
+	const struct icmp6 lies[] = {
+		{134, me, all, "fd00:66::2", "ff02::1", NULL, false},
+		{134, me, to_near, "fd00:66::2", "fd00:66::4", NULL, true},
+		{137, me, to_near, "fd00:66::1", "fd00:66::4", NULL, false},
+		{136, me, all, "fd00:66::2", "ff02::1", "fd00:66::1", false},
+		{136, me, to_near, "fd00:66::2", "fd00:66::4", "fd00:66::3", false},
+		{136, me, to_near, "fd00:66::2", "fd00:66::4", "fd00:66::2", true},
+		{136, me, to_far, "fd00:66::2", "fd00:66::3", "fd00:66::4", false},
+		{128, other, to_near, "fd00:66::2", "fd00:66::4", NULL, false},
+		{128, me, to_near, "fd00:66::77", "fd00:66::4", NULL, false},
+		{128, me, to_far, "fd00:66::4", "fd00:66::3", NULL, false},
+		{128, me, to_far, "fe80::1", "fd00:66::3", NULL, false},
+	};
+	struct err err = {0};
+	auto_free char *near = NULL;
+	make_six(A, "six-near", 4, &near);
+	spin(20);
+	struct icmp6 honest = {128, me, to_near, "fd00:66::2", "fd00:66::4", NULL, false};
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 fd00:66::4 >/dev/null", liar), 0);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 fd00:66::3 >/dev/null", near), 0);
+	unsigned long n = counter6(near, in), f = counter6(far, in);
+	send_icmp6(liar, "six", &honest);
+	assert_int_equal(counter6(near, in), n + 1);
+	n++;
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		send_icmp6(liar, "six", &lies[i]);
+		assert_int_equal(counter6(near, in), n);
+		assert_int_equal(counter6(far, in), f);
+	}
+	assert_int_equal(sh("nsenter --net=%s ip -6 route | grep -c default | grep -qx 1", near),
+			 0);
+	must(overlay_sandbox_del(on(A), "six-near", &err), &err);
+}
+
 /* A network of IPv6 alone: across the hosts, to the gateway and, mended, again. */
 static void test_ipv6(void **state)
 {
@@ -518,9 +559,15 @@ static void test_ipv6(void **state)
 	assert_int_equal(sh("ip -n a -6 neigh del fd00:66::3 dev ckb-66666666 && "
 			    "ip -n a -6 addr del fd00:66::1/64 dev ckb-66666666"),
 			 0);
+	struct ov_stats before, after;
 	spin(500);
+	overlay_stats(t.ov[A], &before);
+	spin(500);
+	overlay_stats(t.ov[A], &after);
+	assert_int_equal(before.mended, after.mended); /* and once was enough */
 	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 fd00:66::3 >/dev/null", a), 0);
 	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 fd00:66::1 >/dev/null", a), 0);
+	six_liar(a, b);
 	must(overlay_sandbox_del(on(A), "six-a", &err), &err);
 	must(overlay_sandbox_del(on(B), "six-b", &err), &err);
 	for (int h = A; h <= B; h++)
