@@ -14,13 +14,17 @@ struct upstream {
 	struct resolv resolv;
 	struct upstream_ask *first;
 	size_t flight;
+	struct sick {
+		struct resolv_server server;
+		uint64_t until_ms;
+	} sick[UPSTREAM_SERVERS_MAX]; /* the one that ends first is replaced */
 };
 
 struct upstream_ask {
 	struct upstream *up;
 	struct upstream_ask *prev, *next;
 	struct resolv_server servers[UPSTREAM_SERVERS_MAX];
-	size_t n_servers, tries;
+	size_t n_servers, tries; /* tries: with the one under way */
 	bool tcp;
 	uint8_t *msg; /* with our id */
 	size_t len;
@@ -34,6 +38,9 @@ struct upstream_ask {
 	void *arg;
 };
 
+#define RCODE_SERVFAIL 2 /* RFC 1035 4.1.1 */
+#define RCODE_REFUSED  5
+
 static void try_next(struct upstream_ask *a);
 
 struct upstream *upstream_new(struct loop *l, const char *resolv_conf)
@@ -42,6 +49,36 @@ struct upstream *upstream_new(struct loop *l, const char *resolv_conf)
 	u->loop = l;
 	u->resolv.path = xstrdup(resolv_conf);
 	return u;
+}
+
+static struct sick *sick_of(struct upstream *u, const struct resolv_server *s)
+{
+	for (size_t i = 0; i < UPSTREAM_SERVERS_MAX; i++)
+		if (u->sick[i].until_ms && memcmp(&u->sick[i].server, s, sizeof(*s)) == 0)
+			return &u->sick[i];
+	return NULL;
+}
+
+static bool is_sick(struct upstream *u, const struct resolv_server *s)
+{
+	const struct sick *k = sick_of(u, s);
+	return k && clock_ms() < k->until_ms;
+}
+
+static void note_sick(struct upstream *u, const struct resolv_server *s, bool sick)
+{
+	struct sick *k = sick_of(u, s);
+	for (size_t i = 0; !k && sick && i < UPSTREAM_SERVERS_MAX; i++)
+		if (i == 0 || u->sick[i].until_ms < u->sick[0].until_ms)
+			k = &u->sick[i];
+	if (k)
+		*k = (struct sick){.server = *s, .until_ms = sick ? clock_ms() + UPSTREAM_SICK_MS : 0};
+}
+
+/* The server of the try under way. */
+static const struct resolv_server *current(const struct upstream_ask *a)
+{
+	return &a->servers[(a->tries - 1) % a->n_servers];
 }
 
 static void hang_up(struct upstream_ask *a)
@@ -92,6 +129,13 @@ static bool accept_answer(struct upstream_ask *a, uint8_t *answer, size_t len)
 {
 	if (!dnsmsg_matches(a->msg, a->len, answer, len))
 		return false;
+	unsigned code = answer[3] & 15;
+	bool useless = code == RCODE_SERVFAIL || code == RCODE_REFUSED;
+	if (useless && a->tries < a->n_servers) { /* another may know better */
+		try_next(a);
+		return true;
+	}
+	note_sick(a->up, current(a), false);
 	memcpy(answer, a->client_id, 2);
 	finish(a, answer, len);
 	return true;
@@ -104,6 +148,7 @@ static void on_udp(int fd, unsigned flags, void *arg)
 	uint8_t buf[DNSMSG_MAX];
 	ssize_t n = recv(fd, buf, sizeof(buf), 0);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		note_sick(a->up, current(a), true);
 		try_next(a); /* nobody listens there */
 		return;
 	}
@@ -166,14 +211,14 @@ static int dial(struct upstream_ask *a, const struct resolv_server *s)
 		return -errno;
 	a->watch = watch_fd(a->up->loop, a->fd, a->tcp ? WATCH_READ | WATCH_WRITE : WATCH_READ,
 			    a->tcp ? on_tcp : on_udp, a);
-	timer_set(a->timer, UPSTREAM_TRY_MS);
+	timer_set(a->timer, a->tries <= a->n_servers ? UPSTREAM_FIRST_MS : UPSTREAM_TRY_MS);
 	return 0;
 }
 
 static void try_next(struct upstream_ask *a)
 {
 	hang_up(a);
-	size_t limit = a->n_servers > UPSTREAM_TRIES ? a->n_servers : UPSTREAM_TRIES;
+	size_t limit = a->n_servers + UPSTREAM_TRIES;
 	while (a->tries < limit) {
 		const struct resolv_server *s = &a->servers[a->tries++ % a->n_servers];
 		if (dial(a, s) == 0)
@@ -185,7 +230,9 @@ static void try_next(struct upstream_ask *a)
 
 static void on_timeout(void *arg)
 {
-	try_next(arg);
+	struct upstream_ask *a = arg;
+	note_sick(a->up, current(a), true);
+	try_next(a);
 }
 
 /* The first try is made from the loop, so that cb is never called before upstream_send returns. */
@@ -197,8 +244,8 @@ static void on_start(void *arg)
 	try_next(a);
 }
 
-static size_t choose(struct upstream *u, const struct strlist *servers,
-		     struct resolv_server out[UPSTREAM_SERVERS_MAX])
+static size_t known(struct upstream *u, const struct strlist *servers,
+		    struct resolv_server out[UPSTREAM_SERVERS_MAX])
 {
 	size_t n = 0;
 	for (size_t i = 0; servers && i < servers->n && n < UPSTREAM_SERVERS_MAX; i++)
@@ -209,6 +256,19 @@ static size_t choose(struct upstream *u, const struct strlist *servers,
 	resolv_refresh(&u->resolv);
 	memcpy(out, u->resolv.v, u->resolv.n * sizeof(out[0]));
 	return u->resolv.n;
+}
+
+/* In the file's order, but for those that were silent lately: they come last. */
+static size_t choose(struct upstream *u, const struct strlist *servers,
+		     struct resolv_server out[UPSTREAM_SERVERS_MAX])
+{
+	struct resolv_server all[UPSTREAM_SERVERS_MAX];
+	size_t n = known(u, servers, all), done = 0;
+	for (int sick = 0; sick <= 1; sick++)
+		for (size_t i = 0; i < n; i++)
+			if (is_sick(u, &all[i]) == (sick == 1))
+				out[done++] = all[i];
+	return done;
 }
 
 bool upstream_has_server(struct upstream *u, const struct strlist *servers)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Questions to other resolvers, sent from the host's namespace: a fresh socket (so a random port) and
- * a random id for each, a time limit, the next server when one is silent, and a bound on how many
- * are under way. Messages pass unchanged but for their id.
+ * a random id for each, a time limit, the next server when one is silent, refuses or fails (which
+ * is then asked last for a while), and a bound on how many are under way. Messages pass unchanged but for their id.
  */
 #pragma once
 #include "base/loop.h"
@@ -12,7 +12,9 @@
 #include <stdint.h>
 
 #define UPSTREAM_FLIGHT_MAX  1024
-#define UPSTREAM_TRY_MS      2000
+#define UPSTREAM_FIRST_MS    600  /* of each server's first try, */
+#define UPSTREAM_TRY_MS      2000 /* and of later ones */
+#define UPSTREAM_SICK_MS     10000 /* a silent server is asked last for so long */
 #define UPSTREAM_TRIES       3
 #define UPSTREAM_SERVERS_MAX 8
 

@@ -273,7 +273,7 @@ static int check_place(const struct spec_stack *s, const struct place *p, struct
 					     : a->mac_address;
 	if (!what)
 		return 0;
-	if (p->svc->mode == DEPLOY_GLOBAL || p->svc->replicas > 1)
+	if (spec_is_global(p->svc) || p->svc->replicas > 1)
 		return err_set(
 			err, -EINVAL,
 			"the service '%s' has the fixed address '%s', which only one replica "

@@ -96,6 +96,17 @@ static void name_item(struct str *s, const char *a, const char *b, const char *c
 	str_done(&t);
 }
 
+
+/* One stable name for each replica: web-1 and web-1.STACK stay over restarts and moves. A service that
+ * is really called so keeps the short one. */
+static void replica_names(struct str *s, const struct service *svc, int number)
+{
+	auto_free char *name = xasprintf("%s-%d", svc->name, number);
+	if (!map_has(&svc->stack->services, name))
+		name_item(s, name, "", "");
+	name_item(s, name, ".", svc->stack->name);
+}
+
 /* All names that resolve to the endpoint, once each. */
 static void names(struct str *s, const struct attach *a, const char *task)
 {
@@ -113,6 +124,9 @@ static void names(struct str *s, const struct attach *a, const char *task)
 	name_item(s, task, "", "");
 	if (spec->container_name && !streq(spec->container_name, service))
 		name_item(s, spec->container_name, "", "");
+	name_item(s, service, ".", stack);
+	if (!a->task->global)
+		replica_names(s, svc, a->task->slot + 1);
 	str_addc(s, ']');
 }
 
