@@ -162,6 +162,8 @@ static int run(struct options *o, struct conf *conf)
 	c.advertise = o->advertise.n ? &o->advertise : &conf->advertise;
 	c.heartbeat_ms = o->heartbeat_ms ? (int)o->heartbeat_ms : conf->heartbeat_ms;
 	c.heartbeat_misses = conf->heartbeat_misses;
+	c.pool = conf->network_pool;
+	c.pool6 = conf->network_pool6;
 	if (dir_make(c.data_dir, 0700, &err)) {
 		log_error("controller", "%s", err_text(&err));
 		return 1;

@@ -2,6 +2,7 @@
  * The configuration file; see conf.h. Read by the same decoder as stacks, with its own table. */
 #include "manifests/conf.h"
 #include "base/fd.h"
+#include "base/ipaddr.h"
 #include "manifests/decode.h"
 #include "manifests/yaml.h"
 
@@ -47,6 +48,8 @@ static const struct field conf_fields[] = {
 	    .max = 600000),
 	KEY("heartbeat_misses", INT, AT(heartbeat_misses), "missed ones until a node is down",
 	    .min = 1, .max = 1000),
+	KEY("network_pool", STRING, AT(conf.network_pool), "IPv4 subnets of networks"),
+	KEY("network_pool6", STRING, AT(conf.network_pool6), "IPv6 subnets of networks"),
 	KEY("vxlan_port", INT, AT(vxlan_port), "UDP port of the overlay", .min = 1, .max = 65535),
 };
 
@@ -74,6 +77,20 @@ static void need_absolute(struct decode *c, const struct node *root, const char 
 			     key, value);
 }
 
+/* A /8 to /20 of IPv4, of which networks get /20s, or a /16 to /64 of IPv6, of which they get /64s. */
+static void need_pool(struct decode *c, const struct node *root, const char *key, const char *value)
+{
+	const struct node_pair *p = root->kind == NODE_MAP ? node_find(root, key) : NULL;
+	bool six = str_ends(key, "6");
+	struct ipprefix pool;
+	if (value && (!ipprefix_parse(value, &pool) || ipaddr_is_v6(&pool.addr) != six ||
+		      pool.len < (six ? 16 : 8) || pool.len > (six ? 64 : 20)))
+		decode_error(c, p ? p->value : root, "'%s' must be %s, not '%.100s'", key,
+			     six ? "an IPv6 subnet from /16 to /64"
+				 : "an IPv4 subnet from /8 to /20",
+			     value);
+}
+
 static void default_string(char **s, const char *value)
 {
 	if (!*s)
@@ -89,6 +106,8 @@ static void read_into(const char *path, const char *text, size_t len, struct con
 	struct node *root = yaml_read(path, text, len, &t, d);
 	if (root) {
 		decode_record(&c, root, &record_conf, f);
+		need_pool(&c, root, "network_pool", f->conf.network_pool);
+		need_pool(&c, root, "network_pool6", f->conf.network_pool6);
 		need_absolute(&c, root, "data_dir", f->conf.data_dir);
 		need_absolute(&c, root, "run_dir", f->conf.run_dir);
 		need_absolute(&c, root, "cgroup_parent", f->conf.cgroup_parent);
@@ -139,5 +158,7 @@ void conf_done(struct conf *c)
 	kvlist_done(&c->auth);
 	free(c->runtime);
 	free(c->cgroup_parent);
+	free(c->network_pool);
+	free(c->network_pool6);
 	*c = (struct conf){0};
 }

@@ -27,6 +27,8 @@ struct conf {
 	int heartbeat_ms;                   /* heartbeat_ms: 1000 (controller) */
 	int heartbeat_misses;               /* heartbeat_misses: 3 (controller) */
 	int vxlan_port;                     /* vxlan_port: 4789 */
+	char *network_pool; /* network_pool: (controller) IPv4 subnets of networks; NULL: default */
+	char *network_pool6; /* network_pool6: (controller) IPv6, at most /64; NULL: random */
 };
 /* Fills defaults; then the file's values if there is a file. required: a missing file is an error.
  * 0 or negative errno with findings in d. */

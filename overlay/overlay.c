@@ -41,7 +41,8 @@ static int prepare_host(struct overlay *o, const struct overlay_config *c, struc
 		r = underlay_find(o->nl, c->underlay, &o->underlay, err);
 	if (r < 0)
 		return r;
-	o->mtu = c->mtu ? c->mtu : o->underlay.mtu - UNDERLAY_OVERHEAD;
+	int overhead = ipaddr_is_v6(&o->underlay.ip) ? UNDERLAY_OVERHEAD6 : UNDERLAY_OVERHEAD;
+	o->mtu = c->mtu ? c->mtu : o->underlay.mtu - overhead;
 	if (o->mtu < MTU_MIN)
 		return err_set(err, -EINVAL,
 			       "the overlay's MTU would be %d on \"%s\"; give it at least %d",

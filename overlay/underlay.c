@@ -29,13 +29,20 @@ static const struct link_info *link_at(const struct search *s, int index)
 	return NULL;
 }
 
+/* A link's IPv4 address; where it has none, an IPv6 one. */
 static const struct link_addr *first_of(const struct search *s, int index)
 {
-	for (size_t i = 0; i < s->addrs.n; i++)
-		if (s->addrs.v[i].index == index && s->addrs.v[i].global &&
-		    ipaddr_is_v4(&s->addrs.v[i].ip))
-			return &s->addrs.v[i];
-	return NULL;
+	const struct link_addr *six = NULL;
+	for (size_t i = 0; i < s->addrs.n; i++) {
+		const struct link_addr *a = &s->addrs.v[i];
+		if (a->index != index || !a->global)
+			continue;
+		if (ipaddr_is_v4(&a->ip))
+			return a;
+		if (!six)
+			six = a;
+	}
+	return six;
 }
 
 static int by_want(const struct search *s, const char *want, const struct link_addr **ret,
@@ -58,20 +65,21 @@ static int by_want(const struct search *s, const char *want, const struct link_a
 		*ret = first_of(s, s->links.v[i].index);
 		return *ret ? 0
 			    : err_set(err, -EADDRNOTAVAIL,
-				      "underlay \"%s\" has no IPv4 address; give it one", want);
+				      "underlay \"%s\" has no address; give it one", want);
 	}
 	return err_set(err, -ENODEV,
 		       "underlay \"%s\" is neither an interface nor an address of this host", want);
 }
 
-static int only_one(const struct search *s, const struct link_addr **ret, struct err *err)
+static int only_of(const struct search *s, int family, const struct link_addr **ret,
+		   struct err *err)
 {
 	*ret = NULL;
 	for (size_t i = 0; i < s->addrs.n; i++) {
 		const struct link_addr *a = &s->addrs.v[i];
 		const struct link_info *li = link_at(s, a->index);
-		if (!a->global || !ipaddr_is_v4(&a->ip) || !li || strncmp(li->name, "ck", 2) == 0 ||
-		    strcmp(li->name, "lo") == 0)
+		if (!a->global || a->ip.family != family || !li ||
+		    strncmp(li->name, "ck", 2) == 0 || strcmp(li->name, "lo") == 0)
 			continue;
 		if (*ret && (*ret)->index != a->index)
 			return err_set(err, -EINVAL,
@@ -82,7 +90,13 @@ static int only_one(const struct search *s, const struct link_addr **ret, struct
 	}
 	return *ret ? 0
 		    : err_set(err, -EADDRNOTAVAIL,
-			      "this host has no IPv4 address for the overlay; set the underlay");
+			      "this host has no address for the overlay; set the underlay");
+}
+
+static int only_one(const struct search *s, const struct link_addr **ret, struct err *err)
+{
+	int r = only_of(s, AF_INET, ret, err);
+	return r == -EADDRNOTAVAIL ? only_of(s, AF_INET6, ret, err) : r;
 }
 
 static int choose(struct nlsock *nl, const struct search *s, const char *want, struct underlay *ret,

@@ -4,7 +4,8 @@
 #include "base/str.h"
 #include "overlay/link.h"
 
-#define UNDERLAY_OVERHEAD 50 /* outer Ethernet, IPv4, UDP and VXLAN headers */
+#define UNDERLAY_OVERHEAD  50 /* outer Ethernet, IPv4, UDP and VXLAN headers */
+#define UNDERLAY_OVERHEAD6 70 /* the same over IPv6 */
 
 struct underlay {
 	struct ipaddr ip;

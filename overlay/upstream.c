@@ -72,7 +72,8 @@ static void note_sick(struct upstream *u, const struct resolv_server *s, bool si
 		if (i == 0 || u->sick[i].until_ms < u->sick[0].until_ms)
 			k = &u->sick[i];
 	if (k)
-		*k = (struct sick){.server = *s, .until_ms = sick ? clock_ms() + UPSTREAM_SICK_MS : 0};
+		*k = (struct sick){.server = *s,
+				   .until_ms = sick ? clock_ms() + UPSTREAM_SICK_MS : 0};
 }
 
 /* The server of the try under way. */

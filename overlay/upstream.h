@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #define UPSTREAM_FLIGHT_MAX  1024
-#define UPSTREAM_FIRST_MS    600  /* of each server's first try, */
-#define UPSTREAM_TRY_MS      2000 /* and of later ones */
+#define UPSTREAM_FIRST_MS    600   /* of each server's first try, */
+#define UPSTREAM_TRY_MS      2000  /* and of later ones */
 #define UPSTREAM_SICK_MS     10000 /* a silent server is asked last for so long */
 #define UPSTREAM_TRIES       3
 #define UPSTREAM_SERVERS_MAX 8

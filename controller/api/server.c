@@ -292,6 +292,8 @@ static int open_state(struct server *s, const struct server_config *c, struct er
 	struct cluster_config cc = {
 		.heartbeat_ms = c->heartbeat_ms,
 		.heartbeat_misses = c->heartbeat_misses,
+		.pool = c->pool,
+		.pool6 = c->pool6,
 	};
 	auto_free char *path = xasprintf("%s/" STORE_FILE, c->data_dir);
 	int r = store_open(path, &s->store, err);

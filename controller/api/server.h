@@ -17,6 +17,7 @@ struct server_config {
 	const char *listen;              /* "0.0.0.0:7677" */
 	const struct strlist *advertise; /* "host:port"; empty: this host's addresses */
 	int heartbeat_ms, heartbeat_misses;
+	const char *pool, *pool6; /* of networks' subnets; NULL: default */
 };
 
 int server_new(struct loop *l, const struct server_config *c, struct server **ret, struct err *err);

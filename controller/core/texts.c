@@ -96,7 +96,6 @@ static void name_item(struct str *s, const char *a, const char *b, const char *c
 	str_done(&t);
 }
 
-
 /* One stable name for each replica: web-1 and web-1.STACK stay over restarts and moves. A service that
  * is really called so keeps the short one. */
 static void replica_names(struct str *s, const struct service *svc, int number)

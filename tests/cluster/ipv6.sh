@@ -110,6 +110,25 @@ restart() { # controller and agent: the addresses stay
   [ "$(tasks '[.[]|{name,addresses}]|sort_by(.name)')" = "$before" ] || fail "addresses changed"
 }
 
+underlay() { # the hosts reach each other by IPv6 alone
+  local i dir
+  c rm six && until_ok 20 no_tasks || return
+  dir=${CARRACK_LAB_DIR:-/var/tmp/carrack-lab}/$LAB
+  for i in 1 2 3; do
+    on host$i ip -6 addr add fd77:7::$i/64 dev eth0 nodad || return
+    echo "underlay: \"fd77:7::$i\"" >>"$dir/host$i/carrack.yaml"
+    on host$i sh -c 'kill -9 $(pgrep -f "carrack agent")'
+  done
+  until_ok 20 moved || fail "$(c nodes)"
+}
+moved() { [ "$(c nodes --json | jq '[.[]|select(.state=="up" and (.address|startswith("fd77:7::")))]|length')" = 3 ]; }
+over6() {
+  apply six && ready six 6 || return
+  c exec six_left.1 ping -6 -c 2 -w 5 right && c exec six_left.1 ping -4 -c 2 -w 5 -s 1402 right || return
+  c exec six_left.1 ip link show eth0 | grep -q 'mtu 1430' || fail "MTU: $(c exec six_left.1 ip link)" || return
+  on host1 ip -d link show type vxlan | grep -q 'local fd77:7::1' || fail "the tunnel has another address"
+}
+
 t "a stack with IPv6 networks comes up" up
 t "both families, and IPv6 alone, cross the hosts" across
 t "AAAA and PTR; no A where there is no IPv4" named
@@ -119,4 +138,6 @@ t "IPv6 leaves by the host's own; internal networks do not" way_out
 t "what cannot be is refused by name" refusals
 t "an attachable network takes another stack's service" joined
 t "addresses survive the death of controller and agent" restart
+t "agents move to IPv6 addresses" underlay
+t "both families over an IPv6 underlay; the path MTU is right" over6
 finish
