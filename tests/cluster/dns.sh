@@ -31,9 +31,7 @@ names() {
   for i in 1 2 3; do
     for n in "web-$i" "WEB-$i.dns" "dns_web.$i"; do has dns_ask.1 "$n" "$(addr "dns_web.$i")" || return; done
   done
-  for n in tasks.web; do
-    [ "$(look dns_ask.1 "$n" | grep -c '^Address: *10\.')" = 3 ] || fail "$n: $(look dns_ask.1 "$n")" || return
-  done
+  [ "$(look dns_ask.1 tasks.web | grep -c '^Address: *10\.')" = 3 ] || fail "$(look dns_ask.1 tasks.web)" || return
   c exec dns_ask.1 ping -c 1 -w 5 web.dns && c exec dns_web.1 ping -c 1 -w 5 aLIAS
 }
 restarted() { [ "$(tasks '.[]|select(.name=="dns_web.2").restarts')" -gt 0 ]; }
