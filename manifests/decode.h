@@ -74,6 +74,7 @@ FIELD_DECODER(decode_extra_hosts);
 FIELD_DECODER(decode_devices);
 FIELD_DECODER(decode_depends_on);
 FIELD_DECODER(decode_links);
+FIELD_DECODER(decode_volumes_from);
 FIELD_DECODER(decode_env_file);
 FIELD_DECODER(decode_label_file);
 FIELD_DECODER(decode_memswap);
@@ -123,6 +124,8 @@ void service_check_run(struct decode *c, const struct node *n, struct spec_servi
 /* s shares something of the service `name`: it waits for it and is made again with it. */
 void depends_imply(struct decode *c, const struct node *n, const char *name,
 		   struct spec_service *s);
+/* What links and volumes_from bring from one service to another; after all services were read. */
+void share_resolve(struct decode *c, const struct node *root);
 /* Circles, and what would wait for ever; of the whole stack. */
 void depends_check(struct decode *c, const struct node *root);
 /* Drops, with a warning, what goes unused. */

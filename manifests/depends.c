@@ -82,29 +82,6 @@ void depends_imply(struct decode *c, const struct node *n, const char *name, str
 	map_clear(&seen);
 }
 
-FIELD_DECODER(decode_links)
-{
-	struct spec_service *s = obj;
-	(void)f;
-	if (!decode_list(c, n, LIMIT_SERVICE_DEPENDS))
-		return;
-	for (size_t i = 0; i < n->n; i++) {
-		const char *text;
-		if (!decode_string(c, n->items[i], &text))
-			continue;
-		const char *colon = strchr(text, ':');
-		auto_free char *name =
-			colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
-		if (colon && !streq(colon + 1, name))
-			decode_refuse(c, n->items[i],
-				      "an alias in 'links' is not supported; give '%.100s' the "
-				      "alias '%.100s' under 'networks'",
-				      name, colon + 1);
-		else
-			depends_imply(c, n->items[i], name, s);
-	}
-}
-
 struct visit { /* of a depth-first walk along depends_on */
 	struct spec_service *service;
 	size_t next;

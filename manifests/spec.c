@@ -101,7 +101,6 @@ static void strings_done(struct spec_service *s)
 		s->pid,
 		s->ipc,
 		s->network_mode,
-		s->runtime,
 		s->pull_policy,
 		s->logging_driver,
 		s->update.failure_action,
@@ -121,7 +120,8 @@ void spec_service_done(struct spec_service *s)
 		&s->command,     &s->entrypoint,   &s->group_add,   &s->cap_add,
 		&s->cap_drop,    &s->dns,          &s->dns_search,  &s->dns_opt,
 		&s->expose,      &s->security_opt, &s->devices,     &s->device_cgroup_rules,
-		&s->extra_hosts, &s->tmpfs,        &s->constraints, &s->health.test,
+		&s->links,       &s->volumes_from, &s->extra_hosts, &s->tmpfs,
+		&s->constraints, &s->health.test,
 	};
 	struct kvlist *const maps[] = {&s->environment, &s->labels,          &s->sysctls,
 				       &s->annotations, &s->logging_options, &s->deploy_labels};

@@ -171,7 +171,7 @@ struct spec_service {
 	struct spec_ulimit *ulimits;
 	size_t n_ulimits;
 	int64_t shm_size, stop_grace_period; /* -1: default (64 MiB, 10 s) */
-	char *stop_signal, *pid, *ipc, *network_mode, *pull_policy, *runtime;
+	char *stop_signal, *pid, *ipc, *network_mode, *pull_policy;
 	int64_t oom_score_adj;
 	struct kvlist logging_options;
 	char *logging_driver;
@@ -185,6 +185,8 @@ struct spec_service {
 	struct spec_attach *networks; /* never empty after validation unless network_mode is set */
 	size_t n_networks;
 	struct spec_depends *depends_on;
+	struct strlist links;        /* while files are read: "SERVICE:ALIAS" */
+	struct strlist volumes_from; /* while files are read: "SERVICE[:ro]" */
 	size_t n_depends_on;
 	struct spec_health health;
 	enum spec_restart restart; /* RESTART_ALWAYS when the file does not say */

@@ -175,8 +175,8 @@ static const struct field reservation_fields[] = {
 	USE("cpus", CPUS, SVC(reservations.cpus), "CPUs a node must have free"),
 	USE("memory", SIZE, SVC(reservations.memory), "memory a node must have free",
 	    .kinds = KIND_STR),
-	USE("pids", INT, SVC(reservations.pids), "processes a node must have free",
-	    .flags = FIELD_NONNEG, .min = -1, .max = INT32_MAX),
+	UNUSED("pids", INT, "nodes do not count processes; set a limit", .min = -1,
+	       .max = INT32_MAX),
 	REFUSED("devices", NONE,
 		"nodes do not hand out devices by kind; name device files under 'devices'",
 		.form = FORM_ITEMS, .record = &record_reserved_device),
@@ -341,7 +341,9 @@ static const struct field service_fields[] = {
 	    .flags = FIELD_RUNNING,
 	    .pattern = "always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]"
 		       "+[wdhms])+"),
-	USE("runtime", STRING, SVC(runtime), "OCI runtime"),
+	REFUSED("runtime", STRING,
+		"a node runs all containers with its own OCI runtime; see 'carrack agent "
+		"--runtime'"),
 	USE("oom_score_adj", INT, SVC(oom_score_adj), "for the kernel's OOM killer", .min = -1000,
 	    .max = 1000),
 	USE("logging", SECTION, .offset = 0, "how logs are kept", .record = &record_logging),
@@ -445,7 +447,9 @@ static const struct field service_fields[] = {
 	USE("userns_mode", STRING, SVC(userns_mode), "host, as for all containers",
 	    .names = hosts_only),
 	USE("uts", STRING, SVC(uts), "host: the name of the node", .names = hosts_only),
-	REFUSED("volumes_from", LIST, "name the volumes under 'volumes'", .flags = FIELD_UNIQUE),
+	CUSTOM("volumes_from", decode_volumes_from, NULL,
+	       "the volumes and folders of another service; nodes have each their own",
+	       .canon = FIELD_LIST, .flags = FIELD_UNIQUE),
 };
 
 static void service_init(void *obj)

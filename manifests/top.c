@@ -246,6 +246,8 @@ bool decode_stack(struct decode *c, const struct node *root)
 		decode_refuse(c, root, "the stack has no services; add one under 'services'");
 	if (c->d->n_errors == errors)
 		depends_check(c, root);
+	if (c->d->n_errors == errors)
+		share_resolve(c, root);
 	if (c->d->n_errors == errors && c->in && c->in->values)
 		decode_values(c, root);
 	add_default_network(c->stack);

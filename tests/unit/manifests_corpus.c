@@ -52,7 +52,7 @@ static const char *const lines[] = {
 	"pid: host",
 	"ipc: private",
 	"pull_policy: always",
-	"runtime: crun",
+	"cpuset: 0-1",
 	"oom_score_adj: -5",
 	"logging: {driver: none, options: {a: 1}}",
 	"tmpfs: ['/a', '/b:size=1m']",

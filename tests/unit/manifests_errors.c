@@ -37,6 +37,10 @@ static void errors_with_places(void **state)
 		{WEB "    depends_on: {m: {condition: service_completed_successfully}}\n"
 		     "  m: {image: b, restart: always}\n",
 		 4, 21, "never happens"},
+		{WEB "    links: [\"db:c\"]\n  db: {image: b}\n  c: {image: c}\n", 4, 12,
+		 "cannot be"},
+		{WEB "    volumes_from: [db]\n  db: {image: b, volumes: [/a]}\n", 4, 19,
+		 "has no name"},
 		{WEB "    cpuset: 3-1\n", 4, 13, "0-3,8"},
 		{WEB "    memswap_limit: 1g\n", 4, 20, "limit of memory"},
 		{WEB "    pull_policy: often\n", 4, 18, "often"},

@@ -171,6 +171,24 @@ static void dependencies(void **state)
 	spec_stack_free(s);
 }
 
+static void shared_things(void **state)
+{
+	(void)state;
+	struct spec_stack *s =
+		parse_ok(WEB "    links: [\"db:database\"]\n    volumes_from: [\"db:ro\"]\n"
+			     "    volumes: [\"/own:/b\"]\n"
+			     "  db: {image: b, volumes: [\"v:/a\", \"/x:/b\"]}\nvolumes: {v: }\n");
+	const struct spec_service *w = &s->services[0], *db = &s->services[1];
+	assert_string_equal(db->networks[0].aliases.v[0], "database");
+	assert_int_equal(w->n_mounts, 2);
+	assert_string_equal(w->mounts[0].source, "/own");
+	assert_string_equal(w->mounts[1].source, "v");
+	assert_true(w->mounts[1].read_only);
+	assert_int_equal(w->n_depends_on, 1);
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
 static void keys_of_nodes(void **state)
 {
 	(void)state;
@@ -252,6 +270,7 @@ int main(void)
 		cmocka_unit_test(deploy),
 		cmocka_unit_test(lists_and_maps),
 		cmocka_unit_test(dependencies),
+		cmocka_unit_test(shared_things),
 		cmocka_unit_test(keys_of_nodes),
 		cmocka_unit_test(anchors_and_merges),
 		cmocka_unit_test(hash_of_what_restarts),

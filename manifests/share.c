@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What one service has of another: `links` give it names, `volumes_from` its volumes; see decode.h. Both
+ * are resolved when files are read: canonical JSON has aliases and volumes alone. */
+#include "manifests/decode.h"
+#include "manifests/limits.h"
+
+#include <string.h>
+
+#define CHAIN_MAX 100 /* of volumes_from */
+
+FIELD_DECODER(decode_links)
+{
+	struct spec_service *s = obj;
+	(void)f;
+	if (!decode_list(c, n, LIMIT_SERVICE_DEPENDS))
+		return;
+	for (size_t i = 0; i < n->n; i++) {
+		const char *text;
+		if (!decode_string(c, n->items[i], &text))
+			continue;
+		const char *colon = strchr(text, ':');
+		auto_free char *name =
+			colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
+		if (colon && !spec_key_valid(colon + 1)) {
+			decode_refuse(c, n->items[i], "'%.100s' is not a name for a link",
+				      colon + 1);
+			continue;
+		}
+		if (colon && !streq(colon + 1, name))
+			strlist_add(&s->links, text);
+		depends_imply(c, n->items[i], name, s);
+	}
+}
+
+FIELD_DECODER(decode_volumes_from)
+{
+	struct spec_service *s = obj;
+	(void)f;
+	if (!decode_list(c, n, LIMIT_SERVICE_MOUNTS))
+		return;
+	for (size_t i = 0; i < n->n; i++) {
+		const char *text;
+		if (!decode_string(c, n->items[i], &text))
+			continue;
+		const char *colon = strchr(text, ':');
+		auto_free char *name =
+			colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
+		if (streq(name, "container")) {
+			decode_refuse(c, n->items[i],
+				      "'%.100s' is a container outside of the stack; name the "
+				      "volumes under 'volumes'",
+				      text);
+			continue;
+		}
+		if (colon && !streq(colon + 1, "ro") && !streq(colon + 1, "rw")) {
+			decode_error(c, n->items[i],
+				     "'%.100s' must be SERVICE, SERVICE:ro or "
+				     "SERVICE:rw",
+				     text);
+			continue;
+		}
+		strlist_add(&s->volumes_from, text);
+		depends_imply(c, n->items[i], name, s);
+	}
+}
+
+/* Does another service answer to the alias on this network? */
+static bool alias_taken(const struct spec_stack *stack, const struct spec_service *target,
+			const char *network, const char *alias)
+{
+	for (size_t i = 0; i < stack->n_services; i++) {
+		const struct spec_service *s = &stack->services[i];
+		for (size_t k = 0; s != target && k < s->n_networks; k++)
+			if (streq(s->networks[k].network, network) &&
+			    (streq(s->name, alias) || strlist_has(&s->networks[k].aliases, alias)))
+				return true;
+	}
+	return false;
+}
+
+/* Names are of a network, not of one service's eyes: the target gets the alias there. */
+static void link_resolve(struct decode *c, const struct node *n, const struct spec_service *s,
+			 const char *text)
+{
+	const char *alias = strchr(text, ':') + 1;
+	auto_free char *name = xstrndup(text, (size_t)(alias - 1 - text));
+	struct spec_service *target = spec_find_service(c->stack, name);
+	bool shared = false;
+	for (size_t i = 0; target && i < s->n_networks; i++)
+		for (size_t k = 0; k < target->n_networks; k++) {
+			struct spec_attach *a = &target->networks[k];
+			if (!streq(a->network, s->networks[i].network))
+				continue;
+			shared = true;
+			if (alias_taken(c->stack, target, a->network, alias))
+				decode_refuse(c, n,
+					      "the link '%.100s' cannot be: another service on the "
+					      "network '%s' is '%s'",
+					      text, a->network, alias);
+			else if (!strlist_has(&a->aliases, alias))
+				strlist_add(&a->aliases, alias);
+		}
+	if (target && !shared)
+		decode_refuse(c, n, "the link '%.100s' cannot be: '%s' and '%s' share no network",
+			      text, s->name, name);
+}
+
+static bool mounted(const struct spec_service *s, const char *target)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (streq(s->mounts[i].target, target))
+			return true;
+	return false;
+}
+
+static void mounts_take(struct decode *c, const struct node *n, struct spec_service *s,
+			const struct spec_service *from, bool read_only)
+{
+	s->mounts = xreallocarray(s->mounts, s->n_mounts + from->n_mounts + 1, sizeof(*s->mounts));
+	for (size_t i = 0; i < from->n_mounts; i++) {
+		const struct spec_mount *m = &from->mounts[i];
+		if (m->type == MOUNT_TMPFS || mounted(s, m->target))
+			continue;
+		if (!m->source) {
+			decode_refuse(c, n,
+				      "'volumes_from' cannot give the volume at '%s' of '%s': it "
+				      "has no name; give it one under the top-level 'volumes'",
+				      m->target, from->name);
+			continue;
+		}
+		if (s->n_mounts >= LIMIT_SERVICE_MOUNTS) {
+			decode_error(c, n, "the service '%s' has more than %d volumes", s->name,
+				     LIMIT_SERVICE_MOUNTS);
+			return;
+		}
+		struct spec_mount copy = *m;
+		copy.source = xstrdup(m->source);
+		copy.target = xstrdup(m->target);
+		copy.bind_propagation = xstrdup(m->bind_propagation);
+		copy.bind_recursive = xstrdup(m->bind_recursive);
+		copy.volume_subpath = xstrdup(m->volume_subpath);
+		copy.read_only = m->read_only || read_only;
+		s->mounts[s->n_mounts++] = copy;
+	}
+}
+
+/* First what the other service has from others in its turn. There are no circles any more. */
+static void volumes_resolve(struct decode *c, const struct node *services, struct spec_service *s,
+			    int depth)
+{
+	struct strlist list = s->volumes_from;
+	const struct node *n = node_child(node_child(services, s->name), "volumes_from");
+	s->volumes_from = (struct strlist){0};
+	if (list.n && depth > CHAIN_MAX)
+		decode_error(c, n, "'volumes_from' goes on through more than %d services",
+			     CHAIN_MAX);
+	for (size_t i = 0; i < list.n && depth <= CHAIN_MAX; i++) {
+		const char *colon = strchr(list.v[i], ':');
+		auto_free char *name = colon ? xstrndup(list.v[i], (size_t)(colon - list.v[i]))
+					     : xstrdup(list.v[i]);
+		struct spec_service *from = spec_find_service(c->stack, name);
+		if (!from)
+			continue;
+		volumes_resolve(c, services, from, depth + 1);
+		mounts_take(c, n, s, from, streq(colon, ":ro"));
+	}
+	strlist_done(&list);
+}
+
+void share_resolve(struct decode *c, const struct node *root)
+{
+	const struct node *services = node_child(root, "services");
+	for (size_t i = 0; i < c->stack->n_services; i++) {
+		struct spec_service *s = &c->stack->services[i];
+		const struct node *n = node_child(node_child(services, s->name), "links");
+		for (size_t k = 0; k < s->links.n; k++)
+			link_resolve(c, n, s, s->links.v[k]);
+		volumes_resolve(c, services, s, 0);
+	}
+}
