@@ -171,13 +171,25 @@ static int check(const char *text, const struct imageref *r, struct err *err)
 	return 0;
 }
 
+static int too_long(struct err *err)
+{
+	return err_set(err, -EINVAL, "an image name is longer than %d bytes", IMAGE_TEXT_MAX);
+}
+
+/* With what is added for it (host, "library", tag) it must be within the bound as well: the full
+ * form is what travels and is parsed again. */
+static bool is_too_long(const struct imageref *r)
+{
+	auto_free char *full = imageref_text(r);
+	return strlen(full) > IMAGE_TEXT_MAX;
+}
+
 int imageref_parse(const char *text, struct imageref *out, struct err *err)
 {
 	if (!*text)
 		return err_set(err, -EINVAL, "the image name is empty");
 	if (strlen(text) > IMAGE_TEXT_MAX)
-		return err_set(err, -EINVAL, "an image name is longer than %d bytes",
-			       IMAGE_TEXT_MAX);
+		return too_long(err);
 	auto_free char *name = xstrdup(text);
 	struct imageref r = {0};
 	char *at = strchr(name, '@');
@@ -195,6 +207,8 @@ int imageref_parse(const char *text, struct imageref *out, struct err *err)
 	}
 	split_host(&r, name);
 	int rc = check(text, &r, err);
+	if (rc == 0 && is_too_long(&r))
+		rc = too_long(err);
 	if (rc < 0) {
 		imageref_done(&r);
 		return rc;

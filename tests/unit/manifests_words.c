@@ -52,6 +52,26 @@ static void image_names(void **state)
 	}
 }
 
+/* The full form is longer than what was written, and must be taken again. */
+static void image_name_length(void **state)
+{
+	(void)state;
+	for (size_t len = 1000; len <= 1024; len++) {
+		struct imageref r, again;
+		auto_str text = {0};
+		while (text.len < len - 3)
+			str_add(&text, text.len ? "h" : "r.");
+		str_add(&text, "h/a");
+		text.data[len] = 0;
+		if (imageref_parse(text.data, &r, NULL) < 0)
+			continue;
+		auto_free char *full = imageref_text(&r);
+		assert_int_equal(imageref_parse(full, &again, NULL), 0);
+		imageref_done(&r);
+		imageref_done(&again);
+	}
+}
+
 static void sizes_and_durations(void **state)
 {
 	(void)state;
@@ -260,10 +280,10 @@ static void task_moves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(image_names),     cmocka_unit_test(sizes_and_durations),
-		cmocka_unit_test(variables),       cmocka_unit_test(dotenv_files),
-		cmocka_unit_test(words_and_paths), cmocka_unit_test(core_scalars),
-		cmocka_unit_test(task_moves),
+		cmocka_unit_test(image_name_length),   cmocka_unit_test(image_names),
+		cmocka_unit_test(sizes_and_durations), cmocka_unit_test(variables),
+		cmocka_unit_test(dotenv_files),        cmocka_unit_test(words_and_paths),
+		cmocka_unit_test(core_scalars),        cmocka_unit_test(task_moves),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
