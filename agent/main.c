@@ -5,6 +5,7 @@
 #include "agent/core/assign.h"
 #include "agent/core/core.h"
 #include "agent/core/identity.h"
+#include "agent/core/nodeports.h"
 #include "agent/core/renew.h"
 #include "agent/core/report.h"
 #include "agent/core/session.h"
@@ -297,6 +298,8 @@ static json_t *on_beat(void *arg)
 	json_put_new(msg, "network", net);
 	if (a->core.images)
 		tell_images(a, msg);
+	if (a->core.ports)
+		json_put_new(msg, "ports", nodeports_trouble(a->core.ports));
 	return msg;
 }
 

@@ -9,7 +9,8 @@
  *
  *   agent -> controller   WIRE_HELLO      {"wire":1,"node":{...wire_node},"version":V or 0}
  *                         WIRE_HEARTBEAT  {"network":{"networks","sandboxes","peers","mended"},
- *                                          "images":[REF…] when they differ from those told last}
+ *                                          "images":[REF…] when they differ from those told last,
+ *                                          "ports":{"STACK/SERVICE":why} that this node cannot publish}
  *                                          every second; counters since the agent's start
  *                         WIRE_REPORT     {"tasks":[wire_report…]} changes; all of them after hello
  *                         WIRE_EVENT      {"type","task","text"}   progress and notable facts

@@ -107,6 +107,7 @@ void check_run(void *overlay)
 		r = mend_entries(o, &err);
 	if (r < 0)
 		log_warn("overlay", "%s", err_text(&err));
+	ingress_retry(o);
 	if (firewall_check(o, &err) < 0)
 		log_warn("overlay", "%s", err_text(&err));
 	if (!o->settled && clock_ms() - o->opened_ms >= HOST_SETTLE_MS)

@@ -21,6 +21,7 @@ static void all_elements(struct overlay *o, struct str *script)
 		rules_network(script, true, n->bridge, n->spec.internal);
 	}
 	map_each(&o->sandboxes, e) sandbox_rules(o, e->val, true, script);
+	ingress_rules(o, script);
 	map_each(&o->members, e)
 	{
 		struct ipaddr ip;
@@ -46,7 +47,7 @@ static int remember_tables(struct overlay *o, struct err *err)
 int firewall_rewrite(struct overlay *o, bool members, struct err *err)
 {
 	auto_str script = {0};
-	rules_base(&script, o->vxlan_port);
+	rules_base(&script, o->vxlan_port, &o->underlay.ip);
 	rules_flush(&script, members);
 	all_elements(o, &script);
 	o->nft_seen = 0; /* the next check looks again */

@@ -6,6 +6,7 @@
 #pragma once
 #include "base/map.h"
 #include "overlay/fdb.h"
+#include "overlay/link.h"
 #include "overlay/names.h"
 #include "overlay/nft.h"
 #include "overlay/overlay.h"
@@ -43,8 +44,8 @@ struct endpoint {
 
 struct published {
 	struct ov_publish spec; /* host_port is the real one */
-	int fd;                 /* holds the port; -1: not held (adopted, or no such protocol) */
-	struct proxy *proxy;    /* answers on loopback; NULL: not TCP */
+	struct hold *hold;      /* NULL: not held, or the kernel lacks the protocol */
+	bool held;              /* else adopted: told to be there by an earlier life */
 };
 
 struct sandbox {
@@ -54,6 +55,7 @@ struct sandbox {
 	size_t n_endpoints;
 	struct published *ports;
 	size_t n_ports;
+	bool served;     /* an ingress led to it */
 	struct dns *dns; /* NULL: found after a restart and not yet asked for */
 };
 
@@ -74,8 +76,10 @@ struct overlay {
 	struct map sandboxes; /* id -> struct sandbox */
 	struct map members;   /* VTEP text -> number of its peers, as a pointer */
 	struct str members_script;
+	struct map ingress; /* id -> struct ingress */
+	struct map dead;    /* address text: of containers that are gone, for stale.c */
 	struct upstream *upstream;
-	struct timer *check, *flush;
+	struct timer *check, *flush, *stale;
 	uint64_t opened_ms, mended;
 	bool settled;
 	char *tables; /* the tables without their elements, as they should list */
@@ -120,8 +124,37 @@ void endpoint_name(const char *sandbox_id, size_t number, char out[IFNAMSIZ]);
 /* publish.c */
 int publish_open(struct overlay *o, struct published *p, const char *sandbox_id, struct err *err);
 void publish_close(struct published *p);
-/* Lets a held TCP port answer on the host's loopback as well. */
-void publish_serve(struct overlay *o, struct published *p, const struct ipaddr *container);
+/* Where ports of a sandbox lead, without the port; false: it has no network with a way out. */
+bool publish_backend(struct overlay *o, const struct sandbox *s, struct ov_backend *ret);
+void publish_serve(struct published *p,
+		   const struct ov_backend *to); /* the held socket's packets */
+void publish_rules(const struct published *p, const struct ov_backend *to, bool add,
+		   struct str *script);
+const char *publish_owner(const struct overlay *o, const struct ipaddr *host_ip, uint16_t port,
+			  uint8_t proto);
+
+/* ingress.c */
+void ov_ingress_free(void *ingress);
+void ingress_rules(const struct overlay *o, struct str *script);
+void ingress_retry(struct overlay *o);
+int ingress_load(struct overlay *o, const char *id, const struct ov_ingress_port *ports, size_t n,
+		 struct err *err);
+const char *ingress_owner(const struct overlay *o, const struct ipaddr *host_ip, uint16_t port,
+			  uint8_t proto);
+/* Do two addresses of published ports exclude each other? Not set: all of both families. */
+bool publish_meet(const struct ipaddr *a, const struct ipaddr *b);
+struct ingress_flow {
+	const struct ipaddr *to, *served_by;
+	uint16_t port, served_port;
+	uint8_t proto;
+};
+/* Would a new flow be served so? *ret_ours: the port is one of ours. */
+bool ingress_leads(const struct overlay *o, const struct ingress_flow *f, bool *ret_ours);
+
+/* stale.c */
+void stale_open(struct overlay *o);
+void stale_later(struct overlay *o);
+void stale_address(struct overlay *o, const struct ipaddr *ip); /* a container's that is gone */
 
 /* firewall.c */
 int firewall_open(struct overlay *o, struct err *err);
@@ -133,6 +166,8 @@ int firewall_check(struct overlay *o, struct err *err);
 /* record.c */
 int record_put_network(const struct overlay *o, const struct network *n, struct err *err);
 int record_put_sandbox(const struct overlay *o, const struct sandbox *s, struct err *err);
+int record_put_ingress(const struct overlay *o, const char *id, const struct ov_ingress_port *ports,
+		       size_t n, struct err *err);
 void record_drop(const struct overlay *o, const char *kind, const char *id);
 void record_load(struct overlay *o);
 void record_wipe(const struct overlay *o);

@@ -66,6 +66,8 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 	o->upstream = upstream_new(l, RESOLV_CONF);
 	o->check = timer_new(l, check_run, o);
 	o->flush = timer_new(l, peers_flush, o);
+	o->ingress.free_val = ov_ingress_free;
+	stale_open(o);
 	int r = prepare_host(o, c, err);
 	if (r == 0) {
 		record_load(o);
@@ -86,6 +88,9 @@ void overlay_close(struct overlay *o)
 		return;
 	timer_free(o->check);
 	timer_free(o->flush);
+	timer_free(o->stale);
+	map_clear(&o->ingress);
+	map_clear(&o->dead);
 	map_clear(&o->sandboxes);
 	map_clear(&o->networks);
 	map_clear(&o->members);
@@ -155,6 +160,8 @@ int overlay_wipe(struct overlay *o, struct err *err)
 	/* Nothing is desired any more: the check must not build it again. */
 	timer_stop(o->check);
 	timer_stop(o->flush);
+	timer_stop(o->stale);
+	map_clear(&o->ingress);
 	map_clear(&o->sandboxes);
 	map_clear(&o->networks);
 	map_clear(&o->members);

@@ -69,7 +69,7 @@ struct ov_endpoint { /* a sandbox's place on one network */
 	int64_t gw_priority; /* the highest has the default route; the first of equal ones */
 };
 struct ov_publish {            /* a host port that leads into the sandbox */
-	struct ipaddr host_ip; /* none, 0.0.0.0 or ::: all */
+	struct ipaddr host_ip; /* none: all of both families; 0.0.0.0, :::  all of one */
 	uint16_t host_port;    /* 0: chosen and written back by overlay_sandbox_set */
 	uint16_t target;
 	uint8_t proto; /* IPPROTO_TCP, _UDP, _SCTP */
@@ -92,6 +92,30 @@ int overlay_sandbox_set(struct overlay *o, const struct ov_sandbox *s, char **re
 int overlay_sandbox_del(struct overlay *o, const char *id, struct err *err);
 /* Ids of the sandboxes found on this host (after a restart), appended. */
 int overlay_sandbox_list(struct overlay *o, struct strlist *ids, struct err *err);
+
+/* Where the ports of a sandbox lead: its first network with a way out. false: no such sandbox here. */
+bool overlay_sandbox_address(struct overlay *o, const char *id, struct ipaddr *ip,
+			     struct ipaddr *ip6);
+
+struct ov_backend {            /* what serves a published port */
+	struct ipaddr ip, ip6; /* one may be missing */
+	uint16_t port;
+};
+struct ov_ingress_port {       /* a host port that leads to whatever serves it now */
+	struct ipaddr host_ip; /* none: all of both families; 0.0.0.0, :::  all of one */
+	uint16_t port;
+	uint8_t proto;
+	bool far; /* backends are other hosts, which take the same port; else containers here */
+	const struct ov_backend *backends; /* new flows are spread over them; none: refused */
+	size_t n;
+};
+/* The whole list of ports of one id; n 0 removes it. A port that another program holds is left to that
+ * and tried again by the check: overlay_ingress_why appends a sentence and says true while there is one. */
+int overlay_ingress_set(struct overlay *o, const char *id, const struct ov_ingress_port *ports,
+			size_t n, struct err *err);
+bool overlay_ingress_why(const struct overlay *o, const char *id, struct str *out);
+/* Ids of what is set, also by an earlier life, appended. */
+void overlay_ingress_list(const struct overlay *o, struct strlist *ids);
 
 /* Names: on each network, name -> addresses of both families in rotating order. Replaces what the name had; n 0
  * removes it. Names are compared without case. known names without addresses answer NODATA only

@@ -4,11 +4,11 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "overlay/portmap.h"
 #include <errno.h>
 #include <sys/socket.h>
 
 #define BUFFER_BYTES (64 << 10) /* of each direction; then its sender waits */
-#define BACKLOG      64
 
 struct pair;
 struct side {
@@ -30,8 +30,9 @@ struct pair {
 struct proxy {
 	struct loop *loop;
 	struct watch *watch;
-	struct sockaddr_storage to;
-	socklen_t to_len;
+	struct ov_backend *backends;
+	size_t n, turn;
+	bool far;
 	struct pair *pairs;
 	size_t n_pairs;
 };
@@ -136,6 +137,25 @@ static void on_ready(int fd, unsigned flags, void *arg)
 	await(&p->side[1]);
 }
 
+/* A socket on its way to the backend whose turn it is, or -1. */
+static int dial(struct proxy *p)
+{
+	if (!p->n)
+		return -1;
+	const struct ov_backend *b = &p->backends[p->turn++ % p->n];
+	struct sockaddr_storage to;
+	socklen_t len = ipaddr_to_sockaddr(ipaddr_is_set(&b->ip) ? &b->ip : &b->ip6, b->port, &to);
+	int tos = PORTMAP_HOP << 2;
+	bool four = to.ss_family == AF_INET;
+	auto_close int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && p->far)
+		(void)setsockopt(fd, four ? IPPROTO_IP : IPPROTO_IPV6, four ? IP_TOS : IPV6_TCLASS,
+				 &tos, sizeof(tos));
+	if (fd < 0 || (connect(fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS))
+		return -1;
+	return take_fd(fd);
+}
+
 static void on_client(int fd, unsigned flags, void *arg)
 {
 	(void)flags;
@@ -143,10 +163,8 @@ static void on_client(int fd, unsigned flags, void *arg)
 	auto_close int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (client < 0 || p->n_pairs >= PROXY_PAIRS_MAX)
 		return;
-	auto_close int target =
-		socket(p->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (target < 0 ||
-	    (connect(target, (struct sockaddr *)&p->to, p->to_len) < 0 && errno != EINPROGRESS))
+	auto_close int target = dial(p);
+	if (target < 0)
 		return;
 	struct pair *pair = xcalloc(1, sizeof(*pair));
 	pair->proxy = p;
@@ -161,15 +179,20 @@ static void on_client(int fd, unsigned flags, void *arg)
 	await(&pair->side[1]);
 }
 
-struct proxy *proxy_new(struct loop *l, int fd, const struct ipaddr *ip, uint16_t port)
+struct proxy *proxy_new(struct loop *l, int fd)
 {
-	if (fd_set_nonblock(fd) < 0 || listen(fd, BACKLOG) < 0)
-		return NULL;
 	struct proxy *p = xcalloc(1, sizeof(*p));
 	p->loop = l;
-	p->to_len = ipaddr_to_sockaddr(ip, port, &p->to);
 	p->watch = watch_fd(l, fd, WATCH_READ, on_client, p);
 	return p;
+}
+
+void proxy_set(struct proxy *p, const struct ov_backend *backends, size_t n, bool far)
+{
+	free(p->backends);
+	p->backends = n ? xmemdup(backends, n * sizeof(*backends)) : NULL;
+	p->n = n;
+	p->far = far;
 }
 
 void proxy_free(struct proxy *p)
@@ -179,5 +202,6 @@ void proxy_free(struct proxy *p)
 	while (p->pairs)
 		pair_close(p->pairs);
 	watch_free(p->watch);
+	free(p->backends);
 	free(p);
 }

@@ -1,110 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Host ports of sandboxes: a bound socket holds each, so that nothing else on the host gets it and
- * one in use is found before a container starts. Packets take the rules' way and do not reach it, but
- * for those of the host's own loopback, which a proxy passes on. */
+ * Host ports of one sandbox each (see ingress.c for those that lead to whatever serves them). */
 #include "base/mem.h"
+#include "overlay/hold.h"
 #include "overlay/host.h"
-#include "overlay/proxy.h"
+#include "overlay/portmap.h"
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
-static const char *proto_name(uint8_t proto)
-{
-	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : "sctp";
-}
-
-static const char *owner_of(const struct overlay *o, const struct ov_publish *p)
+/* Who has the port on this host: a sandbox or an ingress; NULL: nobody of ours. */
+const char *publish_owner(const struct overlay *o, const struct ipaddr *host_ip, uint16_t port,
+			  uint8_t proto)
 {
 	map_each(&o->sandboxes, e)
 	{
 		const struct sandbox *s = e->val;
 		for (size_t i = 0; i < s->n_ports; i++) {
 			const struct ov_publish *q = &s->ports[i].spec;
-			bool meet = ipaddr_equal(&q->host_ip, &p->host_ip) ||
-				    ipaddr_is_any(&q->host_ip) || ipaddr_is_any(&p->host_ip);
-			if (q->host_port == p->host_port && q->proto == p->proto && meet)
+			if (q->host_port == port && q->proto == proto &&
+			    publish_meet(&q->host_ip, host_ip))
 				return s->id;
 		}
 	}
-	return NULL;
-}
-
-/* A descriptor, or -errno; -EPROTONOSUPPORT where the kernel lacks SCTP. */
-static int reserve(const struct ov_publish *p, uint16_t *port)
-{
-	struct sockaddr_storage sa;
-	struct ipaddr at = ipaddr_is_set(&p->host_ip) ? p->host_ip : ipaddr_any(AF_INET);
-	socklen_t len = ipaddr_to_sockaddr(&at, p->host_port, &sa);
-	int type = p->proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
-	auto_close int fd = socket(sa.ss_family, type | SOCK_CLOEXEC, p->proto);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, len) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
-		return -errno;
-	ipaddr_of_sockaddr((const struct sockaddr *)&sa, &at, port);
-	return take_fd(fd);
-}
-
-static int refuse(const struct ov_publish *p, int code, const char *owner, struct err *err)
-{
-	char ip[IPADDR_TEXT];
-	struct ipaddr at = ipaddr_is_set(&p->host_ip) ? p->host_ip : ipaddr_any(AF_INET);
-	ipaddr_format(&at, ip);
-	if (owner)
-		return err_set(
-			err, -EADDRINUSE,
-			"host port \"%s:%u/%s\" is published by \"%s\" already; choose another", ip,
-			p->host_port, proto_name(p->proto), owner);
-	if (code == -EADDRINUSE)
-		return err_set(err, code,
-			       "host port \"%s:%u/%s\" is in use by another program on this host; "
-			       "stop it (see ss -lntup) or choose another port",
-			       ip, p->host_port, proto_name(p->proto));
-	if (code == -EADDRNOTAVAIL)
-		return err_set(err, code,
-			       "host address \"%s\" of a published port is not on this host", ip);
-	return err_sys(err, code, "cannot reserve host port \"%s:%u/%s\"", ip, p->host_port,
-		       proto_name(p->proto));
+	return ingress_owner(o, host_ip, port, proto);
 }
 
 int publish_open(struct overlay *o, struct published *p, const char *sandbox_id, struct err *err)
 {
 	struct ov_publish *q = &p->spec;
-	uint16_t port = 0;
 	if (q->target == 0 ||
 	    (q->proto != IPPROTO_TCP && q->proto != IPPROTO_UDP && q->proto != IPPROTO_SCTP))
 		return err_set(err, -EINVAL, "a published port of \"%s\" lacks target or protocol",
 			       sandbox_id);
-	if (ipaddr_is_loopback(&q->host_ip))
-		return err_set(err, -EINVAL,
-			       "a port of \"%s\" cannot be published on a loopback address; use an "
-			       "address of the host",
-			       sandbox_id);
-	const char *owner = q->host_port ? owner_of(o, q) : NULL;
+	const char *owner =
+		q->host_port ? publish_owner(o, &q->host_ip, q->host_port, q->proto) : NULL;
 	if (owner)
-		return refuse(q, -EADDRINUSE, owner, err);
-	int fd = reserve(q, &port);
-	if (fd == -EPROTONOSUPPORT && q->host_port) {
-		p->fd = -1; /* no one else on this host can use it either */
-		return 0;
-	}
-	if (fd < 0)
-		return refuse(q, fd, NULL, err);
-	q->host_port = port;
-	p->fd = fd;
+		return err_set(err, -EADDRINUSE,
+			       "host port \"%u/%s\" is published by \"%s\" already; choose another",
+			       q->host_port, hold_proto(q->proto), owner);
+	int r = hold_open(o->loop, &q->host_ip, q->proto, &q->host_port, &p->hold);
+	if (r < 0)
+		return hold_refused(&q->host_ip, q->proto, q->host_port, r, err);
+	p->held = true;
 	return 0;
 }
 
-void publish_serve(struct overlay *o, struct published *p, const struct ipaddr *container)
+bool publish_backend(struct overlay *o, const struct sandbox *s, struct ov_backend *ret)
 {
-	proxy_free(take_ptr(p->proxy)); /* the container's address may have changed */
-	if (p->fd >= 0 && p->spec.proto == IPPROTO_TCP && ipaddr_is_any(&p->spec.host_ip))
-		p->proxy = proxy_new(o->loop, p->fd, container, p->spec.target);
+	const struct endpoint *four = endpoint_outer(o, s, AF_INET);
+	const struct endpoint *six = endpoint_outer(o, s, AF_INET6);
+	*ret = (struct ov_backend){0};
+	if (four)
+		ret->ip = four->ip;
+	if (six)
+		ret->ip6 = six->ip6;
+	return four || six;
+}
+
+void publish_rules(const struct published *p, const struct ov_backend *to, bool add,
+		   struct str *script)
+{
+	struct ov_backend b = *to;
+	struct portmap_entry entry = {.host_ip = p->spec.host_ip,
+				      .port = p->spec.host_port,
+				      .proto = p->spec.proto,
+				      .backends = &b,
+				      .n = 1};
+	b.port = p->spec.target;
+	portmap_entry(script, add, &entry);
+}
+
+void publish_serve(struct published *p, const struct ov_backend *to)
+{
+	struct ov_backend b = *to;
+	b.port = p->spec.target;
+	hold_serve(p->hold, &b, 1, false); /* the container's address may have changed */
 }
 
 void publish_close(struct published *p)
 {
-	proxy_free(take_ptr(p->proxy));
-	if (p->fd >= 0)
-		close(take_fd(p->fd));
+	hold_close(take_ptr(p->hold));
+	p->held = false;
 }

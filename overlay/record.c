@@ -105,6 +105,32 @@ int record_put_sandbox(const struct overlay *o, const struct sandbox *s, struct 
 	return put(o, "sandboxes", s->id, j, err);
 }
 
+int record_put_ingress(const struct overlay *o, const char *id, const struct ov_ingress_port *ports,
+		       size_t n, struct err *err)
+{
+	auto_json *j = json_object();
+	json_t *list = json_array();
+	for (size_t i = 0; i < n; i++) {
+		const struct ov_ingress_port *p = &ports[i];
+		json_t *v = json_object(), *backends = json_array();
+		put_ip(v, "host_ip", &p->host_ip);
+		json_put_int(v, "port", p->port);
+		json_put_int(v, "proto", p->proto);
+		json_put_bool(v, "far", p->far);
+		for (size_t k = 0; k < p->n; k++) {
+			json_t *b = json_object();
+			put_ip(b, "ip", &p->backends[k].ip);
+			put_ip(b, "ip6", &p->backends[k].ip6);
+			json_put_int(b, "port", p->backends[k].port);
+			json_array_append_new(backends, b);
+		}
+		json_put_new(v, "backends", backends);
+		json_array_append_new(list, v);
+	}
+	json_put_new(j, "ports", list);
+	return put(o, "ingress", id, j, err);
+}
+
 static void load_network(struct overlay *o, const char *id, const json_t *j)
 {
 	struct ov_network spec = {.id = id,
@@ -170,7 +196,7 @@ static void load_ports(struct sandbox *s, const json_t *list)
 	s->ports = xcalloc(n, sizeof(*s->ports));
 	json_array_foreach(list, i, v)
 	{
-		struct published p = {.fd = -1};
+		struct published p = {0};
 		(void)ipaddr_parse(json_str(v, "host_ip"), &p.spec.host_ip);
 		p.spec.host_port = (uint16_t)json_int(v, "host_port", 0);
 		p.spec.target = (uint16_t)json_int(v, "target", 0);
@@ -195,6 +221,47 @@ static void load_sandbox(struct overlay *o, const char *id, const json_t *j)
 	load_endpoints(o, s, json_object_get(j, "endpoints"));
 	load_ports(s, json_object_get(j, "ports"));
 	map_set(&o->sandboxes, s->id, s);
+}
+
+static struct ov_backend *load_backends(const json_t *list, size_t *ret_n)
+{
+	size_t n = json_array_size(list), i;
+	json_t *v;
+	struct ov_backend *b = xcalloc(n + 1, sizeof(*b));
+	json_array_foreach(list, i, v)
+	{
+		(void)ipaddr_parse(json_str(v, "ip"), &b[i].ip);
+		(void)ipaddr_parse(json_str(v, "ip6"), &b[i].ip6);
+		b[i].port = (uint16_t)json_int(v, "port", 0);
+	}
+	*ret_n = n;
+	return b;
+}
+
+/* Once more as it was: the sockets are taken again, the rules written by firewall_open. */
+static void load_ingress(struct overlay *o, const char *id, const json_t *j)
+{
+	const json_t *list = json_object_get(j, "ports");
+	size_t n = json_array_size(list), i;
+	json_t *v;
+	struct err err = {0};
+	if (n == 0 || n > RECORD_LIST_MAX)
+		return;
+	struct ov_ingress_port *ports = xcalloc(n, sizeof(*ports));
+	json_array_foreach(list, i, v)
+	{
+		struct ov_ingress_port *p = &ports[i];
+		(void)ipaddr_parse(json_str(v, "host_ip"), &p->host_ip);
+		p->port = (uint16_t)json_int(v, "port", 0);
+		p->proto = (uint8_t)json_int(v, "proto", 0);
+		p->far = json_bool(v, "far", false);
+		p->backends = load_backends(json_object_get(v, "backends"), &p->n);
+	}
+	if (ingress_load(o, id, ports, n, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
+	for (i = 0; i < n; i++)
+		free((void *)ports[i].backends);
+	free(ports);
 }
 
 static void load_kind(struct overlay *o, const char *kind,
@@ -222,4 +289,5 @@ void record_load(struct overlay *o)
 {
 	load_kind(o, "networks", load_network);
 	load_kind(o, "sandboxes", load_sandbox);
+	load_kind(o, "ingress", load_ingress);
 }

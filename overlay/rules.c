@@ -3,6 +3,7 @@
 #include "overlay/rules.h"
 #include "base/num.h"
 #include "overlay/dns.h"
+#include "overlay/portmap.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -13,36 +14,21 @@ static const char tables[] =
 	"add set inet ck_overlay internal { type ifname; }\n"
 	"add set inet ck_overlay within { type ifname . ifname; }\n"
 	"add set inet ck_overlay members { type ipv4_addr; }\n"
-	"add map inet ck_overlay ports_any { type inet_proto . inet_service : ipv4_addr . "
-	"inet_service; }\n"
-	"add map inet ck_overlay ports_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr "
-	". inet_service; }\n"
 	"add set inet ck_overlay members6 { type ipv6_addr; }\n"
 	"add set bridge ck_overlay source { type ifname . ether_addr . ipv4_addr; }\n"
 	"add set bridge ck_overlay source6 { type ifname . ether_addr . ipv6_addr; }\n"
 	"add set bridge ck_overlay target6 { typeof iifname . ether saddr . @nh,384,128; }\n"
-	"add chain inet ck_overlay nat_in { type nat hook prerouting priority dstnat; }\n"
-	"add chain inet ck_overlay nat_out { type nat hook output priority -100; }\n"
-	"add chain inet ck_overlay published\n"
-	"add chain inet ck_overlay way_out { type nat hook postrouting priority srcnat; }\n"
 	"add chain inet ck_overlay raw_in { type filter hook prerouting priority -300; }\n"
 	"add chain inet ck_overlay raw_out { type filter hook output priority -300; }\n"
 	"add chain inet ck_overlay input { type filter hook input priority -10; }\n"
 	"add chain inet ck_overlay forward { type filter hook forward priority -10; }\n"
 	"add chain bridge ck_overlay ports { type filter hook prerouting priority -300; }\n"
-	"add chain bridge ck_overlay veth\n"
-	"flush table inet ck_overlay\n"
-	"flush table bridge ck_overlay\n";
+	"add chain bridge ck_overlay veth\n";
 
-/* Published ports. Loopback stays out: it would need route_localnet, which opens 127.0.0.0/8. */
+static const char flush_rules[] = "flush table inet ck_overlay\n"
+				  "flush table bridge ck_overlay\n";
+
 static const char nat_rules[] =
-	"add rule inet ck_overlay nat_in jump published\n"
-	"add rule inet ck_overlay nat_out jump published\n"
-	"add rule inet ck_overlay published ip daddr 127.0.0.0/8 return\n"
-	"add rule inet ck_overlay published meta l4proto { tcp, udp, sctp } "
-	"dnat ip to ip daddr . meta l4proto . th dport map @ports_at\n"
-	"add rule inet ck_overlay published meta l4proto { tcp, udp, sctp } fib daddr type local "
-	"dnat ip to meta l4proto . th dport map @ports_any\n"
 	"add rule inet ck_overlay way_out iifname @bridges oifname != @bridges masquerade\n"
 	/* A container that calls its host's published port gets the answer through the host. */
 	"add rule inet ck_overlay way_out iifname @bridges oifname @bridges ct status dnat "
@@ -73,9 +59,12 @@ static const char filter_rules[] =
 	"accept\n"
 	"add rule bridge ck_overlay veth drop\n";
 
-void rules_base(struct str *s, uint16_t vxlan_port)
+void rules_base(struct str *s, uint16_t vxlan_port, const struct ipaddr *underlay)
 {
 	str_add(s, tables);
+	portmap_tables(s);
+	str_add(s, flush_rules);
+	portmap_rules(s, underlay); /* before the masquerade */
 	str_add(s, nat_rules);
 	/* VXLAN has no authentication: only members may send it, containers never, neither to this
 	 * host nor, behind its masquerade, to another. */
@@ -98,13 +87,12 @@ void rules_flush(struct str *s, bool members)
 	static const char *const sets[] = {"set inet ck_overlay bridges",
 					   "set inet ck_overlay internal",
 					   "set inet ck_overlay within",
-					   "map inet ck_overlay ports_any",
-					   "map inet ck_overlay ports_at",
 					   "set bridge ck_overlay source",
 					   "set bridge ck_overlay source6",
 					   "set bridge ck_overlay target6"};
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
 		str_addf(s, "flush %s\n", sets[i]);
+	portmap_flush(s);
 	if (members)
 		str_add(s, "flush set inet ck_overlay members\n"
 			   "flush set inet ck_overlay members6\n");
@@ -157,19 +145,6 @@ void rules_member(struct str *s, bool add, const struct ipaddr *vtep)
 	char text[IPADDR_TEXT];
 	element(s, add, ipaddr_is_v4(vtep) ? "inet ck_overlay members" : "inet ck_overlay members6",
 		ipaddr_format(vtep, text));
-}
-
-void rules_port(struct str *s, bool add, const struct rules_port *p)
-{
-	char host[IPADDR_TEXT], ip[IPADDR_TEXT];
-	ipaddr_format(&p->host_ip, host);
-	ipaddr_format(&p->ip, ip);
-	bool any = ipaddr_is_any(&p->host_ip);
-	auto_str key = {0};
-	if (!any)
-		str_addf(&key, "%s . ", host);
-	str_addf(&key, "%u . %u : %s . %u", p->proto, p->host_port, ip, p->target);
-	element(s, add, any ? "inet ck_overlay ports_any" : "inet ck_overlay ports_at", key.data);
 }
 
 /* Stateless, not NAT: that would switch on connection tracking for all of the container's packets.

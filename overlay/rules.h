@@ -3,7 +3,8 @@
  * The text of carrack's nftables rules: two tables with sets and maps, so that a packet costs the
  * same with one container and with thousands. Pure: appends to a script, runs nothing.
  *
- * inet ck_overlay    forwarding between networks, masquerade, published ports, who may send VXLAN
+ * inet ck_overlay    forwarding between networks, masquerade, who may send VXLAN; published ports:
+ *                    portmap.h
  * bridge ck_overlay  each veth may send only with its own MAC and IP, in IPv4, IPv6 and ARP alike;
  *                    it is no router, and advertises no neighbour but itself
  */
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 /* Tables, sets, chains and rules; elements that are there stay. */
-void rules_base(struct str *s, uint16_t vxlan_port);
+void rules_base(struct str *s, uint16_t vxlan_port, const struct ipaddr *underlay);
 /* Empties the sets; members (the hosts that may send VXLAN) only when asked. */
 void rules_flush(struct str *s, bool members);
 void rules_drop(struct str *s); /* removes both tables */
@@ -23,14 +24,6 @@ void rules_network(struct str *s, bool add, const char *bridge, bool internal);
 void rules_source(struct str *s, bool add, const char *veth, const uint8_t mac[6],
 		  const struct ipaddr *ip);
 void rules_member(struct str *s, bool add, const struct ipaddr *vtep);
-struct rules_port {
-	struct ipaddr host_ip; /* none or 0.0.0.0: all */
-	uint16_t host_port;
-	uint8_t proto;
-	struct ipaddr ip; /* of the container */
-	uint16_t target;
-};
-void rules_port(struct str *s, bool add, const struct rules_port *p);
 /* Inside a sandbox: the resolver's address leads to where the agent listens, so that the container
  * may have port 53 for itself. */
 void rules_resolver(struct str *s, uint16_t udp_port, uint16_t tcp_port);

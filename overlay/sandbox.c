@@ -39,19 +39,13 @@ void sandbox_entries(const struct overlay *o, const struct network *n, struct fd
 
 int sandbox_rules(struct overlay *o, const struct sandbox *s, bool add, struct str *script)
 {
-	const struct endpoint *outer = endpoint_outer(o, s, AF_INET);
+	struct ov_backend outer;
+	bool open = publish_backend(o, s, &outer);
 	for (size_t i = 0; i < s->n_endpoints; i++)
 		endpoint_rules(&s->endpoints[i], add, script);
-	for (size_t i = 0; i < s->n_ports && outer; i++) {
-		const struct ov_publish *p = &s->ports[i].spec;
-		struct rules_port port = {.host_ip = p->host_ip,
-					  .host_port = p->host_port,
-					  .proto = p->proto,
-					  .ip = outer->ip,
-					  .target = p->target};
-		rules_port(script, add, &port);
-	}
-	return s->n_ports && !outer ? -EINVAL : 0;
+	for (size_t i = 0; i < s->n_ports && open; i++)
+		publish_rules(&s->ports[i], &outer, add, script);
+	return s->n_ports && !open ? -EINVAL : 0;
 }
 
 static bool find_name(void *arg, const char *name, struct names_found *ret)
@@ -141,12 +135,11 @@ static struct published keep_port(struct sandbox *s, const struct ov_publish *wa
 		if (p->spec.target == 0 || !same_port(&p->spec, want))
 			continue;
 		struct published kept = *p;
-		p->fd = -1;
-		p->proxy = NULL;
+		p->hold = NULL;
 		p->spec = (struct ov_publish){0}; /* taken */
 		return kept;
 	}
-	return (struct published){.spec = *want, .fd = -1};
+	return (struct published){.spec = *want};
 }
 
 static int take_ports(struct overlay *o, struct sandbox *s, const struct ov_sandbox *spec,
@@ -162,7 +155,7 @@ static int take_ports(struct overlay *o, struct sandbox *s, const struct ov_sand
 	s->n_ports = 0;
 	for (size_t i = 0; i < spec->n_publish; i++) {
 		struct published p = now[i];
-		int r = p.fd >= 0 ? 0 : publish_open(o, &p, s->id, err);
+		int r = p.held ? 0 : publish_open(o, &p, s->id, err);
 		if (r < 0) {
 			for (size_t j = i; j < spec->n_publish; j++)
 				publish_close(&now[j]);
@@ -283,9 +276,9 @@ static int build(struct overlay *o, struct sandbox *s, const struct ov_sandbox *
 		if (r < 0)
 			return r;
 	}
-	const struct endpoint *outer = endpoint_outer(o, s, AF_INET);
-	for (size_t i = 0; i < s->n_ports && outer; i++)
-		publish_serve(o, &s->ports[i], &outer->ip);
+	struct ov_backend outer;
+	for (size_t i = 0; publish_backend(o, s, &outer) && i < s->n_ports; i++)
+		publish_serve(&s->ports[i], &outer);
 	r = set_inside(o, s, ns, spec, err);
 	if (r == 0)
 		r = write_entries(o, s, err);
@@ -357,6 +350,10 @@ int overlay_sandbox_del(struct overlay *o, const char *id, struct err *err)
 			if (n && s->endpoints[i].veth_index)
 				endpoint_entries(n, &s->endpoints[i], &list);
 		}
+		for (size_t i = 0; (s->served || s->n_ports) && i < s->n_endpoints; i++) {
+			stale_address(o, &s->endpoints[i].ip);
+			stale_address(o, &s->endpoints[i].ip6);
+		}
 		dns_close(take_ptr(s->dns)); /* its sockets hold the namespace */
 		map_del(&o->sandboxes, key);
 		(void)fdb_write(o->nl, &list, true, NULL); /* they go with the veth anyway */
@@ -368,6 +365,19 @@ int overlay_sandbox_del(struct overlay *o, const char *id, struct err *err)
 	if (r == 0)
 		record_drop(o, "sandboxes", key);
 	return r;
+}
+
+bool overlay_sandbox_address(struct overlay *o, const char *id, struct ipaddr *ip,
+			     struct ipaddr *ip6)
+{
+	struct sandbox *s = map_get(&o->sandboxes, id);
+	struct ov_backend b;
+	if (!s || !publish_backend(o, s, &b))
+		return false;
+	s->served = true;
+	*ip = b.ip;
+	*ip6 = b.ip6;
+	return true;
 }
 
 int overlay_sandbox_list(struct overlay *o, struct strlist *ids, struct err *err)

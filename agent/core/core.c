@@ -3,6 +3,7 @@
 #include "agent/core/core.h"
 #include "agent/core/assign.h"
 #include "agent/core/nodenet.h"
+#include "agent/core/nodeports.h"
 #include "agent/core/report.h"
 #include "agent/core/results.h"
 #include "agent/core/taskset.h"
@@ -14,7 +15,8 @@
 
 static void wipe_if_idle(struct core *c)
 {
-	if (taskset_count(c->tasks) > 0 || nodenet_count(c->networks) > 0)
+	if (taskset_count(c->tasks) > 0 || nodenet_count(c->networks) > 0 ||
+	    nodeports_count(c->ports) > 0)
 		return;
 	if (!c->tidy)
 		c->tidy = tidy_cgroups(c->cgroup_parent);
@@ -38,7 +40,7 @@ static bool overlay_ready(struct core *c)
 {
 	struct overlay *fresh = NULL;
 	struct err err = {0};
-	if (!c->wiped || assign_tasks(c->assign)->n == 0)
+	if (!c->wiped || (assign_tasks(c->assign)->n == 0 && assign_ingress(c->assign)->n == 0))
 		return true;
 	if (overlay_open(c->loop, c->overlay_config, &fresh, &err) < 0) {
 		log_error("agent", "the host's network cannot be used yet: %s", err_text(&err));
@@ -75,11 +77,12 @@ static void sync_now(void *arg)
 	}
 	taskset_sync(c->tasks);
 	nodenet_sync(c->networks);
+	nodeports_sync(c->ports);
 	if (!c->swept) {
 		c->swept = true;
 		taskset_sweep_sandboxes(c->tasks);
 	}
-	if (taskset_count(c->tasks) > 0) {
+	if (taskset_count(c->tasks) > 0 || nodeports_count(c->ports) > 0) {
 		c->had_tasks = true;
 		c->tidy = false;
 		c->tidy_tries = 0;
@@ -94,6 +97,7 @@ void core_open(struct core *c)
 	if (!c->report)
 		c->report = report_new(c->loop);
 	c->results = results_open(c->data_dir);
+	c->ports = nodeports_new(c);
 	c->tasks = taskset_new(c);
 	c->sync = timer_new(c->loop, sync_now, c);
 	timer_set(c->sync, 0);
@@ -103,6 +107,7 @@ void core_close(struct core *c)
 {
 	timer_free(take_ptr(c->sync));
 	taskset_free(take_ptr(c->tasks));
+	nodeports_free(take_ptr(c->ports));
 	nodenet_free(take_ptr(c->networks));
 	results_close(take_ptr(c->results));
 	report_free(take_ptr(c->report));
@@ -112,6 +117,12 @@ void core_sync_soon(struct core *c)
 {
 	c->changed = true;
 	timer_set(c->sync, 0);
+}
+
+void core_serving(struct core *c, const char *stack, const char *service)
+{
+	if (c->ports && c->tasks && !c->wiped)
+		nodeports_sync_one(c->ports, stack, service);
 }
 
 void core_event(struct core *c, json_t *event_taken)

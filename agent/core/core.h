@@ -3,7 +3,8 @@
  * The parts of one agent and what they share. Everything here lives on one loop; agent/main.c makes
  * it and ends it.
  *
- *   uplink -> assign -> core_sync -> network (peers, names), taskset (tasks) -> report -> uplink
+ *   uplink -> assign -> core_sync -> network (peers, names), taskset (tasks), nodeports (published
+ *   ports) -> report -> uplink
  */
 #pragma once
 #include "agent/image/image.h"
@@ -26,6 +27,7 @@ struct core {
 	struct results *results;
 	struct report *report;
 	struct taskset *tasks;
+	struct nodeports *ports;
 	struct uplink *uplink; /* NULL: nobody to tell */
 	struct timer *sync;    /* one turn after a change, and every CORE_CHECK_MS */
 	bool had_tasks;        /* something of ours is or was in the kernel since the last wipe */
@@ -47,6 +49,8 @@ struct core {
 void core_open(struct core *c);
 void core_close(struct core *c); /* containers go on; the caller's parts stay */
 void core_sync_soon(struct core *c);
+void core_serving(struct core *c, const char *stack,
+		  const char *service);               /* who is ready changed */
 void core_event(struct core *c, json_t *event_taken); /* WIRE_EVENT, dropped while not linked */
 /* For runtime_open: arg is the struct core, whose tasks may not be there yet. */
 void core_runtime_event(const char *id, const struct rt_status *st, void *arg);

@@ -35,6 +35,11 @@ void nodetask_report(const struct nodetask *t)
 	report_task(t->core->report, &r);
 }
 
+bool nodetask_ready(const struct nodetask *t)
+{
+	return task_ready(t->state, t->health) && !t->ailing && !t->w.stop && !t->removing;
+}
+
 void nodetask_move(struct nodetask *t, enum task_state state, const char *reason)
 {
 	char *copy = xstrdup(reason); /* reason may be t's own */
@@ -52,6 +57,11 @@ void nodetask_move(struct nodetask *t, enum task_state state, const char *reason
 		results_put(t->core->results, &r);
 	}
 	nodetask_report(t);
+	/* At once: one that is to stop is out of the published ports before it gets its signal. */
+	if (nodetask_ready(t) != t->serving) {
+		t->serving = nodetask_ready(t);
+		core_serving(t->core, t->w.stack, t->w.service);
+	}
 }
 
 static void on_timer(void *arg)

@@ -32,5 +32,6 @@ void nodetask_event(struct nodetask *t, const struct rt_status *st);
 bool nodetask_gone(const struct nodetask *t); /* nothing is left: free it */
 void nodetask_report(const struct nodetask *t);
 enum task_state nodetask_state_now(const struct nodetask *t);
+bool nodetask_ready(const struct nodetask *t); /* new connections may go to it */
 const struct wire_task *nodetask_wire(const struct nodetask *t);
 bool nodetask_uses_volume(const struct nodetask *t, const char *name);

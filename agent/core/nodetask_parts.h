@@ -45,9 +45,10 @@ struct nodetask {
 	uint64_t event_ms;   /* of the last progress event */
 	bool container;      /* the runtime has, or may have, our container */
 	bool holds_networks, sandbox;
-	bool ailing; /* being killed because it is unhealthy */
-	bool killed; /* SIGKILL was sent */
-	bool mend;   /* adopted, but its sandbox was not set right yet */
+	bool ailing;  /* being killed because it is unhealthy */
+	bool killed;  /* SIGKILL was sent */
+	bool mend;    /* adopted, but its sandbox was not set right yet */
+	bool serving; /* was ready at its last move */
 	bool stray, removing, gone;
 };
 

@@ -94,8 +94,8 @@ static int plan_publish(const struct spec_service *s, struct plan *p, struct err
 	p->sandbox.publish = xcalloc(s->n_ports + 1, sizeof(*p->sandbox.publish));
 	for (size_t i = 0; i < s->n_ports; i++) {
 		const struct spec_port *port = &s->ports[i];
-		if (port->mode != PORT_HOST)
-			continue; /* a port of the whole cluster, not of this task's host */
+		if (port->mode == PORT_INGRESS && port->published)
+			continue; /* a port of the whole cluster: nodeports.c */
 		struct ov_publish *o = &p->sandbox.publish[p->sandbox.n_publish++];
 		o->host_port = port->published;
 		o->target = port->target;

@@ -124,6 +124,12 @@ struct nodetask *taskset_find(const struct taskset *s, const char *id)
 	return map_get(&s->tasks, id);
 }
 
+void taskset_each(const struct taskset *s, void (*each)(const struct nodetask *t, void *arg),
+		  void *arg)
+{
+	map_each(&s->tasks, e) each(e->val, arg);
+}
+
 bool taskset_volume_used(const struct taskset *s, const char *name)
 {
 	map_each(&s->tasks, e)

@@ -17,4 +17,6 @@ void taskset_report_all(struct taskset *s);
 size_t taskset_count(const struct taskset *s);
 /* A task by its id; NULL: not here. */
 struct nodetask *taskset_find(const struct taskset *s, const char *id);
+void taskset_each(const struct taskset *s, void (*each)(const struct nodetask *t, void *arg),
+		  void *arg);
 bool taskset_volume_used(const struct taskset *s, const char *name);

@@ -9,6 +9,7 @@
 
 #define NODE_LABELS_MAX  1000
 #define REPORT_TASKS_MAX 100000
+#define NODE_TROUBLE_MAX 10000
 
 static void send_welcome(struct cluster *c, const struct node *n)
 {
@@ -184,6 +185,23 @@ static void learn_images(struct node *n, const json_t *list)
 	}
 }
 
+/* Ports that the node cannot publish, as it says with each heartbeat. */
+static void take_trouble(struct cluster *c, struct node *n, const json_t *ports)
+{
+	struct kvlist now = {0}, was = n->trouble;
+	const char *key;
+	json_t *v;
+	if (json_object_size(ports) <= NODE_TROUBLE_MAX)
+		json_object_foreach((json_t *)ports, key, v)
+		{
+			if (strchr(key, '/') && json_is_string(v))
+				kvlist_set(&now, key, json_string_value(v));
+		}
+	n->trouble = now;
+	ingress_trouble(c, n, &was);
+	kvlist_done(&was);
+}
+
 void cluster_agent_counters(struct cluster *c, const char *node_id, const json_t *msg)
 {
 	struct node *n = map_get(&c->nodes, node_id);
@@ -193,6 +211,7 @@ void cluster_agent_counters(struct cluster *c, const char *node_id, const json_t
 		learn_images(n, images);
 	if (!n || !net)
 		return;
+	take_trouble(c, n, json_object_get(msg, "ports"));
 	n->net.networks = json_int(net, "networks", 0);
 	n->net.sandboxes = json_int(net, "sandboxes", 0);
 	n->net.peers = json_int(net, "peers", 0);

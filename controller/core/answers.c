@@ -167,7 +167,26 @@ static struct tally tally(const struct service *svc)
 	return r;
 }
 
-static json_t *service_answer(const struct service *svc)
+/* Nodes that do not publish the service's ports, and why. */
+static json_t *trouble_of(const struct cluster *c, const struct service *svc)
+{
+	json_t *list = json_array();
+	auto_free char *key = service_key(svc);
+	map_each(&c->nodes, e)
+	{
+		const struct node *n = e->val;
+		const char *why = kvlist_get(&n->trouble, key);
+		if (!why)
+			continue;
+		json_t *j = json_object();
+		json_put_str(j, "node", n->name);
+		json_put_str(j, "why", why);
+		json_array_append_new(list, j);
+	}
+	return list;
+}
+
+static json_t *service_answer(const struct cluster *c, const struct service *svc)
 {
 	json_t *j = json_object(), *update = json_object();
 	struct tally n = tally(svc);
@@ -186,6 +205,7 @@ static json_t *service_answer(const struct service *svc)
 		json_array_append_new(ports, json_string(text));
 	}
 	json_object_set_new(j, "ports", ports);
+	json_put_new(j, "ports_refused", trouble_of(c, svc));
 	json_put_str(update, "state", rollout_name(svc->roll));
 	json_put_str(update, "why", svc->why ? svc->why : "");
 	json_object_set_new(j, "update", update);
@@ -202,7 +222,7 @@ json_t *cluster_services_json(const struct cluster *c, const char *stack)
 			continue;
 		map_each(&s->services, se)
 		{
-			json_array_append_new(list, service_answer(se->val));
+			json_array_append_new(list, service_answer(c, se->val));
 		}
 	}
 	return list;

@@ -3,7 +3,9 @@
  * object for each template that publishes something cluster-wide goes to every node; a change costs a
  * message only where a node gets its first ready task of it or loses its last. */
 #include "controller/core/state.h"
+#include "manifests/limits.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A node without a task of its own spreads over so many others; more would only make messages long. */
@@ -101,6 +103,48 @@ void ingress_node_moved(struct cluster *c, const struct node *n)
 	}
 }
 
+static void key_of(const struct tmpl *t, char out[2 * LIMIT_NAME + 2])
+{
+	snprintf(out, 2 * LIMIT_NAME + 2, "%s/%s", t->stack, t->service);
+}
+
+static void tell(struct cluster *c, const struct node *n, const char *key, const char *why)
+{
+	const char *slash = strchr(key, '/');
+	auto_free char *stack = xstrndup(key, (size_t)(slash - key));
+	struct event_of of = {why ? "port_refused" : "port_published", stack, slash + 1, NULL,
+			      n->name};
+	cluster_event(c, &of, "%s", why ? why : "all its ports are published there again");
+}
+
+static void service_changed(struct cluster *c, const char *key)
+{
+	char own[2 * LIMIT_NAME + 2];
+	map_each(&c->ingresses, e)
+	{
+		struct ingress *in = e->val;
+		key_of(in->tmpl, own);
+		if (streq(own, key))
+			changed(c, in);
+	}
+}
+
+void ingress_trouble(struct cluster *c, const struct node *n, const struct kvlist *before)
+{
+	for (size_t i = 0; i < n->trouble.n; i++) {
+		const struct kv *kv = &n->trouble.v[i];
+		if (streq(kvlist_get(before, kv->k), kv->v))
+			continue;
+		tell(c, n, kv->k, kv->v);
+		service_changed(c, kv->k);
+	}
+	for (size_t i = 0; i < before->n; i++)
+		if (!kvlist_find(&n->trouble, before->v[i].k)) {
+			tell(c, n, before->v[i].k, NULL);
+			service_changed(c, before->v[i].k);
+		}
+}
+
 static void text_ports(struct str *s, const struct tmpl *t)
 {
 	const char *sep = ",\"ports\":[";
@@ -123,6 +167,8 @@ static const char *text_of(struct ingress *in)
 	if (in->text)
 		return in->text;
 	struct str s = {0};
+	char key[2 * LIMIT_NAME + 2];
+	key_of(t, key);
 	text_entry(&s, KIND_INGRESS, t->id, NULL);
 	str_add(&s, ",\"obj\":{\"id\":");
 	text_json(&s, t->id);
@@ -131,8 +177,10 @@ static const char *text_of(struct ingress *in)
 	text_ports(&s, t);
 	const char *sep = ",\"nodes\":[";
 	for (size_t i = 0, n = 0; i < in->n_nodes && n < INGRESS_NODES_MAX; i++) {
-		const char *address = in->nodes[i].node->info.address;
-		if (!address)
+		const struct node *node = in->nodes[i].node;
+		const char *address = node->info.address;
+		/* What holds the port there would get what is sent on. */
+		if (!address || kvlist_find(&node->trouble, key))
 			continue;
 		str_add(&s, sep);
 		text_json(&s, address);

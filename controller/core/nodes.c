@@ -50,6 +50,7 @@ void node_free(void *p)
 	wire_node_done(&n->info);
 	kvlist_done(&n->op_labels);
 	kvlist_done(&n->labels);
+	kvlist_done(&n->trouble);
 	free(n->tasks);
 	free(n->ports);
 	free(n->peers);

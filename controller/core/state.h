@@ -195,6 +195,7 @@ struct node {
 	} net;
 	struct map images; /* full names of those it has told of; values mean nothing */
 	bool images_told;
+	struct kvlist trouble; /* "STACK/SERVICE" -> why its ports are not published there */
 	struct node *beat_prev, *beat_next;
 	bool beating;
 	struct task **tasks;
@@ -409,6 +410,8 @@ void ingress_del(struct cluster *c, struct tmpl *t); /* and tells the nodes */
 void ingress_free(struct ingress *in);
 void ingress_count(struct cluster *c, struct task *t, bool up);
 void ingress_node_moved(struct cluster *c, const struct node *n); /* its address is new */
+/* What the node cannot publish is other than before: tells it, and leaves the node out. */
+void ingress_trouble(struct cluster *c, const struct node *n, const struct kvlist *before);
 void ingress_collect(struct cluster *c);
 void ingress_snapshot(struct cluster *c, struct str *set);
 int port_check(const struct cluster *c, const struct spec_stack *spec, struct err *err);

@@ -395,6 +395,54 @@ int overlay_sandbox_list(struct overlay *o, struct strlist *ids, struct err *err
 	map_each(&fake.sandboxes, e) strlist_add(ids, e->key);
 	return 0;
 }
+bool overlay_sandbox_address(struct overlay *o, const char *id, struct ipaddr *ip,
+			     struct ipaddr *ip6)
+{
+	(void)o;
+	(void)ip6;
+	return map_has(&fake.sandboxes, id) && ipaddr_parse("10.0.0.9", ip);
+}
+int overlay_ingress_set(struct overlay *o, const char *id, const struct ov_ingress_port *ports,
+			size_t n, struct err *err)
+{
+	(void)o;
+	(void)err;
+	auto_str text = {0};
+	str_addf(&text, "ingress %s", id);
+	for (size_t i = 0; i < n; i++) {
+		str_addf(&text, " %u", ports[i].port);
+		for (size_t k = 0; k < ports[i].n; k++) {
+			char ip[IPADDR_TEXT];
+			str_addf(&text, "%s%s:%u",
+				 k              ? ","
+				 : ports[i].far ? ">"
+						: "=",
+				 ipaddr_format(&ports[i].backends[k].ip, ip),
+				 ports[i].backends[k].port);
+		}
+	}
+	strlist_add(&fake.log, text.data);
+	return 0;
+}
+bool overlay_ingress_why(const struct overlay *o, const char *id, struct str *out)
+{
+	(void)o;
+	(void)id;
+	(void)out;
+	return false;
+}
+void overlay_ingress_list(const struct overlay *o, struct strlist *ids)
+{
+	(void)o;
+	(void)ids;
+}
+struct ipaddr overlay_address(const struct overlay *o)
+{
+	struct ipaddr own;
+	(void)o;
+	assert_true(ipaddr_parse("192.0.2.1", &own));
+	return own;
+}
 int overlay_wipe(struct overlay *o, struct err *err)
 {
 	(void)o;

@@ -1,0 +1,236 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Published ports: every node answers, the client's address, UDP, addresses of the host, conflicts, a
+# node lost, nobody ready, two tasks on a node, the agent's death, damage.
+# shellcheck source=tests/cluster/lib.sh
+. "$(dirname "$0")/lib.sh"
+img=registry.lab:5000/busybox
+lab_up 3
+
+# Each answers with the address it sees and its own name: CGI for TCP, and for UDP what this makes.
+cat >"$work/udp.c" <<'C'
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53)}, from;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		return 1;
+	for (;;) {
+		socklen_t len = sizeof(from);
+		char buf[200], host[100] = "", out[400];
+		ssize_t n = recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len);
+		while (n > 0 && buf[n - 1] == '\n')
+			n--;
+		gethostname(host, sizeof(host) - 1);
+		n = snprintf(out, sizeof(out), "%.*s %s %s\n", (int)n, buf, inet_ntoa(from.sin_addr), host);
+		sendto(fd, out, (size_t)n, 0, (struct sockaddr *)&from, len);
+	}
+}
+C
+cc -static -o "$work/udp" "$work/udp.c" || exit 1
+chmod 755 "$work"
+server='mkdir -p /w/cgi-bin; printf "#!/bin/sh\necho; a=\${REMOTE_ADDR##*:}; echo \${a%%]} \$(hostname)\n" >/w/cgi-bin/who; chmod +x /w/cgi-bin/who; httpd -p 80 -h /w; exec /udp'
+stack ports <<Y
+name: ports
+services:
+  web:
+    image: $img
+    init: true
+    hostname: web
+    volumes: ["$work/udp:/udp:ro"]
+    command: ["sh", "-c", '${server//\$/\$\$}']
+    ports: ["8080:80", "5353:53/udp", "127.0.0.1:8081:80", "127.0.0.1:5354:53/udp", "10.77.0.1:8082:80", "7000-7004:80-84"]
+    deploy: {placement: {constraints: ["node.hostname == host1"]}}
+  near:
+    image: $img
+    init: true
+    volumes: ["$work/udp:/udp:ro"]
+    command: ["sh", "-c", '${server//\$/\$\$}']
+    ports: [{target: 80, published: 8090, x-local: true}]
+    deploy: {placement: {constraints: ["node.hostname == host2"]}}
+  two:
+    image: $img
+    init: true
+    volumes: ["$work/udp:/udp:ro"]
+    command: ["sh", "-c", '${server//\$/\$\$}']
+    ports: ["8100:80", "5100:53/udp"]
+    deploy: {replicas: 2, placement: {constraints: ["node.hostname == host3"]}}
+Y
+
+ask() { on "$1" curl -sf -m 4 "http://$2/cgi-bin/who"; } # FROM WHERE
+udp() { # FROM ADDRESS PORT: what the server answers
+  on "$1" bash -c "exec 3<>/dev/udp/$2/$3 && echo hello >&3 && timeout 2 head -n 1 <&3"
+}
+refused() { # FROM WHERE: at once, not by waiting
+  local status
+  on "$1" curl -s -m 8 "http://$2/" >/dev/null
+  status=$?
+  [ "$status" = 7 ] || fail "from $1 to $2: curl ends with $status, not refused"
+}
+up() { apply ports && until_ok 10 ask switch 10.77.0.3:8100; }
+everywhere() {
+  local h seen
+  for h in 1 2 3; do
+    seen=$(ask switch "10.77.0.$h:8080") || fail "host$h does not answer the stranger" || return
+    case $h in
+      1) [ "$seen" = "10.77.0.254 web" ] || fail "the task's own node shows it as $seen" || return ;;
+      *) [ "$seen" = "10.77.0.$h web" ] || fail "host$h shows the stranger as $seen" || return ;;
+    esac
+    seen=$(ask "host$h" "10.77.0.$h:8080") || fail "host$h does not reach its own address" || return
+    seen=$(ask "host$h" "10.77.0.$((h % 3 + 1)):8080") || fail "host$h does not reach the next one" || return
+    seen=$(ask "host$h" localhost:8080) || fail "host$h does not reach its loopback" || return
+    seen=$(ask "host$h" "[::1]:8080") || fail "host$h does not reach its loopback by IPv6" || return
+  done
+  c exec ports_two.1 timeout 4 wget -q -O - http://10.77.0.3:8080/cgi-bin/who >/dev/null || fail "a container does not reach its node's port"
+}
+datagrams() {
+  local h
+  [ "$(udp switch 10.77.0.1 5353)" = "hello 10.77.0.254 web" ] || fail "UDP at home: $(udp switch 10.77.0.1 5353)" || return
+  for h in 1 2 3; do
+    udp switch "10.77.0.$h" 5353 | grep -q "^hello .* web" || fail "host$h does not answer UDP" || return
+    udp "host$h" "10.77.0.$h" 5353 | grep -q "^hello .* web" || fail "host$h does not reach its UDP port" || return
+    udp "host$h" 127.0.0.1 5353 | grep -q "^hello .* web" || fail "host$h does not reach UDP on its loopback" || return
+  done
+}
+addresses() {
+  ask host1 127.0.0.1:8081 >/dev/null || fail "127.0.0.1:8081 does not answer at home" || return
+  udp host1 127.0.0.1 5354 | grep -q "^hello .* web" || fail "127.0.0.1:5354 does not answer UDP at home" || return
+  refused switch 10.77.0.1:8081 || return
+  refused host2 10.77.0.1:8081 || return
+  [ -z "$(udp switch 10.77.0.1 5354 2>/dev/null)" ] || fail "UDP of loopback answers a stranger" || return
+  [ "$(ask switch 10.77.0.1:8082)" = "10.77.0.254 web" ] || fail "10.77.0.1:8082 does not answer" || return
+  refused switch 10.77.0.2:8082 || return
+  refused host1 127.0.0.1:8082 || return
+  [ "$(on host1 cat /proc/sys/net/ipv4/conf/all/route_localnet)" = 0 ]
+}
+ranges() {
+  ask switch 10.77.0.2:7000 >/dev/null || fail "the first of a range does not answer" || return
+  refused switch 10.77.0.2:7004 # published, and nobody listens in the container
+}
+near() {
+  local seen
+  seen=$(ask switch 10.77.0.2:8090) || fail "the node of the task does not answer" || return
+  [ "${seen% *}" = 10.77.0.254 ] || fail "the client is shown as $seen" || return
+  refused switch 10.77.0.1:8090
+}
+spread() { # both replicas of one node are asked, from here and by way of another node
+  local where
+  for where in 10.77.0.3:8100 10.77.0.1:8100 ; do
+    [ "$(for _ in $(seq 20); do ask switch "$where"; done | sort | uniq -c | wc -l)" = 2 ] ||
+      fail "20 connections to $where did not reach both replicas" || return
+  done
+}
+conflicts() {
+  local out
+  stack other <<Y
+name: other
+services:
+  x: {image: $img, init: true, command: ["sleep", "inf"], ports: ["7003:1"]}
+Y
+  out=$(apply other 2>&1) && fail "a taken port was taken again" && return 1
+  grep -q "7003/tcp.*'web' of the stack 'ports'" <<<"$out" || fail "it is not said who has the port: $out" || return
+  sed -i 's/"7003:1"/{target: 1, published: 9003, mode: host}/; s/init: true/init: true, deploy: {replicas: 4}/' "$work/other.yaml"
+  out=$(apply other --timeout 8s 2>&1) && fail "four tasks have one host port on three nodes" && return 1
+  out=$(c ps other --json | jq -r '.[].reason' | grep 9003)
+  grep -q "9003/tcp in use (by 'x' of the stack 'other')" <<<"$out" || fail "the reason does not name the port: $out" || return
+  c rm other && until_ok 15 sh -c "! $carrack ls 2>/dev/null | grep -q other"
+}
+foreign() { # a program of the host has the port: it keeps it, and the service says so
+  local out
+  on host2 sh -c 'busybox nc -ll -p 9100 -e echo mine >/dev/null 2>&1 & echo $! >/run/foreign'
+  stack late <<Y
+name: late
+services:
+  x:
+    image: $img
+    init: true
+    volumes: ["$work/udp:/udp:ro"]
+    command: ["sh", "-c", '${server//\$/\$\$}']
+    ports: ["9100:80"]
+    deploy: {placement: {constraints: ["node.hostname == host1"]}}
+Y
+  apply late && ask switch 10.77.0.3:9100 >/dev/null || fail "the others do not answer" || return
+  [ "$(on switch busybox nc -w 2 10.77.0.2 9100 </dev/null)" = mine ] || fail "the program lost its port" || return
+  until_ok 5 told || fail "it is not told: $(c inspect late_x)" || return
+  on host2 sh -c 'kill $(cat /run/foreign)'
+  until_ok 10 ask switch 10.77.0.2:9100 || fail "the port is not taken when it is free" || return
+  until_ok 5 told_no_more || fail "the reason stays" || return
+  c rm late
+}
+told() { c inspect late_x | grep -q 'in use by another program'; }
+told_no_more() { ! told; }
+none_ready() {
+  local h
+  c scale ports/two=0 || return
+  for h in 1 3; do
+    until_ok 10 refused switch "10.77.0.$h:8100" || fail "host$h does not refuse" || return
+  done
+  refused host3 127.0.0.1:8100 || return
+  [ -z "$(udp switch 10.77.0.1 5100 2>/dev/null)" ] || fail "UDP is answered by nobody" || return
+  c scale ports/two=2
+  until_ok 10 ask switch 10.77.0.1:8100
+}
+moved_udp() { # a client that never stops sending is not tied to a task that is gone
+  on switch bash -c 'exec 3<>/dev/udp/10.77.0.3/5100; echo hello >&3; timeout 2 head -n 1 <&3; sleep 1; touch /run/go; while [ -e /run/go ]; do sleep 0.1; done; echo again >&3; timeout 2 head -n 1 <&3' >"$work/udp" &
+  until_ok 10 on switch test -e /run/go
+  c scale ports/two=0
+  until_ok 10 refused switch 10.77.0.3:8100
+  c scale ports/two=2
+  until_ok 10 ask switch 10.77.0.3:8100
+  on switch rm -f /run/go
+  wait $!
+  [ "$(grep -c again "$work/udp")" = 1 ] || fail "the old client gets no answer: $(cat "$work/udp")"
+}
+agent_dead() {
+  on host2 sh -c 'kill -STOP $(pgrep -f "carrack agen[t]")'
+  ask switch 10.77.0.2:8080 >/dev/null || fail "host2 does not answer without its agent" || return
+  on host2 sh -c 'kill -9 $(pgrep -f "carrack agen[t]")'
+  ask switch 10.77.0.2:8080 >/dev/null || fail "host2 does not answer after its agent's death" || return
+  until_ok 20 ask host2 127.0.0.1:8080 || fail "the new agent does not serve loopback"
+}
+mended() {
+  local what
+  for what in 'flush map inet ck_overlay gate4' 'flush map inet ck_overlay back4_tcp' 'flush set inet ck_overlay far4' \
+    'flush chain inet ck_overlay published' 'delete table inet ck_overlay' \
+    'flush map inet ck_overlay back4_tcp; add element inet ck_overlay back4_tcp { 8080 . 0 : 10.77.0.3 . 81 }'; do
+    on host2 nft "$what" || fail "cannot do \"$what\"" || return
+    until_ok 5 ask switch 10.77.0.2:8080 || fail "not mended: $what" || return
+  done
+}
+node_lost() {
+  stack far <<Y
+name: far
+services:
+  x:
+    image: $img
+    init: true
+    volumes: ["$work/udp:/udp:ro"]
+    command: ["sh", "-c", '${server//\$/\$\$}']
+    ports: ["9200:80"]
+    deploy: {replicas: 2, placement: {constraints: ["node.hostname != host1"]}}
+Y
+  apply far && ask switch 10.77.0.1:9200 >/dev/null || return
+  lab kill host3 >/dev/null || return
+  until_ok 15 node_state host3 down || fail "host3 is not seen as lost" || return
+  until_ok 10 twenty || fail "some connections still go to the lost node"
+}
+twenty() { for _ in $(seq 20); do ask switch 10.77.0.1:9200 >/dev/null || return 1; done; }
+
+t "a stack with published ports comes up" up
+t "every node answers, the client's address is kept where the task is" everywhere
+t "UDP as well, on loopback too" datagrams
+t "host_ip: loopback is loopback only, an address is that one only" addresses
+t "ranges" ranges
+t "x-local: only nodes with a task" near
+t "two replicas on one node share the port" spread
+t "conflicts are refused with who has the port" conflicts
+t "a program of the host keeps its port, and the service says so" foreign
+t "with nobody ready a port refuses at once" none_ready
+t "a UDP client that goes on sending finds the new task" moved_udp
+t "the agent's death and return" agent_dead
+t "damage is mended" mended
+t "a lost node gets no more connections" node_lost
+finish
