@@ -161,7 +161,19 @@ static void text_ports(struct str *s, const struct tmpl *t)
 	str_addc(s, ']');
 }
 
-static const char *text_of(struct ingress *in)
+/* On an encrypted network: what goes from node to node on a published port would be in clear, so each
+ * node serves its own tasks only. */
+static bool must_stay(const struct cluster *c, const struct tmpl *t)
+{
+	for (size_t i = 0; i < t->n_networks; i++) {
+		const struct network *n = map_get(&c->networks, t->network_ids[i]);
+		if (n && n->encrypted)
+			return true;
+	}
+	return false;
+}
+
+static const char *text_of(const struct cluster *c, struct ingress *in)
 {
 	const struct tmpl *t = in->tmpl;
 	if (in->text)
@@ -176,7 +188,8 @@ static const char *text_of(struct ingress *in)
 	text_member(&s, "service", t->service);
 	text_ports(&s, t);
 	const char *sep = ",\"nodes\":[";
-	for (size_t i = 0, n = 0; i < in->n_nodes && n < INGRESS_NODES_MAX; i++) {
+	bool alone = must_stay(c, t);
+	for (size_t i = 0, n = 0; !alone && i < in->n_nodes && n < INGRESS_NODES_MAX; i++) {
 		const struct node *node = in->nodes[i].node;
 		const char *address = node->info.address;
 		/* What holds the port there would get what is sent on. */
@@ -213,7 +226,7 @@ void ingress_collect(struct cluster *c)
 			continue;
 		marks_del(&c->ingress_marked, &in->marked);
 		in->sent = true;
-		map_each(&c->nodes, e) dispatch_set(c, e->val, text_of(in));
+		map_each(&c->nodes, e) dispatch_set(c, e->val, text_of(c, in));
 	}
 	c->ingress_marked.n = 0;
 }
@@ -224,6 +237,6 @@ void ingress_snapshot(struct cluster *c, struct str *set)
 	{
 		struct ingress *in = e->val;
 		in->sent = true;
-		dispatch_put(set, text_of(in));
+		dispatch_put(set, text_of(c, in));
 	}
 }

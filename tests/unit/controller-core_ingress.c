@@ -204,13 +204,26 @@ static void test_own_conflict(void **unused)
 	drive_done(&d);
 }
 
+/* Between nodes a published port is in clear: on an encrypted network no node sends on to another. */
+static void test_encrypted(void **unused)
+{
+	(void)unused;
+	struct driver d;
+	drive_init(&d, 2);
+	assert_int_equal(drive_put(&d, WEB(2, P80), NULL, NULL), 0);
+	drive_step(&d); /* placed while it was not: these nodes have no keys */
+	map_each(&d.c->networks, e)((struct network *)e->val)->encrypted = true;
+	drive_obey(&d, TASK_RUNNING);
+	assert_int_equal(nodes_told(&d, "1"), 0);
+	drive_done(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_told),
-		cmocka_unit_test(test_kept),
-		cmocka_unit_test(test_conflicts),
-		cmocka_unit_test(test_own_conflict),
+		cmocka_unit_test(test_told),      cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_conflicts), cmocka_unit_test(test_own_conflict),
+		cmocka_unit_test(test_encrypted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
