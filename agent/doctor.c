@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One line for each thing carrack needs of a host: ok, warn or fail, with the remedy. */
 #include "agent/doctor.h"
+#include "agent/encrypt.h"
 #include "agent/ociruntime.h"
 #include "agent/probe.h"
 #include "base/fd.h"
@@ -76,6 +77,18 @@ static void check_links(struct doctor *d)
 			say(d, FAIL, links[i].name, "%s; load the module with `modprobe %s`",
 			    strerror(-r), links[i].module);
 	}
+}
+
+static void check_encryption(struct doctor *d)
+{
+	auto_free char *why = encrypt_why_not();
+	if (why)
+		say(d, WARN, "encryption",
+		    "%s: this host gets no tasks of encrypted networks; Linux 5.6 and later have "
+		    "it, `modprobe wireguard` loads it",
+		    why);
+	else
+		say(d, OK, "encryption", "WireGuard, for networks with encrypted: \"true\"");
 }
 
 /* The data directory, or the nearest folder above that is there. */
@@ -233,6 +246,7 @@ int agent_doctor(int argc, char **argv)
 	check_kernel(&d);
 	if (geteuid() == 0) {
 		check_links(&d);
+		check_encryption(&d);
 		check_overlayfs(&d);
 	} else {
 		say(&d, FAIL, "user", "not root; run `sudo carrack doctor`");

@@ -11,6 +11,7 @@
 #include "agent/core/session.h"
 #include "agent/core/taskset.h"
 #include "agent/core/uplink.h"
+#include "agent/encrypt.h"
 #include "agent/ociruntime.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -33,6 +34,7 @@ struct agent {
 	char *identity_path, *name;
 	int lock;
 	struct overlay_config overlay_config;
+	struct encrypt encrypt;
 	struct core core;
 	struct sessions *sessions;
 	struct renew *renew;
@@ -54,9 +56,8 @@ static const char *arch_name(const char *machine)
 	return machine;
 }
 
-static json_t *on_hello(void *arg)
+static json_t *describe(struct agent *a)
 {
-	struct agent *a = arg;
 	struct utsname u;
 	struct sysinfo si;
 	char address[IPADDR_TEXT];
@@ -79,10 +80,30 @@ static json_t *on_hello(void *arg)
 		.labels = a->opt.conf.labels,
 		.subnets = subnets,
 	};
+	encrypt_describe(&a->encrypt, &n);
+	json_t *j = wire_node_json(&n);
+	strlist_done(&subnets);
+	return j;
+}
+
+/* What hello said has changed. */
+static bool tell_node(void *arg)
+{
+	struct agent *a = arg;
+	if (!a->core.uplink || !uplink_welcomed(a->core.uplink))
+		return false;
+	json_t *msg = json_object();
+	json_put_new(msg, "node", describe(a));
+	uplink_send(a->core.uplink, WIRE_NODE, msg);
+	return true;
+}
+
+static json_t *on_hello(void *arg)
+{
+	struct agent *a = arg;
 	json_t *msg = json_object();
 	json_object_set_new(msg, "wire", json_integer(WIRE_VERSION));
-	json_object_set_new(msg, "node", wire_node_json(&n));
-	strlist_done(&subnets);
+	json_object_set_new(msg, "node", describe(a));
 	json_object_set_new(msg, "version", json_integer(assign_version(a->core.assign)));
 	return msg;
 }
@@ -219,6 +240,7 @@ static int open_overlay(struct agent *a, struct err *err)
 		.run_dir = a->opt.conf.run_dir,
 		.underlay = a->opt.conf.underlay,
 		.vxlan_port = (uint16_t)a->opt.conf.vxlan_port,
+		.tunnel = a->encrypt.key ? &a->encrypt.tunnel : NULL,
 	};
 	a->core.overlay_config = &a->overlay_config;
 	return overlay_open(a->core.loop, &a->overlay_config, &a->core.overlay, err);
@@ -320,7 +342,9 @@ static int agent_open(struct agent *a, struct err *err)
 	a->tls = tls_client(a->id.key, a->id.cert, a->id.ca, err);
 	if (!a->tls)
 		return err->code ? err->code : -EINVAL;
-	int r = open_overlay(a, err);
+	int r = encrypt_open(&a->encrypt, c, &a->opt.conf, tell_node, a, err);
+	if (r == 0)
+		r = open_overlay(a, err);
 	if (r == 0)
 		r = open_images(a, err);
 	if (r == 0)
@@ -355,6 +379,7 @@ static void agent_close(struct agent *a)
 	if (c->overlay)
 		overlay_close(c->overlay);
 	tls_free(a->tls);
+	encrypt_close(&a->encrypt);
 	loop_free(c->loop);
 }
 

@@ -120,6 +120,8 @@ static int try_one(enum probe_kind kind, const char *dir)
 		return try_link("bridge");
 	case PROBE_VETH:
 		return try_link("veth");
+	case PROBE_WIREGUARD:
+		return try_link("wireguard");
 	case PROBE_NFTABLES:
 		return try_nftables();
 	case PROBE_OVERLAYFS:

@@ -5,7 +5,14 @@
  */
 #pragma once
 
-enum probe_kind { PROBE_VXLAN, PROBE_BRIDGE, PROBE_VETH, PROBE_NFTABLES, PROBE_OVERLAYFS };
+enum probe_kind {
+	PROBE_VXLAN,
+	PROBE_BRIDGE,
+	PROBE_VETH,
+	PROBE_NFTABLES,
+	PROBE_WIREGUARD,
+	PROBE_OVERLAYFS
+};
 
 /* 0 when the kernel can do it, else a negative errno. dir: where PROBE_OVERLAYFS tries, a directory of
  * the data directory's file system; NULL for the others. */

@@ -29,6 +29,20 @@ void crypto_wipe(void *p, size_t n)
 	sodium_memzero(p, n);
 }
 
+void crypto_key_new(unsigned char private_key[32])
+{
+	crypto_random(private_key, 32);
+	private_key[0] &= 248; /* as WireGuard keeps it, so that the two compare equal */
+	private_key[31] = (unsigned char)((private_key[31] & 127) | 64);
+}
+
+void crypto_key_public(const unsigned char private_key[32], unsigned char out[32])
+{
+	ready();
+	if (crypto_scalarmult_base(out, private_key) != 0)
+		abort();
+}
+
 void crypto_hash_hex(const void *data, size_t n, char out_hex[65])
 {
 	unsigned char hash[32];

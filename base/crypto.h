@@ -6,6 +6,9 @@
 
 void crypto_random(void *out, size_t n);
 bool crypto_equal(const void *a, const void *b, size_t n); /* constant time */
+/* A fresh private key of Curve25519 (RFC 7748), and the public key of one. */
+void crypto_key_new(unsigned char private_key[32]);
+void crypto_key_public(const unsigned char private_key[32], unsigned char out[32]);
 void crypto_wipe(void *p, size_t n);
 /* BLAKE2b of 32 bytes in hex (65 bytes with NUL): how token secrets are stored. */
 void crypto_hash_hex(const void *data, size_t n, char out_hex[65]);

@@ -2,6 +2,7 @@
  * `carrack net`: the cluster's networks, and who is on one. */
 #include "cli/client.h"
 #include "cli/cmds.h"
+#include "cli/netcheck.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include <errno.h>
@@ -146,6 +147,17 @@ static int net_inspect(struct client *c, const char *name, struct err *err)
 	return 0;
 }
 
+static int net_check(struct client *c, const char *network, bool json, struct err *err)
+{
+	auto_json *networks = NULL;
+	int r = client_get(c, &networks, err, "/v1/networks");
+
+	if (!r && network && !find_network(networks, network))
+		r = err_set(err, -ENOENT, "there is no network '%s'; `carrack net ls` lists them",
+			    network);
+	return r ? r : netcheck_run(c, "net-check", NULL, network, json, err);
+}
+
 static int run(int argc, char **argv)
 {
 	auto_(client_free) struct client *c = NULL;
@@ -160,11 +172,21 @@ static int run(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	list = !args.n || streq(args.v[0], "ls");
-	if (list ? args.n > 1 : !streq(args.v[0], "inspect") || args.n != 2)
+	bool check = args.n && streq(args.v[0], "check"),
+	     repair = args.n && streq(args.v[0], "repair");
+	if (list              ? args.n > 1
+	    : check || repair ? args.n > 2
+			      : !streq(args.v[0], "inspect") || args.n != 2)
 		return opts_misuse(&cmd_net, "usage: carrack net %s", cmd_net.args);
 	r = client_open(&c, &err);
 	if (!r)
-		r = list ? net_list(c, json, &err) : net_inspect(c, args.v[1], &err);
+		r = list     ? net_list(c, json, &err)
+		    : check  ? net_check(c, args.n > 1 ? args.v[1] : NULL, json, &err)
+		    : repair ? netcheck_run(c, "net-repair", args.n > 1 ? args.v[1] : NULL, NULL,
+					    json, &err)
+			     : net_inspect(c, args.v[1], &err);
+	if (r > 0) /* what is wrong was told */
+		return 1;
 	if (r)
 		out_error("%s", err_text(&err));
 	return r ? 1 : 0;
@@ -172,11 +194,17 @@ static int run(int argc, char **argv)
 
 const struct cmd cmd_net = {
 	.name = "net",
-	.args = "[ls] [--json] | inspect NETWORK",
-	.summary = "List the cluster's networks, or tell all about one.",
+	.args = "[ls] [--json] | inspect NETWORK | check [NETWORK] [--json] | repair [NODE] "
+		"[--json]",
+	.summary = "List the cluster's networks, tell all about one, check and mend them.",
 	.help = "  ls         list them (the default): tasks and nodes on each, addresses that are "
 		"free\n"
 		"  inspect    one network and its endpoints, as JSON\n"
+		"  check      every pair of nodes: tables, underlay, path MTU, a probe through "
+		"each "
+		"network,\n"
+		"             names; each finding is one sentence, and the exit status 1\n"
+		"  repair     agents ask for all assignments anew, compare and mend at once\n"
 		"  --json     for programs\n",
 	.run = run,
 };

@@ -4,6 +4,7 @@
 #include "base/loop.h"
 #include "cli/client.h"
 #include "cli/cmds.h"
+#include "cli/netcheck.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include <string.h>
@@ -26,7 +27,7 @@ static void print_nodes(const json_t *nodes)
 					     "CPUS", "MEMORY", "VERSION", "LABELS"};
 	struct table t;
 	const json_t *n;
-	size_t i;
+	size_t i, plain = 0;
 
 	table_init(&t, header, ARRAY_LEN(header));
 	json_array_foreach(nodes, i, n)
@@ -49,6 +50,18 @@ static void print_nodes(const json_t *nodes)
 		labels_cell(&t, json_object_get(n, "labels"));
 	}
 	table_show(&t);
+	json_array_foreach(nodes, i, n)
+	{
+		if (json_str(n, "no_encrypt"))
+			plain++;
+	}
+	if (plain && plain < json_array_size(nodes)) /* where none can, nobody asked for it */
+		json_array_foreach(nodes, i, n)
+		{
+			if (json_str(n, "no_encrypt"))
+				printf("node '%s' cannot be on encrypted networks: %s\n",
+				       json_str(n, "name"), json_str(n, "no_encrypt"));
+		}
 }
 
 static int nodes_list(struct client *c, bool json, struct err *err)
@@ -116,17 +129,22 @@ static int run(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	what = args.n ? args.v[0] : "ls";
-	if (streq(what, "ls")   ? args.n > 1
-	    : streq(what, "rm") ? args.n < 2
-				: !streq(what, "label") || args.n < 3)
+	if (streq(what, "ls")           ? args.n > 1
+	    : streq(what, "rm")         ? args.n < 2
+	    : streq(what, "rotate-key") ? args.n != 2
+					: !streq(what, "label") || args.n < 3)
 		return opts_misuse(&cmd_nodes, "usage: carrack nodes %s", cmd_nodes.args);
 	r = client_open(&c, &err);
 	if (!r && streq(what, "ls"))
 		r = nodes_list(c, json, &err);
 	else if (!r && streq(what, "rm"))
 		r = nodes_remove(c, &args, &err);
+	else if (!r && streq(what, "rotate-key"))
+		r = netcheck_run(c, "rotate-key", args.v[1], NULL, false, &err);
 	else if (!r)
 		r = nodes_label(c, &args, &err);
+	if (r > 0)
+		return 1;
 	if (r)
 		out_error("%s", err_text(&err));
 	return r ? 1 : 0;
@@ -134,13 +152,15 @@ static int run(int argc, char **argv)
 
 const struct cmd cmd_nodes = {
 	.name = "nodes",
-	.args = "[ls] [--json] | rm NODE… | label NODE KEY=VALUE… KEY-…",
+	.args = "[ls] [--json] | rm NODE… | label NODE KEY=VALUE… KEY-… | rotate-key NODE",
 	.summary = "List the cluster's nodes, remove those that are gone, set their labels.",
 	.help = "  ls         list them (the default)\n"
 		"  rm         forget a node that is down; its agent must join again to come back\n"
 		"  label      set labels (KEY=VALUE) or remove them (KEY-); placement constraints "
 		"see\n"
 		"             them as node.labels.KEY\n"
+		"  rotate-key turn to a fresh key for encrypted networks now, not at the next time "
+		"for it\n"
 		"  --json     for programs\n",
 	.run = run,
 };

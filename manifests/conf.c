@@ -12,7 +12,7 @@
 
 struct conf_file { /* numbers have the table's width; the rest goes to conf as it is */
 	struct conf conf;
-	int64_t heartbeat_ms, heartbeat_misses, vxlan_port;
+	int64_t heartbeat_ms, heartbeat_misses, vxlan_port, wireguard_port, key_rotation_hours;
 };
 
 #define AT(m) .offset = offsetof(struct conf_file, m)
@@ -51,6 +51,10 @@ static const struct field conf_fields[] = {
 	KEY("network_pool", STRING, AT(conf.network_pool), "IPv4 subnets of networks"),
 	KEY("network_pool6", STRING, AT(conf.network_pool6), "IPv6 subnets of networks"),
 	KEY("vxlan_port", INT, AT(vxlan_port), "UDP port of the overlay", .min = 1, .max = 65535),
+	KEY("wireguard_port", INT, AT(wireguard_port), "UDP port of encrypted networks", .min = 1,
+	    .max = 65535),
+	KEY("key_rotation_hours", INT, AT(key_rotation_hours), "hours between keys; 0: never",
+	    .min = 0, .max = 8760),
 };
 
 static void conf_file_init(void *obj)
@@ -59,6 +63,8 @@ static void conf_file_init(void *obj)
 	f->heartbeat_ms = 1000;
 	f->heartbeat_misses = 3;
 	f->vxlan_port = 4789;
+	f->wireguard_port = 51820;
+	f->key_rotation_hours = 24;
 }
 static const struct record record_conf = {
 	.what = "the configuration",
@@ -140,6 +146,8 @@ int conf_load(const char *path, bool required, struct conf *out, struct diag *d)
 	f.conf.heartbeat_ms = (int)f.heartbeat_ms;
 	f.conf.heartbeat_misses = (int)f.heartbeat_misses;
 	f.conf.vxlan_port = (int)f.vxlan_port;
+	f.conf.wireguard_port = (int)f.wireguard_port;
+	f.conf.key_rotation_hours = (int)f.key_rotation_hours;
 	*out = f.conf;
 	return 0;
 }

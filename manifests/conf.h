@@ -28,7 +28,9 @@ struct conf {
 	int heartbeat_misses;               /* heartbeat_misses: 3 (controller) */
 	int vxlan_port;                     /* vxlan_port: 4789 */
 	char *network_pool; /* network_pool: (controller) IPv4 subnets of networks; NULL: default */
-	char *network_pool6; /* network_pool6: (controller) IPv6, at most /64; NULL: random */
+	char *network_pool6;    /* network_pool6: (controller) IPv6, at most /64; NULL: random */
+	int wireguard_port;     /* wireguard_port: 51820 (agent) */
+	int key_rotation_hours; /* key_rotation_hours: 24 (agent); 0: never */
 };
 /* Fills defaults; then the file's values if there is a file. required: a missing file is an error.
  * 0 or negative errno with findings in d. */

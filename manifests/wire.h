@@ -24,6 +24,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/ipaddr.h"
 #include "base/json.h"
 #include "manifests/spec.h"
 #include "manifests/task.h"
@@ -58,7 +59,10 @@ enum session_type {
 	SESSION_EXIT,  /* agent -> client: {"code":N}; ends the session */
 	SESSION_ERROR, /* agent -> client: {"error":"sentence"}; ends the session */
 };
-/* exec options: {"cmd":[…],"tty":bool,"stdin":bool,"user":…,"workdir":…,"env":{…}}
+/* Of a node rather than a task: "net-check" {"network":NAME or absent} and "net-repair": SESSION_LOG
+ * frames, each a finding {"node","peer","network","what","text"}; then SESSION_EXIT, of code 1 where
+ * something is wrong. "rotate-key": SESSION_EXIT.
+ * exec options: {"cmd":[…],"tty":bool,"stdin":bool,"user":…,"workdir":…,"env":{…}}
  * logs options: {"follow":bool,"tail":N or -1,"since":"RFC 3339" or absent} */
 
 enum wire_kind {
@@ -172,6 +176,9 @@ void wire_network_done(struct wire_network *n);
 json_t *wire_endpoint_json(const struct wire_endpoint *e);
 int wire_endpoint_parse(const json_t *j, struct wire_endpoint *out, struct err *err);
 void wire_endpoint_done(struct wire_endpoint *e);
+/* Where a node is inside the tunnels of encrypted networks: fd63:6b77:6700::/64 with its id of 12 hex
+ * digits behind. Nothing outside of the tunnels ever sees these. false: no such id. */
+bool wire_tunnel_address(const char *node_id, struct ipaddr *ret);
 json_t *wire_node_json(const struct wire_node *n);
 int wire_node_parse(const json_t *j, struct wire_node *out, struct err *err);
 void wire_node_done(struct wire_node *n);

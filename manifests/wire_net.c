@@ -177,6 +177,15 @@ void wire_node_done(struct wire_node *n)
 	*n = (struct wire_node){0};
 }
 
+bool wire_tunnel_address(const char *node_id, struct ipaddr *ret)
+{
+	struct ipaddr a = {.family = AF_INET6, .bytes = {0xfd, 0x63, 0x6b, 0x77, 0x67}};
+	if (!node_id || strlen(node_id) != 12 || !hex_decode(node_id, a.bytes + 10, 6))
+		return false;
+	*ret = a;
+	return true;
+}
+
 json_t *wire_node_json(const struct wire_node *n)
 {
 	json_t *j = json_object();

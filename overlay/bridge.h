@@ -26,7 +26,12 @@ struct vxlan_spec {
 	int mtu, underlay, bridge;
 	struct ipaddr local;
 	uint16_t port;
+	/* Its packets travel in the namespace of this socket, and underlay is a link there; NULL: in
+	 * the host's. host_ns: descriptor of the host's. */
+	struct nlsock *abroad;
+	int host_ns;
 };
+bool vxlan_right(const struct link_info *li, const struct vxlan_spec *v);
 /* *fresh: it was made now, so it has no entries. */
 int vxlan_ensure(struct nlsock *s, const struct vxlan_spec *v, int *ret_index, bool *fresh,
 		 struct err *err);

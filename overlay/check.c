@@ -96,12 +96,70 @@ static void settle(struct overlay *o)
 		log_warn("overlay", "%s", err_text(&err));
 }
 
+static int compare_entries(const struct overlay *o, const struct network *n, struct nlsock *nl,
+			   size_t *ret_missing, size_t *ret_stray, struct err *err)
+{
+	auto_fdb want = {0}, have = {0}, set = {0}, del = {0};
+	int both[2] = {n->bridge_index, n->vxlan_index};
+	struct owner owner = {.v = both, .n = 2};
+	map_each(&n->peers, p) peers_entries(n, p->val, &want);
+	sandbox_entries(o, n, &want);
+	qsort(both, 2, sizeof(int), by_index);
+	int r = fdb_read(nl, is_owned, &owner, &have, err);
+	if (r < 0)
+		return r;
+	fdb_diff(&want, &have, &set, &del);
+	*ret_missing = set.n;
+	*ret_stray = del.n;
+	return 0;
+}
+
+int overlay_compare(const struct overlay *o, void (*each)(const char *id, const char *text, void *),
+		    void *arg, struct err *err)
+{
+	auto_nlsock *nl = NULL;
+	int r = nlsock_open(&nl, err);
+	map_each(&o->networks, e)
+	{
+		const struct network *n = e->val;
+		struct link_info b = {0}, v = {0};
+		struct vxlan_spec want;
+		size_t missing = 0, stray = 0;
+		if (r < 0)
+			break;
+		network_vxlan(o, n, &want);
+		if (link_find(nl, n->bridge, &b, NULL) < 0 || !b.up)
+			each(n->id, "its bridge is missing or down", arg);
+		else if (link_find(nl, n->vxlan, &v, NULL) < 0 || !v.up || v.master != b.index ||
+			 !vxlan_right(&v, &want))
+			each(n->id, "its VXLAN link is missing, down or not as it should be", arg);
+		else if (b.mtu != network_mtu(o, n) || v.mtu != network_mtu(o, n))
+			each(n->id, "a link has another MTU than the network", arg);
+		r = compare_entries(o, n, nl, &missing, &stray, err);
+		if (r == 0 && missing + stray) {
+			auto_free char *text = xasprintf(
+				"forwarding and neighbour tables differ from what the controller "
+				"holds: %zu entries missing or false, %zu too many",
+				missing, stray);
+			each(n->id, text, arg);
+		}
+	}
+	return r;
+}
+
+void overlay_check(struct overlay *o)
+{
+	check_run(o);
+}
+
 void check_run(void *overlay)
 {
 	struct overlay *o = overlay;
 	struct err err = {0};
 	uint64_t start = clock_ms();
 	peers_flush(o);
+	if (tunnel_check(o, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
 	int r = linkcheck_run(o, &err);
 	if (r == 0)
 		r = mend_entries(o, &err);

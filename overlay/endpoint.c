@@ -35,7 +35,7 @@ int endpoint_ensure(struct overlay *o, struct endpoint *e, int ns, struct err *e
 	struct veth_spec v = {.name = e->veth,
 			      .peer_name = e->ifname,
 			      .peer_ns = ns,
-			      .mtu = n->spec.mtu ? n->spec.mtu : o->mtu,
+			      .mtu = network_mtu(o, n),
 			      .bridge = n->bridge_index,
 			      .group = BRIDGE_GROUP_BASE + n->spec.vni};
 	memcpy(v.peer_mac, e->mac, sizeof(v.peer_mac));

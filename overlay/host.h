@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "base/map.h"
+#include "overlay/bridge.h"
 #include "overlay/fdb.h"
 #include "overlay/link.h"
 #include "overlay/names.h"
@@ -12,6 +13,7 @@
 #include "overlay/overlay.h"
 #include "overlay/underlay.h"
 #include "overlay/upstream.h"
+#include "overlay/wireguard.h"
 #include <net/if.h>
 
 #define HOST_ID_MAX    128
@@ -59,6 +61,21 @@ struct sandbox {
 	struct dns *dns; /* NULL: found after a restart and not yet asked for */
 };
 
+/* See tunnel.c. */
+struct tunnel {
+	struct ov_tunnel self;
+	bool given; /* self was set */
+	char *path; /* of the namespace */
+	int ns;     /* -1: not up */
+	struct nlsock *nl;
+	struct wg *wg;
+	int index; /* of the device, in ns */
+	int mtu;
+	struct ov_tunnel_peer *peers;
+	size_t n_peers;
+	bool peers_known; /* until then those of an earlier life stay */
+};
+
 struct overlay {
 	struct loop *loop;
 	char *netns_dir, *state_dir;
@@ -69,6 +86,7 @@ struct overlay {
 	uint32_t
 		nft_seen; /* generation up to which the packet filter is known to be right; 0: none */
 	struct underlay underlay;
+	struct tunnel tunnel;
 	uint16_t vxlan_port;
 	int mtu;
 	unsigned check_ms;
@@ -92,6 +110,9 @@ struct network *ov_network_new(const struct ov_network *spec);
 struct network *network_get(struct overlay *o, const char *id);
 int network_build(struct overlay *o, struct network *n, struct err *err); /* links, addresses */
 void ov_network_free(void *network);
+int network_mtu(const struct overlay *o, const struct network *n);
+/* What its VXLAN link should be; without the bridge's index. */
+void network_vxlan(const struct overlay *o, const struct network *n, struct vxlan_spec *ret);
 /* Both addresses are its subnets' and not its gateways'; at least one is there. */
 bool network_may_have(const struct network *n, const struct ipaddr *ip, const struct ipaddr *ip6);
 
@@ -171,6 +192,20 @@ int record_put_ingress(const struct overlay *o, const char *id, const struct ov_
 void record_drop(const struct overlay *o, const char *kind, const char *id);
 void record_load(struct overlay *o);
 void record_wipe(const struct overlay *o);
+
+/* tunnel.c */
+#define TUNNEL_LINK   "ckwg"
+#define TUNNEL_PREFIX 64
+
+void tunnel_init(struct tunnel *t, const char *state_dir);
+void tunnel_done(struct tunnel *t); /* the kernel's state stays */
+/* Namespace, device, address and peers, as they should be. -EOPNOTSUPP with a sentence. */
+int tunnel_ensure(struct overlay *o, struct err *err);
+void tunnel_drop(struct overlay *o); /* no encrypted network is left */
+/* Compares, mends and counts. */
+int tunnel_check(struct overlay *o, struct err *err);
+/* MTU of a network through it, for an underlay of this family and MTU. */
+int tunnel_network_mtu(const struct ipaddr *underlay, int underlay_mtu);
 
 /* linkcheck.c */
 /* Mends links, their places and the gateways' addresses, and counts. */

@@ -45,6 +45,7 @@ static bool read_link(const struct nlmsghdr *h, struct link_info *li)
 			 (const char *)RTA_DATA(info[IFLA_INFO_KIND]));
 	if (strcmp(li->kind, "vxlan") == 0 && info[IFLA_INFO_DATA])
 		read_vxlan(info[IFLA_INFO_DATA], li);
+	li->vxlan.abroad = tb[IFLA_LINK_NETNSID] != NULL;
 	return true;
 }
 

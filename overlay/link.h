@@ -24,6 +24,7 @@ struct link_info {
 		int underlay;
 		uint16_t port;
 		bool learning;
+		bool abroad; /* its packets travel in another namespace */
 	} vxlan;
 };
 

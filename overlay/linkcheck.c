@@ -65,11 +65,12 @@ static bool address_right(const struct network *n, const struct seen *s)
 static bool network_right(const struct overlay *o, const struct network *n, const struct seen *s)
 {
 	const struct link_info *b = at(s, n->bridge), *v = at(s, n->vxlan);
-	int mtu = n->spec.mtu ? n->spec.mtu : o->mtu;
+	int mtu = network_mtu(o, n);
+	struct vxlan_spec want;
+	network_vxlan(o, n, &want);
 	return b && v && b->index == n->bridge_index && v->index == n->vxlan_index && b->up &&
 	       v->up && v->master == b->index && b->mtu == mtu && v->mtu == mtu &&
-	       v->vxlan.vni == n->spec.vni && ipaddr_equal(&v->vxlan.local, &o->underlay.ip) &&
-	       !v->vxlan.learning && address_right(n, s);
+	       vxlan_right(v, &want) && address_right(n, s);
 }
 
 static bool mend_networks(struct overlay *o, const struct seen *s)

@@ -94,13 +94,44 @@ static bool same_spec(const struct ov_network *a, const struct ov_network *b)
 	return a->vni == b->vni && ipprefix_equal(&a->subnet, &b->subnet) &&
 	       ipprefix_equal(&a->subnet6, &b->subnet6) && ipaddr_equal(&a->gateway, &b->gateway) &&
 	       ipaddr_equal(&a->gateway6, &b->gateway6) && a->mtu == b->mtu &&
-	       a->internal == b->internal;
+	       a->internal == b->internal && a->encrypted == b->encrypted;
+}
+
+int network_mtu(const struct overlay *o, const struct network *n)
+{
+	int most = tunnel_network_mtu(&o->underlay.ip, o->underlay.mtu);
+	if (n->spec.encrypted && (n->spec.mtu == 0 || n->spec.mtu > most))
+		return most;
+	return n->spec.mtu ? n->spec.mtu : o->mtu;
+}
+
+int overlay_network_mtu(struct overlay *o, const char *network_id)
+{
+	const struct network *n = network_get(o, network_id);
+	return n ? network_mtu(o, n) : 0;
+}
+
+void network_vxlan(const struct overlay *o, const struct network *n, struct vxlan_spec *ret)
+{
+	*ret = (struct vxlan_spec){.name = n->vxlan,
+				   .vni = n->spec.vni,
+				   .group = BRIDGE_GROUP_BASE + n->spec.vni,
+				   .mtu = network_mtu(o, n),
+				   .underlay = o->underlay.index,
+				   .local = o->underlay.ip,
+				   .port = o->vxlan_port};
+	if (!n->spec.encrypted)
+		return;
+	ret->underlay = o->tunnel.index;
+	ret->local = o->tunnel.self.address;
+	ret->abroad = o->tunnel.nl;
+	ret->host_ns = o->home;
 }
 
 int network_build(struct overlay *o, struct network *n, struct err *err)
 {
 	uint32_t vni = n->spec.vni;
-	int mtu = n->spec.mtu ? n->spec.mtu : o->mtu;
+	int mtu = network_mtu(o, n);
 	struct bridge_spec b = {.name = n->bridge,
 				/* One gateway MAC on every host: "ck" and the VNI. */
 				.mac = {0x02, 0x63, 0x6b, (uint8_t)(vni >> 16), (uint8_t)(vni >> 8),
@@ -116,14 +147,13 @@ int network_build(struct overlay *o, struct network *n, struct err *err)
 		r = bridge_ensure(o->nl, &b, &n->bridge_index, err);
 	if (r < 0)
 		return r;
-	struct vxlan_spec v = {.name = n->vxlan,
-			       .vni = vni,
-			       .group = b.group,
-			       .mtu = mtu,
-			       .underlay = o->underlay.index,
-			       .bridge = n->bridge_index,
-			       .local = o->underlay.ip,
-			       .port = o->vxlan_port};
+	if (n->spec.encrypted)
+		r = tunnel_ensure(o, err);
+	if (r < 0)
+		return r;
+	struct vxlan_spec v;
+	network_vxlan(o, n, &v);
+	v.bridge = n->bridge_index;
 	bool fresh = false;
 	r = vxlan_ensure(o->nl, &v, &n->vxlan_index, &fresh, err);
 	if (r == 0 && fresh)
@@ -217,6 +247,8 @@ int overlay_network_del(struct overlay *o, const char *network_id, struct err *e
 	record_drop(o, "networks", network_id);
 	auto_free char *id = xstrdup(network_id); /* may be the network's own */
 	map_del(&o->networks, id);
+	map_each(&o->networks, e) if (((const struct network *)e->val)->spec.encrypted) return 0;
+	tunnel_drop(o);
 	return 0;
 }
 

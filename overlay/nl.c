@@ -101,10 +101,10 @@ static int no_seq_check(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-static int set_up(struct nlsock *s)
+static int set_up(struct nlsock *s, int protocol)
 {
 	int on = 1;
-	if (nl_connect(s->sk, NETLINK_ROUTE) < 0)
+	if (nl_connect(s->sk, protocol) < 0)
 		return -errno;
 	nl_socket_set_buffer_size(s->sk, SOCKET_BYTES, SOCKET_BYTES);
 	nl_socket_set_msg_buf_size(s->sk, 256 << 10);
@@ -119,18 +119,28 @@ static int set_up(struct nlsock *s)
 	return 0;
 }
 
-int nlsock_open(struct nlsock **ret, struct err *err)
+static int open_protocol(int protocol, struct nlsock **ret, struct err *err)
 {
 	struct nlsock *s = xcalloc(1, sizeof(*s));
 	s->sk = nl_socket_alloc();
 	s->cb = nl_cb_alloc(NL_CB_DEFAULT);
-	int r = s->sk && s->cb ? set_up(s) : -ENOMEM;
+	int r = s->sk && s->cb ? set_up(s, protocol) : -ENOMEM;
 	if (r < 0) {
 		nlsock_close(s);
 		return err_sys(err, r, "cannot open a netlink socket");
 	}
 	*ret = s;
 	return 0;
+}
+
+int nlsock_open(struct nlsock **ret, struct err *err)
+{
+	return open_protocol(NETLINK_ROUTE, ret, err);
+}
+
+int nlsock_open_generic(struct nlsock **ret, struct err *err)
+{
+	return open_protocol(NETLINK_GENERIC, ret, err);
 }
 
 void nlsock_close(struct nlsock *s)

@@ -16,7 +16,8 @@ struct nlsock;
 struct nlreq; /* one message being built */
 
 int nlsock_open(struct nlsock **ret, struct err *err);
-void nlsock_close(struct nlsock *s); /* NULL is fine */
+int nlsock_open_generic(struct nlsock **ret, struct err *err); /* generic netlink */
+void nlsock_close(struct nlsock *s);                           /* NULL is fine */
 static inline void cleanup_nlsock(struct nlsock **s)
 {
 	nlsock_close(*s);

@@ -59,6 +59,11 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 	o->netns_dir = xasprintf("%s/netns", c->run_dir);
 	o->state_dir = xasprintf("%s/overlay", c->run_dir);
 	o->vxlan_port = c->vxlan_port ? c->vxlan_port : VXLAN_PORT_DEFAULT;
+	tunnel_init(&o->tunnel, o->state_dir);
+	if (c->tunnel) {
+		o->tunnel.self = *c->tunnel;
+		o->tunnel.given = true;
+	}
 	o->check_ms = c->check_ms ? c->check_ms : CHECK_MS_DEFAULT;
 	o->networks.free_val = ov_network_free;
 	o->sandboxes.free_val = sandbox_free;
@@ -100,6 +105,7 @@ void overlay_close(struct overlay *o)
 	if (o->nft_gen >= 0)
 		close(o->nft_gen);
 	nlsock_close(o->nl);
+	tunnel_done(&o->tunnel);
 	if (o->home >= 0)
 		close(o->home);
 	free(o->tables);
@@ -166,8 +172,14 @@ int overlay_wipe(struct overlay *o, struct err *err)
 	map_clear(&o->networks);
 	map_clear(&o->members);
 	str_clear(&o->members_script);
+	tunnel_drop(o);
 	record_wipe(o);
 	return dir_remove(o->netns_dir, err);
+}
+
+int overlay_underlay_mtu(const struct overlay *o)
+{
+	return o->underlay.mtu;
 }
 
 void overlay_stats(const struct overlay *o, struct ov_stats *out)

@@ -19,12 +19,21 @@
 
 struct overlay;
 
+#define OV_KEY_BYTES 32
+
+struct ov_tunnel {                 /* this node's WireGuard: what encrypted networks go through */
+	uint8_t key[OV_KEY_BYTES]; /* private */
+	struct ipaddr address;     /* inside; peers know it too */
+	uint16_t port;             /* UDP, on the underlay */
+};
+
 struct overlay_config {
 	const char *run_dir;  /* sandboxes are bind-mounted in RUN/netns/ID */
 	const char *underlay; /* interface name or address of it; NULL: that of the default route */
 	uint16_t vxlan_port;  /* 0: 4789 */
 	int mtu;              /* of networks; 0: underlay route's less 50 */
-	unsigned check_ms;    /* table comparison; 0: 1000. Longer where tables are very long */
+	const struct ov_tunnel *tunnel; /* copied; NULL: no encrypted networks here */
+	unsigned check_ms; /* table comparison; 0: 1000. Longer where tables are very long */
 };
 
 int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay **ret,
@@ -44,9 +53,21 @@ struct ov_network {
 	struct ipaddr gateway, gateway6;
 	int mtu;       /* 0: the config's */
 	bool internal; /* no way out */
+	bool encrypted; /* VXLAN through the tunnel only; vtep of its peers is their tunnel address */
 };
 int overlay_network_set(struct overlay *o, const struct ov_network *n, struct err *err);
 int overlay_network_del(struct overlay *o, const char *network_id, struct err *err);
+
+struct ov_tunnel_peer { /* another node's WireGuard; no padding that is not zero */
+	struct ipaddr address, underlay;
+	uint16_t port;
+	uint8_t key[OV_KEY_BYTES], next[OV_KEY_BYTES];
+	bool has_next; /* it turns to the key next soon */
+};
+/* All of them; the call replaces what was there. */
+int overlay_tunnel_peers(struct overlay *o, const struct ov_tunnel_peer *peers, size_t n,
+			 struct err *err);
+int overlay_tunnel_key(struct overlay *o, const uint8_t key[OV_KEY_BYTES], struct err *err);
 
 struct ov_peer {               /* an endpoint on another host */
 	struct ipaddr ip, ip6; /* one may be missing */
@@ -122,6 +143,16 @@ void overlay_ingress_list(const struct overlay *o, struct strlist *ids);
  * if `overlay_name_set` was called with n 0 and keep true. */
 int overlay_name_set(struct overlay *o, const char *network_id, const char *name,
 		     const struct ipaddr *addrs, size_t n, bool keep);
+
+int overlay_underlay_mtu(const struct overlay *o);
+/* 0: the network is not on this host. */
+int overlay_network_mtu(struct overlay *o, const char *network_id);
+/* Compares everything with the kernel at once instead of at the next check, and mends. */
+void overlay_check(struct overlay *o);
+/* What differs now, nothing mended: calls each with the network's id and a sentence. Reads only, so a
+ * forked child may do it, by a socket of its own. */
+int overlay_compare(const struct overlay *o, void (*each)(const char *id, const char *text, void *),
+		    void *arg, struct err *err);
 
 struct ov_stats {
 	uint64_t networks, sandboxes, peers, mended; /* mended: entries found wrong and set right */

@@ -42,8 +42,11 @@ void peers_entries(const struct network *n, const struct ov_peer *p, struct fdb_
 }
 
 /* The first peer behind a VTEP lets that host send VXLAN, the last one gone forbids it. */
-static void count_member(struct overlay *o, const struct ipaddr *vtep, bool add)
+static void count_member(struct overlay *o, const struct network *n, const struct ipaddr *vtep,
+			 bool add)
 {
+	if (n->spec.encrypted) /* WireGuard knows who its peers are */
+		return;
 	char key[IPADDR_TEXT];
 	ipaddr_format(vtep, key);
 	uintptr_t was = (uintptr_t)map_get(&o->members, key);
@@ -114,8 +117,9 @@ int overlay_peer_set(struct overlay *o, const char *network_id, const struct ov_
 	ipaddr_format(peer_key(p), key);
 	if (mac_is_zero(p->mac) || p->mac[0] & 1)
 		return err_set(err, -EINVAL, "peer \"%s\" has no unicast MAC", key);
-	if (ipaddr_is_any(&p->vtep) || ipaddr_equal(&p->vtep, &o->underlay.ip) ||
-	    ipaddr_is_multicast(&p->vtep) || p->vtep.family != o->underlay.ip.family)
+	const struct ipaddr *own = n->spec.encrypted ? &o->tunnel.self.address : &o->underlay.ip;
+	if (ipaddr_is_any(&p->vtep) || ipaddr_equal(&p->vtep, own) ||
+	    ipaddr_is_multicast(&p->vtep) || p->vtep.family != own->family)
 		return err_set(err, -EINVAL, "peer \"%s\" is not behind another host", key);
 	if (!network_may_have(n, &p->ip, &p->ip6))
 		return err_set(err, -EINVAL, "peer \"%s\" is not in the subnet of network \"%s\"",
@@ -125,9 +129,9 @@ int overlay_peer_set(struct overlay *o, const char *network_id, const struct ov_
 		return 0;
 	static const struct ov_peer none;
 	struct ov_peer old = was ? *was : none;
-	count_member(o, &p->vtep, true);
+	count_member(o, n, &p->vtep, true);
 	if (was)
-		count_member(o, &old.vtep, false);
+		count_member(o, n, &old.vtep, false);
 	map_set(&n->peers, key, xmemdup(p, sizeof(*p)));
 	mark(o, n, key, &old);
 	return 0;
@@ -144,7 +148,7 @@ int overlay_peer_del(struct overlay *o, const char *network_id, const struct ipa
 	if (!was)
 		return 0;
 	struct ov_peer old = *was;
-	count_member(o, &old.vtep, false);
+	count_member(o, n, &old.vtep, false);
 	map_del(&n->peers, key);
 	mark(o, n, key, &old);
 	return 0;
@@ -152,7 +156,7 @@ int overlay_peer_del(struct overlay *o, const char *network_id, const struct ipa
 
 void peers_forget(struct overlay *o, struct network *n)
 {
-	map_each(&n->peers, e) count_member(o, &((const struct ov_peer *)e->val)->vtep, false);
+	map_each(&n->peers, e) count_member(o, n, &((const struct ov_peer *)e->val)->vtep, false);
 	map_clear(&n->peers);
 	map_clear(&n->dirty);
 	if (o->members_script.len)

@@ -64,6 +64,7 @@ int record_put_network(const struct overlay *o, const struct network *n, struct 
 	put_ip(j, "gateway6", &n->spec.gateway6);
 	json_put_int(j, "mtu", n->spec.mtu);
 	json_put_bool(j, "internal", n->spec.internal);
+	json_put_bool(j, "encrypted", n->spec.encrypted);
 	return put(o, "networks", n->id, j, err);
 }
 
@@ -136,7 +137,8 @@ static void load_network(struct overlay *o, const char *id, const json_t *j)
 	struct ov_network spec = {.id = id,
 				  .vni = (uint32_t)json_int(j, "vni", 0),
 				  .mtu = (int)json_int(j, "mtu", 0),
-				  .internal = json_bool(j, "internal", false)};
+				  .internal = json_bool(j, "internal", false),
+				  .encrypted = json_bool(j, "encrypted", false)};
 	bool v4 = ipprefix_parse(json_str(j, "subnet"), &spec.subnet) &&
 		  ipaddr_parse(json_str(j, "gateway"), &spec.gateway);
 	bool v6 = ipprefix_parse(json_str(j, "subnet6"), &spec.subnet6) &&

@@ -15,6 +15,8 @@ static struct nlreq *new_vxlan(const struct vxlan_spec *v)
 	nlreq_str(r, IFLA_IFNAME, v->name);
 	nlreq_u32(r, IFLA_MTU, (uint32_t)v->mtu);
 	nlreq_u32(r, IFLA_GROUP, v->group);
+	if (v->abroad)
+		nlreq_u32(r, IFLA_NET_NS_FD, (uint32_t)v->host_ns);
 	void *info = nlreq_nest(r, IFLA_LINKINFO);
 	nlreq_str(r, IFLA_INFO_KIND, "vxlan");
 	void *data = nlreq_nest(r, IFLA_INFO_DATA);
@@ -28,16 +30,21 @@ static struct nlreq *new_vxlan(const struct vxlan_spec *v)
 	/* The inner packet has its own checksum. An outer one, as RFC 7348 allows to leave out, is
 	 * what broken offloads of network cards get wrong. */
 	nlreq_u8(r, IFLA_VXLAN_UDP_CSUM, 0);
+	if (ipaddr_is_v6(&v->local)) {
+		nlreq_u8(r, IFLA_VXLAN_UDP_ZERO_CSUM6_TX, 1);
+		nlreq_u8(r, IFLA_VXLAN_UDP_ZERO_CSUM6_RX, 1);
+	}
 	nlreq_nest_end(r, data);
 	nlreq_nest_end(r, info);
 	return r;
 }
 
-static bool is_right(const struct link_info *li, const struct vxlan_spec *v)
+bool vxlan_right(const struct link_info *li, const struct vxlan_spec *v)
 {
 	return strcmp(li->kind, "vxlan") == 0 && li->vxlan.vni == v->vni &&
 	       ipaddr_equal(&li->vxlan.local, &v->local) && li->vxlan.underlay == v->underlay &&
-	       li->vxlan.port == v->port && !li->vxlan.learning && li->group == v->group;
+	       li->vxlan.port == v->port && !li->vxlan.learning && li->group == v->group &&
+	       li->vxlan.abroad == (v->abroad != NULL);
 }
 
 /* Another link with this VNI: one of an earlier life is deleted; -EEXIST names a stranger's. */
@@ -62,12 +69,13 @@ static int clear_vni(struct nlsock *s, const struct vxlan_spec *v, struct err *e
 static int create(struct nlsock *s, const struct vxlan_spec *v, struct err *err)
 {
 	struct err why = {0};
-	int r = nlsock_call(s, new_vxlan(v), &why);
+	struct nlsock *from = v->abroad ? v->abroad : s;
+	int r = nlsock_call(from, new_vxlan(v), &why);
 	if (r == -EEXIST) {
 		r = clear_vni(s, v, err);
 		if (r < 0)
 			return r;
-		r = nlsock_call(s, new_vxlan(v), &why);
+		r = nlsock_call(from, new_vxlan(v), &why);
 	}
 	if (r < 0)
 		return err_set(err, r, "cannot create VXLAN link \"%s\" with VNI %u: %s", v->name,
@@ -102,7 +110,7 @@ int vxlan_ensure(struct nlsock *s, const struct vxlan_spec *v, int *ret_index, b
 	int r = link_find(s, v->name, &li, err);
 	if (r < 0 && r != -ENODEV)
 		return r;
-	if (r == 0 && !is_right(&li, v)) {
+	if (r == 0 && !vxlan_right(&li, v)) {
 		r = link_del(s, li.index, err);
 		if (r < 0)
 			return r;

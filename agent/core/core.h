@@ -28,11 +28,12 @@ struct core {
 	struct report *report;
 	struct taskset *tasks;
 	struct nodeports *ports;
-	struct uplink *uplink; /* NULL: nobody to tell */
-	struct timer *sync;    /* one turn after a change, and every CORE_CHECK_MS */
-	bool had_tasks;        /* something of ours is or was in the kernel since the last wipe */
-	bool wiped;            /* the overlay must be opened anew before its next use */
-	bool tidy;             /* an idle node has nothing left to remove */
+	struct uplink *uplink;       /* NULL: nobody to tell */
+	struct tunnelkey *tunnelkey; /* the caller's; NULL: this node cannot encrypt */
+	struct timer *sync;          /* one turn after a change, and every CORE_CHECK_MS */
+	bool had_tasks; /* something of ours is or was in the kernel since the last wipe */
+	bool wiped;     /* the overlay must be opened anew before its next use */
+	bool tidy;      /* an idle node has nothing left to remove */
 	unsigned tidy_tries;
 	bool swept;     /* strays were looked for since the start */
 	bool changed;   /* a sync was asked for */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,7 +96,11 @@ static bool part_config(const char *subnet, const char *gateway, struct ipprefix
 
 static int net_config(const struct wire_network *w, struct ov_network *out, struct err *err)
 {
-	struct ov_network o = {.id = w->id, .vni = w->vni, .mtu = w->mtu, .internal = w->internal};
+	struct ov_network o = {.id = w->id,
+			       .vni = w->vni,
+			       .mtu = w->mtu,
+			       .internal = w->internal,
+			       .encrypted = w->encrypted};
 	if (!part_config(w->subnet, w->gateway, &o.subnet, &o.gateway) ||
 	    !part_config(w->subnet6, w->gateway6, &o.subnet6, &o.gateway6))
 		return err_set(err, -EINVAL, "network \"%s\" has a bad subnet or gateway", w->name);
@@ -179,7 +184,9 @@ static int parse_peer(const struct wire_endpoint *e, struct ov_peer *out)
 static void want_peer(struct nodenet *n, struct net *net, const struct wire_endpoint *e)
 {
 	struct ov_peer p;
-	if (parse_peer(e, &p) < 0) {
+	const struct wire_network *w = map_get(assign_networks(n->assign), net->id);
+	if (parse_peer(e, &p) < 0 ||
+	    (w && w->encrypted && !wire_tunnel_address(e->node_id, &p.vtep))) {
 		log_warn("agent", "endpoint \"%s\" has no usable address; left out", e->id);
 		return;
 	}
@@ -334,8 +341,36 @@ static bool net_remove(struct nodenet *n, struct net *net)
 	return false;
 }
 
+/* The keys of all nodes that share a network with this one. */
+static void tell_tunnels(struct nodenet *n)
+{
+	const struct map *nodes = assign_nodes(n->assign);
+	struct ov_tunnel_peer *peers = xcalloc(nodes->n + 1, sizeof(*peers));
+	size_t count = 0;
+	struct err err = {0};
+	map_each(nodes, e)
+	{
+		const struct wire_node *w = e->val;
+		struct ov_tunnel_peer *p = &peers[count];
+		memset(p, 0, sizeof(*p));
+		if (streq(w->id, n->node_id) || !w->tunnel_key ||
+		    !hex_decode(w->tunnel_key, p->key, sizeof(p->key)) ||
+		    !wire_tunnel_address(w->id, &p->address) ||
+		    !ipaddr_parse(w->address, &p->underlay))
+			continue;
+		p->has_next =
+			w->tunnel_next && hex_decode(w->tunnel_next, p->next, sizeof(p->next));
+		p->port = (uint16_t)w->tunnel_port;
+		count++;
+	}
+	if (overlay_tunnel_peers(n->overlay, peers, count, &err) < 0)
+		log_warn("agent", "peers of encrypted networks: %s", err_text(&err));
+	free(peers);
+}
+
 void nodenet_sync(struct nodenet *n)
 {
+	tell_tunnels(n);
 	tables_sync(n, NULL);
 	map_each(&n->nets, e)
 	{

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One session: a connection on one side, an exec or a log reader on the other. */
 #include "agent/core/session.h"
+#include "agent/core/netcheck.h"
 #include "agent/core/taskset.h"
+#include "agent/core/tunnelkey.h"
 #include "agent/core/uplink.h"
 #include "base/conn.h"
 #include "base/log.h"
@@ -20,6 +22,7 @@ struct session {
 	json_t *msg;
 	struct rt_exec *exec;
 	struct rt_logs *logs;
+	struct netcheck *check;
 	bool paused;
 };
 struct sessions {
@@ -33,6 +36,7 @@ static void session_drop(struct session *s)
 {
 	rt_exec_free(s->exec);
 	rt_logs_free(s->logs);
+	netcheck_free(s->check);
 	json_decref(s->msg);
 	*s->link = s->next;
 	if (s->next)
@@ -153,10 +157,55 @@ static int start_logs(struct session *s, const char *task, struct err *err)
 			    err);
 }
 
+static void on_check_line(json_t *finding_taken, void *arg)
+{
+	send_json(arg, SESSION_LOG, finding_taken);
+}
+
+static void on_check_end(int code, void *arg)
+{
+	on_exec_exit(code, arg);
+}
+
+static int rotate_key(struct session *s, struct err *err)
+{
+	struct core *c = s->all->core;
+	if (!c->tunnelkey)
+		return err_set(err, -EOPNOTSUPP,
+			       "this node cannot encrypt, so it has no key; see carrack doctor");
+	int r = tunnelkey_rotate(c->tunnelkey, err);
+	if (r == 0)
+		on_exec_exit(0, s);
+	return r;
+}
+
+/* *known: the kind is one of a node's. */
+static int start_of_node(struct session *s, const char *kind, bool *known, struct err *err)
+{
+	static const struct netcheck_ops ops = {.line = on_check_line, .end = on_check_end};
+	struct core *c = s->all->core;
+	*known = true;
+	if (streq(kind, "rotate-key"))
+		return rotate_key(s, err);
+	if (streq(kind, "net-repair")) {
+		if (c->uplink)
+			uplink_send(c->uplink, WIRE_RESYNC, json_object());
+		return netcheck_repair(c, &ops, s, err);
+	}
+	if (streq(kind, "net-check"))
+		return netcheck_start(c, json_str(s->msg, "network"), &ops, s, &s->check, err);
+	*known = false;
+	return 0;
+}
+
 static int session_start(struct session *s, struct err *err)
 {
 	const char *task = json_str_or(s->msg, "task", "");
 	const char *kind = json_str_or(s->msg, "kind", "");
+	bool of_node = false;
+	int r = start_of_node(s, kind, &of_node, err);
+	if (of_node)
+		return r;
 	const struct nodetask *t = taskset_find(s->all->core->tasks, task);
 	if (!t)
 		return err_set(err, -ENOENT, "task \"%s\" is not on this node", task);

@@ -204,6 +204,11 @@ bool uplink_up(const struct uplink *u)
 	return u->up;
 }
 
+bool uplink_welcomed(const struct uplink *u)
+{
+	return u->up && u->welcomed;
+}
+
 void uplink_send(struct uplink *u, uint8_t type, json_t *msg_taken)
 {
 	auto_json *msg = msg_taken;

@@ -38,6 +38,7 @@ void uplink_free(struct uplink *u); /* NULL is fine */
 void uplink_set_tls(struct uplink *u, struct tls *tls);
 bool uplink_up(const struct uplink *u);
 /* Dropped while not up. */
+bool uplink_welcomed(const struct uplink *u); /* the controller is there and listens */
 void uplink_send(struct uplink *u, uint8_t type, json_t *msg_taken);
 
 /* Another connection to the controller that is spoken to now. */

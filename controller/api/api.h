@@ -86,6 +86,7 @@ void api_task_get(struct call *c);
 void api_node_list(struct call *c);
 void api_node_del(struct call *c);
 void api_node_labels(struct call *c);
+void api_node_session(struct call *c); /* upgrade */
 void api_token_list(struct call *c);
 void api_token_create(struct call *c);
 void api_token_del(struct call *c);

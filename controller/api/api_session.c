@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sessions (exec, logs): an operator's request waits until the task's agent has dialled back, then
- * both connections are spliced. What the bytes mean is between the command line and the agent. */
+ * Sessions (exec and logs of a task; checks and repairs of a node): an operator's request waits until
+ * the agent has dialled back, then both connections are spliced. What the bytes mean is between the command line and the agent. */
 #include "base/log.h"
 #include "base/num.h"
 #include "controller/api/api.h"
@@ -100,14 +100,33 @@ static json_t *session_message(struct call *c, const struct session *ss, const c
 	}
 	json_object_set_new(msg, "session", json_string(ss->id));
 	json_object_set_new(msg, "kind", json_string(kind));
-	json_object_set_new(msg, "task", json_string(task_id));
+	json_put_str(msg, "task", task_id);
 	return msg;
 }
 
-static int session_start(struct call *c, struct session *ss, const char *kind, struct err *err)
+/* Asks the node's agent to dial back. task_id NULL: what is asked is the node's own matter. */
+static int session_ask(struct call *c, struct session *ss, const char *kind, const char *task_id,
+		       struct err *err)
 {
-	auto_json *task = cluster_task_json(c->s->cluster, c->arg[0]), *msg = NULL;
+	auto_json *msg = NULL;
 	auto_free char *text = NULL;
+
+	if (agent_silent_ms(c->s, ss->node_id) > c->s->silent_ms)
+		return err_set(err, -EBUSY, "node '%s' is not connected; see `carrack nodes`",
+			       ss->node_name);
+	msg = session_message(c, ss, kind, task_id, err);
+	if (!msg)
+		return err->code ? err->code : -EINVAL;
+	text = json_text(msg);
+	if (!agent_send(c->s, ss->node_id, WIRE_SESSION, text))
+		return err_set(err, -EBUSY, "node '%s' does not read what it is sent",
+			       ss->node_name);
+	return 0;
+}
+
+static int task_session(struct call *c, struct session *ss, const char *kind, struct err *err)
+{
+	auto_json *task = cluster_task_json(c->s->cluster, c->arg[0]);
 	const char *id = json_str(task, "id"), *node;
 
 	if (!id)
@@ -118,20 +137,23 @@ static int session_start(struct call *c, struct session *ss, const char *kind, s
 		return err->code ? err->code : -ENOENT;
 	ss->node_id = xstrdup(node);
 	ss->node_name = xstrdup(json_str_or(task, "node", node));
-	if (agent_silent_ms(c->s, node) > c->s->silent_ms)
-		return err_set(err, -EBUSY, "node '%s' is not connected; see `carrack nodes`",
-			       ss->node_name);
-	msg = session_message(c, ss, kind, id, err);
-	if (!msg)
-		return err->code ? err->code : -EINVAL;
-	text = json_text(msg);
-	if (!agent_send(c->s, node, WIRE_SESSION, text))
-		return err_set(err, -EBUSY, "node '%s' does not read what it is sent",
-			       ss->node_name);
-	return 0;
+	return session_ask(c, ss, kind, id, err);
 }
 
-static void session_open(struct call *c, const char *kind)
+static int node_session(struct call *c, struct session *ss, const char *kind, struct err *err)
+{
+	const char *name = NULL, *node = cluster_node_find(c->s->cluster, c->arg[0], &name);
+
+	if (!node)
+		return err_set(err, -ENOENT, "there is no node '%s'; `carrack nodes` lists them",
+			       c->arg[0]);
+	ss->node_id = xstrdup(node);
+	ss->node_name = xstrdup(name);
+	return session_ask(c, ss, kind, NULL, err);
+}
+
+static void session_open(struct call *c, const char *kind,
+			 int (*start)(struct call *, struct session *, const char *, struct err *))
 {
 	struct err err = {0};
 	struct session *ss;
@@ -145,7 +167,7 @@ static void session_open(struct call *c, const char *kind)
 	ss = xcalloc(1, sizeof(*ss));
 	ss->s = c->s;
 	random_hex(ss->id, 32);
-	r = session_start(c, ss, kind, &err);
+	r = start(c, ss, kind, &err);
 	if (r) {
 		session_free(ss);
 		api_fail(c, r, &err);
@@ -160,12 +182,24 @@ static void session_open(struct call *c, const char *kind)
 
 void api_task_exec(struct call *c)
 {
-	session_open(c, "exec");
+	session_open(c, "exec", task_session);
 }
 
 void api_task_logs(struct call *c)
 {
-	session_open(c, "logs");
+	session_open(c, "logs", task_session);
+}
+
+void api_node_session(struct call *c)
+{
+	static const char *const kinds[] = {"net-check", "net-repair", "rotate-key"};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (streq(c->arg[1], kinds[i])) {
+			session_open(c, kinds[i], node_session);
+			return;
+		}
+	httpd_reply_error(c->req, 404, "nodes have no sessions of kind '%.40s'", c->arg[1]);
 }
 
 void api_agent_session(struct call *c)

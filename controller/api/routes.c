@@ -32,6 +32,7 @@ const struct route routes[] = {
 	{"GET", "/v1/nodes", ROLE_OPERATOR, false, api_node_list},
 	{"DELETE", "/v1/nodes/*", ROLE_OPERATOR, false, api_node_del},
 	{"PATCH", "/v1/nodes/*/labels", ROLE_OPERATOR, false, api_node_labels},
+	{"POST", "/v1/nodes/*/session/*", ROLE_OPERATOR, true, api_node_session},
 	{"GET", "/v1/tokens", ROLE_OPERATOR, false, api_token_list},
 	{"POST", "/v1/tokens", ROLE_OPERATOR, false, api_token_create},
 	{"DELETE", "/v1/tokens/*", ROLE_OPERATOR, false, api_token_del},

@@ -65,4 +65,7 @@ json_t *cluster_task_json(const struct cluster *c,
 json_t *cluster_nodes_json(const struct cluster *c);
 json_t *cluster_networks_json(const struct cluster *c);
 /* The node that runs a task (borrowed until the next input), or NULL with err. */
+/* The node of this id or name: its id, and its name in *ret_name; NULL: there is none. */
+const char *cluster_node_find(const struct cluster *c, const char *id_or_name,
+			      const char **ret_name);
 const char *cluster_task_node(const struct cluster *c, const char *task_id, struct err *err);

@@ -77,6 +77,16 @@ struct node *node_by_name(const struct cluster *c, const char *id_or_name)
 	return NULL;
 }
 
+const char *cluster_node_find(const struct cluster *c, const char *id_or_name,
+			      const char **ret_name)
+{
+	const struct node *n = node_by_name(c, id_or_name);
+	if (!n)
+		return NULL;
+	*ret_name = n->name;
+	return n->id;
+}
+
 void node_row(struct cluster *c, struct node *n)
 {
 	marks_add(&c->node_rows, n, &n->row_marked);
