@@ -35,6 +35,7 @@ log_of() { on "$1" cat /run/agent.log; } # VM: what its agent said
 
 wire_up() { # N: the switch and the machines' ends
   mount -t sysfs sysfs /sys
+  mount -t tmpfs tmpfs /run # names of namespaces
   ip link set lo up
   local bridge i
   for bridge in switch manage; do
@@ -101,7 +102,7 @@ vm_up() { # N: virtual machines vm1 ... vmN with their agents, all nodes up
     until_ok 90 on "vm$i" true || { echo "vm$i did not boot" >&2; tail -n 20 "$work/vm$i/console.log" >&2; exit 1; }
     agent_start "vm$i"
   done
-  until_ok 60 nodes_up "$1" || { echo "the nodes did not come up" >&2; log_of vm1 | tail -n 20 >&2; exit 1; }
+  until_ok 150 nodes_up "$1" || { echo "the nodes did not come up" >&2; log_of vm1 | tail -n 20 >&2; exit 1; }
 }
 vm_end() {
   [ "$failed" = 0 ] || tail -n 5 "$work/controller.log"
