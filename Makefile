@@ -18,7 +18,7 @@ VERSION := 0.1.0
 B       := build/$(MODE)
 
 PKGS := yaml-0.1 libcurl jansson libsodium libnl-3.0 libnl-route-3.0 libarchive libnftables \
-        libevent libevent_openssl openssl sqlite3 ldns libisal libzstd zlib libseccomp
+        libevent libevent_openssl openssl sqlite3 ldns libisal libzstd zlib libseccomp libbpf
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -58,6 +58,17 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Programs for the kernel, compiled once and put into the object that loads them.
+BPF_CC    ?= clang
+BPF_FLAGS := -target bpf -O2 -g -Wall -Wextra -Werror -I. -I/usr/include/$(shell cc -print-multiarch 2>/dev/null)
+BPF_OBJ   := build/bpf/vip.bpf.o
+$(BPF_OBJ): overlay/bpf/vip.bpf.c overlay/bpf/vip_maps.h
+	@mkdir -p $(@D)
+	@echo "  BPF   $<"
+	$(Q)$(BPF_CC) $(BPF_FLAGS) -c -o $@.$$$$ $< && mv $@.$$$$ $@
+$(B)/overlay/vipbpf.o: $(BPF_OBJ)
+$(B)/overlay/vipbpf.o: ALL_CFLAGS += -DVIP_BPF_OBJECT='"$(BPF_OBJ)"'
 
 # lib_rule(room): build/MODE/lib/ROOM.a of the room's sources
 define lib_rule

@@ -168,6 +168,8 @@ void check_run(void *overlay)
 	ingress_retry(o);
 	if (firewall_check(o, &err) < 0)
 		log_warn("overlay", "%s", err_text(&err));
+	if (viproute_check(o, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
 	if (!o->settled && clock_ms() - o->opened_ms >= HOST_SETTLE_MS)
 		settle(o);
 	uint64_t rest_ms = (clock_ms() - start) * CHECK_REST;

@@ -18,7 +18,7 @@ static void all_elements(struct overlay *o, struct str *script)
 	map_each(&o->networks, e)
 	{
 		const struct network *n = e->val;
-		rules_network(script, true, n->bridge, n->spec.internal);
+		network_rules(n, true, script);
 	}
 	map_each(&o->sandboxes, e) sandbox_rules(o, e->val, true, script);
 	ingress_rules(o, script);

@@ -13,6 +13,7 @@
 #include "overlay/overlay.h"
 #include "overlay/underlay.h"
 #include "overlay/upstream.h"
+#include "overlay/vip.h"
 #include "overlay/wireguard.h"
 #include <net/if.h>
 
@@ -97,6 +98,7 @@ struct overlay {
 	struct map ingress; /* id -> struct ingress */
 	struct map dead;    /* address text: of containers that are gone, for stale.c */
 	struct upstream *upstream;
+	struct vips *vips;
 	struct timer *check, *flush, *stale;
 	uint64_t opened_ms, mended;
 	bool settled;
@@ -108,6 +110,7 @@ bool host_id_ok(const char *id);
 /* network.c */
 struct network *ov_network_new(const struct ov_network *spec);
 struct network *network_get(struct overlay *o, const char *id);
+void network_rules(const struct network *n, bool add, struct str *script);
 int network_build(struct overlay *o, struct network *n, struct err *err); /* links, addresses */
 void ov_network_free(void *network);
 int network_mtu(const struct overlay *o, const struct network *n);
@@ -210,6 +213,12 @@ int tunnel_network_mtu(const struct ipaddr *underlay, int underlay_mtu);
 /* linkcheck.c */
 /* Mends links, their places and the gateways' addresses, and counts. */
 int linkcheck_run(struct overlay *o, struct err *err);
+
+/* viproute.c */
+/* Mends the VIPs' routes and counts. */
+int viproute_check(struct overlay *o, struct err *err);
+/* Lets a sandbox reach the VIPs of its networks. */
+int viproute_join(struct overlay *o, const struct sandbox *s, int ns, struct err *err);
 
 /* check.c */
 void check_run(void *overlay);

@@ -175,13 +175,20 @@ struct network *ov_network_new(const struct ov_network *spec)
 	return n;
 }
 
+void network_rules(const struct network *n, bool add, struct str *script)
+{
+	rules_network(script, add, n->bridge, n->spec.internal || !add);
+	rules_subnet(script, add, &n->spec.subnet, &n->spec.gateway);
+	rules_subnet(script, add, &n->spec.subnet6, &n->spec.gateway6);
+}
+
 static int publish_change(struct overlay *o, const struct network *n, bool was_internal,
 			  struct err *err)
 {
 	auto_str script = {0};
 	if (was_internal && !n->spec.internal)
 		rules_network(&script, false, n->bridge, true);
-	rules_network(&script, true, n->bridge, n->spec.internal);
+	network_rules(n, true, &script);
 	int r = firewall_apply(o, script.data, err);
 	return r < 0 ? r : record_put_network(o, n, err);
 }
@@ -237,8 +244,10 @@ int overlay_network_del(struct overlay *o, const char *network_id, struct err *e
 			       "network \"%s\" is used by sandbox \"%s\"; remove that first",
 			       network_id, user->id);
 	peers_forget(o, n);
+	if (o->vips)
+		vips_drop_network(o->vips, n->spec.vni); /* their routes go with the bridge */
 	auto_str script = {0};
-	rules_network(&script, false, n->bridge, true);
+	network_rules(n, false, &script);
 	int r = link_del_group(o->nl, BRIDGE_GROUP_BASE + n->spec.vni, err);
 	if (r == 0)
 		r = firewall_apply(o, script.data, err);

@@ -60,3 +60,11 @@ int nft_list(struct nft *n, const char *command, struct str *out, struct err *er
 		str_add(out, text);
 	return r;
 }
+
+int nft_list_terse(struct nft *n, const char *command, struct str *out, struct err *err)
+{
+	nft_ctx_output_set_flags(n->ctx, NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_TERSE);
+	int r = nft_list(n, command, out, err);
+	nft_ctx_output_set_flags(n->ctx, NFT_CTX_OUTPUT_NUMERIC_ALL);
+	return r;
+}

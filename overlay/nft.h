@@ -13,3 +13,5 @@ void nft_close(struct nft *n); /* NULL is fine */
 int nft_run(struct nft *n, const char *script, struct err *err);
 /* Runs a listing command and appends what it prints. */
 int nft_list(struct nft *n, const char *command, struct str *out, struct err *err);
+/* The same without the elements of sets and maps. */
+int nft_list_terse(struct nft *n, const char *command, struct str *out, struct err *err);

@@ -78,6 +78,8 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 		record_load(o);
 		r = firewall_open(o, err);
 	}
+	if (r == 0)
+		r = vips_open(c->vip, c->run_dir, o->home, &o->vips, err);
 	if (r < 0) {
 		overlay_close(o);
 		return r;
@@ -96,6 +98,7 @@ void overlay_close(struct overlay *o)
 	timer_free(o->stale);
 	map_clear(&o->ingress);
 	map_clear(&o->dead);
+	vips_close(o->vips);
 	map_clear(&o->sandboxes);
 	map_clear(&o->networks);
 	map_clear(&o->members);
@@ -168,6 +171,7 @@ int overlay_wipe(struct overlay *o, struct err *err)
 	timer_stop(o->flush);
 	timer_stop(o->stale);
 	map_clear(&o->ingress);
+	vips_wipe(o->vips);
 	map_clear(&o->sandboxes);
 	map_clear(&o->networks);
 	map_clear(&o->members);

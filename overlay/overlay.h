@@ -26,6 +26,7 @@ struct ov_tunnel {                 /* this node's WireGuard: what encrypted netw
 	struct ipaddr address;     /* inside; peers know it too */
 	uint16_t port;             /* UDP, on the underlay */
 };
+enum ov_vip_path { OV_VIP_AUTO, OV_VIP_EBPF, OV_VIP_NFT }; /* see vip.h */
 
 struct overlay_config {
 	const char *run_dir;  /* sandboxes are bind-mounted in RUN/netns/ID */
@@ -33,7 +34,8 @@ struct overlay_config {
 	uint16_t vxlan_port;  /* 0: 4789 */
 	int mtu;              /* of networks; 0: underlay route's less 50 */
 	const struct ov_tunnel *tunnel; /* copied; NULL: no encrypted networks here */
-	unsigned check_ms; /* table comparison; 0: 1000. Longer where tables are very long */
+	unsigned check_ms;    /* table comparison; 0: 1000. Longer where tables are very long */
+	enum ov_vip_path vip; /* how VIPs are reached; OV_VIP_AUTO: ebpf where it works, else nft */
 };
 
 int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay **ret,
@@ -153,6 +155,15 @@ void overlay_check(struct overlay *o);
  * forked child may do it, by a socket of its own. */
 int overlay_compare(const struct overlay *o, void (*each)(const char *id, const char *text, void *),
 		    void *arg, struct err *err);
+/* VIPs: an address of the network that leads to one of the tasks, for each connection anew; none:
+ * connections are refused. It answers ping in any case. Replaces what it led to before. */
+int overlay_vip_set(struct overlay *o, const char *network_id, const struct ipaddr *vip,
+		    const struct ipaddr *tasks, size_t n, struct err *err);
+int overlay_vip_del(struct overlay *o, const char *network_id, const struct ipaddr *vip,
+		    struct err *err);
+const char *overlay_vip_path(const struct overlay *o); /* "ebpf" or "nft" */
+/* What OV_VIP_AUTO would take here, and why it is not ebpf (NULL: it is; caller frees). */
+enum ov_vip_path overlay_vip_probe(char **why);
 
 struct ov_stats {
 	uint64_t networks, sandboxes, peers, mended; /* mended: entries found wrong and set right */

@@ -15,11 +15,16 @@ static const char tables[] =
 	"add set inet ck_overlay within { type ifname . ifname; }\n"
 	"add set inet ck_overlay members { type ipv4_addr; }\n"
 	"add set inet ck_overlay members6 { type ipv6_addr; }\n"
+	"add set inet ck_overlay subnets4 { type ipv4_addr; flags interval; }\n"
+	"add set inet ck_overlay subnets6 { type ipv6_addr; flags interval; }\n"
+	"add set inet ck_overlay gateways4 { type ipv4_addr; }\n"
+	"add set inet ck_overlay gateways6 { type ipv6_addr; }\n"
 	"add set bridge ck_overlay source { type ifname . ether_addr . ipv4_addr; }\n"
 	"add set bridge ck_overlay source6 { type ifname . ether_addr . ipv6_addr; }\n"
 	"add set bridge ck_overlay target6 { typeof iifname . ether saddr . @nh,384,128; }\n"
 	"add chain inet ck_overlay raw_in { type filter hook prerouting priority -300; }\n"
 	"add chain inet ck_overlay raw_out { type filter hook output priority -300; }\n"
+	"add chain inet ck_overlay vip\n"
 	"add chain inet ck_overlay input { type filter hook input priority -10; }\n"
 	"add chain inet ck_overlay forward { type filter hook forward priority -10; }\n"
 	"add chain bridge ck_overlay ports { type filter hook prerouting priority -300; }\n"
@@ -33,6 +38,18 @@ static const char nat_rules[] =
 	/* A container that calls its host's published port gets the answer through the host. */
 	"add rule inet ck_overlay way_out iifname @bridges oifname @bridges ct status dnat "
 	"masquerade\n";
+
+/* Service VIPs are local to their network's bridge (viproute.c): they answer ping there, and what no
+ * task could take is refused. Neither they nor gateways are for other networks or strangers. */
+static const char vip_rules[] =
+	"add rule inet ck_overlay input iifname != \"lo\" ip daddr @subnets4 "
+	"fib daddr . iif type != local drop\n"
+	"add rule inet ck_overlay input ip daddr @subnets4 ip daddr != @gateways4 jump vip\n"
+	"add rule inet ck_overlay input ip6 daddr @subnets6 ip6 daddr != @gateways6 "
+	"meta l4proto != ipv6-icmp jump vip\n"
+	"add rule inet ck_overlay vip icmp type echo-request accept\n"
+	"add rule inet ck_overlay vip meta l4proto tcp reject with tcp reset\n"
+	"add rule inet ck_overlay vip reject\n";
 
 static const char filter_rules[] =
 	"add rule inet ck_overlay input iifname @bridges ip daddr 127.0.0.0/8 drop\n"
@@ -79,6 +96,7 @@ void rules_base(struct str *s, uint16_t vxlan_port, const struct ipaddr *underla
 		 vxlan_port);
 	str_addf(s, "add rule inet ck_overlay forward iifname @bridges udp dport %u drop\n",
 		 vxlan_port);
+	str_add(s, vip_rules);
 	str_add(s, filter_rules);
 }
 
@@ -87,6 +105,10 @@ void rules_flush(struct str *s, bool members)
 	static const char *const sets[] = {"set inet ck_overlay bridges",
 					   "set inet ck_overlay internal",
 					   "set inet ck_overlay within",
+					   "set inet ck_overlay subnets4",
+					   "set inet ck_overlay subnets6",
+					   "set inet ck_overlay gateways4",
+					   "set inet ck_overlay gateways6",
 					   "set bridge ck_overlay source",
 					   "set bridge ck_overlay source6",
 					   "set bridge ck_overlay target6"};
@@ -120,6 +142,19 @@ void rules_network(struct str *s, bool add, const char *bridge, bool internal)
 	element(s, add, "inet ck_overlay within", pair.data);
 	element(s, add, "inet ck_overlay bridges", key.data);
 	element(s, add && internal, "inet ck_overlay internal", key.data);
+}
+
+void rules_subnet(struct str *s, bool add, const struct ipprefix *subnet,
+		  const struct ipaddr *gateway)
+{
+	char prefix[IPPREFIX_TEXT], ip[IPADDR_TEXT];
+	bool v4 = ipaddr_is_v4(gateway);
+	if (!ipprefix_is_set(subnet))
+		return;
+	element(s, add, v4 ? "inet ck_overlay subnets4" : "inet ck_overlay subnets6",
+		ipprefix_format(subnet, prefix));
+	element(s, add, v4 ? "inet ck_overlay gateways4" : "inet ck_overlay gateways6",
+		ipaddr_format(gateway, ip));
 }
 
 void rules_source(struct str *s, bool add, const char *veth, const uint8_t mac[6],

@@ -21,6 +21,9 @@ void rules_flush(struct str *s, bool members);
 void rules_drop(struct str *s); /* removes both tables */
 
 void rules_network(struct str *s, bool add, const char *bridge, bool internal);
+/* A network's addresses, so that those of its VIPs are told from a gateway's; none: nothing. */
+void rules_subnet(struct str *s, bool add, const struct ipprefix *subnet,
+		  const struct ipaddr *gateway);
 void rules_source(struct str *s, bool add, const char *veth, const uint8_t mac[6],
 		  const struct ipaddr *ip);
 void rules_member(struct str *s, bool add, const struct ipaddr *vtep);

@@ -281,6 +281,8 @@ static int build(struct overlay *o, struct sandbox *s, const struct ov_sandbox *
 		publish_serve(&s->ports[i], &outer);
 	r = set_inside(o, s, ns, spec, err);
 	if (r == 0)
+		r = viproute_join(o, s, ns, err);
+	if (r == 0)
 		r = write_entries(o, s, err);
 	if (r == 0)
 		r = firewall_apply(o, script.data, err);
@@ -341,6 +343,7 @@ int overlay_sandbox_del(struct overlay *o, const char *id, struct err *err)
 	auto_free char *path = xasprintf("%s/%s", o->netns_dir, id);
 	struct sandbox *s = map_get(&o->sandboxes, id);
 	auto_free char *key = xstrdup(id);
+	vips_leave(o->vips, id);
 	if (s) {
 		auto_str script = {0};
 		auto_fdb list = {0};

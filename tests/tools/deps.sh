@@ -6,9 +6,9 @@ set -eu
 
 build="build-essential pkg-config libyaml-dev libcurl4-openssl-dev libjansson-dev libsodium-dev
   libnl-3-dev libnl-route-3-dev libarchive-dev libnftables-dev libevent-dev libssl-dev libsqlite3-dev
-  libldns-dev libisal-dev libzstd-dev zlib1g-dev libseccomp-dev crun iproute2"
+  libldns-dev libisal-dev libzstd-dev zlib1g-dev libseccomp-dev libbpf-dev clang crun iproute2"
 demo="$build busybox-static umoci skopeo docker-registry jq iputils-ping"
-check="$demo git clang clang-format libclang-rt-14-dev libcmocka-dev cppcheck shellcheck universal-ctags
+check="$demo git clang-format libclang-rt-14-dev libcmocka-dev cppcheck shellcheck universal-ctags
   curl nftables iperf3 ethtool procps apache2-utils zstd libcap2-bin openssl netcat-openbsd"
 vm="$demo qemu-system-x86 mmdebstrap cpio kmod e2fsprogs openssh-client curl tcpdump"
 bench="$check docker.io podman bc docker-compose"

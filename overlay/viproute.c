@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * VIPs and the host: which network an address is of, and the routes by which each VIP is local to its
+ * network's bridge. So the host answers ARP and ping for it, and refuses what the data path found no
+ * task for (rules.c). One route a VIP and host, none in the containers. See overlay.h.
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "overlay/host.h"
+#include "overlay/netns.h"
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PROTOCOL 0xc7 /* RTA protocol of our routes (rtnetlink.h: above 4 is anyone's) */
+
+/* IPv6 asks a neighbour table whom to answer for; IPv4 does so for every local route. */
+static struct nlreq *proxy_request(const struct network *n, const struct ipaddr *vip, bool add)
+{
+	struct ndmsg nd = {.ndm_family = AF_INET6,
+			   .ndm_ifindex = n->bridge_index,
+			   .ndm_state = NUD_PERMANENT,
+			   .ndm_flags = NTF_PROXY};
+	struct nlreq *r = nlreq_new(add ? RTM_NEWNEIGH : RTM_DELNEIGH,
+				    add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &nd, sizeof(nd));
+	nlreq_put(r, NDA_DST, vip->bytes, ipaddr_len(vip));
+	return r;
+}
+
+static struct nlreq *route_request(const struct network *n, const struct ipaddr *vip, bool add)
+{
+	struct rtmsg rt = {.rtm_family = vip->family,
+			   .rtm_dst_len = (uint8_t)ipaddr_bits(vip),
+			   .rtm_table = RT_TABLE_LOCAL,
+			   .rtm_protocol = PROTOCOL,
+			   .rtm_scope = RT_SCOPE_HOST,
+			   .rtm_type = RTN_LOCAL};
+	struct nlreq *r = nlreq_new(add ? RTM_NEWROUTE : RTM_DELROUTE,
+				    add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &rt, sizeof(rt));
+	nlreq_put(r, RTA_DST, vip->bytes, ipaddr_len(vip));
+	nlreq_u32(r, RTA_OIF, (uint32_t)n->bridge_index);
+	return r;
+}
+
+static int write_route(struct overlay *o, const struct network *n, const struct ipaddr *vip,
+		       bool add, struct err *err)
+{
+	int r = nlsock_call(o->nl, route_request(n, vip, add), err);
+	if (r == 0 && ipaddr_is_v6(vip)) {
+		char name[64];
+		snprintf(name, sizeof(name), "net.ipv6.conf.%s.proxy_ndp", n->bridge);
+		(void)netns_sysctl(name, "1", NULL);
+		r = nlsock_call(o->nl, proxy_request(n, vip, add), err);
+	}
+	/* -ESRCH, -ENOENT: gone already, with its bridge. */
+	return !add && (r == -ESRCH || r == -ENOENT) ? 0 : r;
+}
+
+static struct ipaddr plain(const struct vip_addr *a)
+{
+	struct ipaddr ip = {.family = vip_addr_is_v4(a) ? AF_INET : AF_INET6};
+	if (ip.family == AF_INET)
+		memcpy(ip.bytes, &a->w[3], 4);
+	else
+		memcpy(ip.bytes, a, sizeof(ip.bytes));
+	return ip;
+}
+
+int overlay_vip_set(struct overlay *o, const char *network_id, const struct ipaddr *vip,
+		    const struct ipaddr *tasks, size_t n_tasks, struct err *err)
+{
+	struct network *n = network_get(o, network_id);
+	char text[IPADDR_TEXT];
+	if (!n)
+		return err_set(err, -ENOENT, "network \"%s\" is not on this host", network_id);
+	if ((!ipprefix_has(&n->spec.subnet, vip) && !ipprefix_has(&n->spec.subnet6, vip)) ||
+	    ipaddr_equal(vip, &n->spec.gateway) || ipaddr_equal(vip, &n->spec.gateway6))
+		return err_set(err, -EINVAL, "network \"%s\" cannot have the VIP %s", network_id,
+			       ipaddr_format(vip, text));
+	struct vip_addr ip = vip_addr_of(vip);
+	auto_free struct vip_addr *to = xcalloc(n_tasks + 1, sizeof(*to));
+	for (size_t i = 0; i < n_tasks; i++)
+		to[i] = vip_addr_of(&tasks[i]);
+	bool known = vips_has(o->vips, n->spec.vni, &ip);
+	int r = vips_set(o->vips, n->spec.vni, &ip, to, n_tasks, err);
+	if (vips_behind(o->vips))
+		timer_set(o->check, 0);
+	return r < 0 || known ? r : write_route(o, n, vip, true, err);
+}
+
+int overlay_vip_del(struct overlay *o, const char *network_id, const struct ipaddr *vip,
+		    struct err *err)
+{
+	struct network *n = network_get(o, network_id);
+	struct vip_addr ip = vip_addr_of(vip);
+	if (!n || !vips_has(o->vips, n->spec.vni, &ip))
+		return 0;
+	int r = vips_del(o->vips, &ip, err);
+	int code = write_route(o, n, vip, false, err);
+	return r < 0 ? r : code;
+}
+
+const char *overlay_vip_path(const struct overlay *o)
+{
+	return vips_path(o->vips);
+}
+
+enum ov_vip_path overlay_vip_probe(char **why)
+{
+	return vips_probe(why);
+}
+
+int viproute_join(struct overlay *o, const struct sandbox *s, int ns, struct err *err)
+{
+	auto_free uint32_t *networks = xcalloc(s->n_endpoints + 1, sizeof(*networks));
+	for (size_t i = 0; i < s->n_endpoints; i++)
+		networks[i] = network_get(o, s->endpoints[i].network_id)->spec.vni;
+	return vips_join(o->vips, s->id, ns, networks, s->n_endpoints, err);
+}
+
+/* --- comparison ------------------------------------------------------------------------------- */
+
+struct route {
+	struct vip_addr vip;
+	int bridge;
+};
+struct routes {
+	struct route *v;
+	size_t n, cap;
+	const struct overlay *o;
+};
+
+static void add_route(struct routes *l, const struct vip_addr *vip, int bridge)
+{
+	l->v = vec_grow(l->v, l->n, &l->cap, sizeof(*l->v));
+	l->v[l->n++] = (struct route){*vip, bridge};
+}
+
+static const struct network *by_vni(const struct overlay *o, uint32_t vni)
+{
+	map_each(&o->networks, e)
+	{
+		const struct network *n = e->val;
+		if (n->spec.vni == vni)
+			return n;
+	}
+	return NULL;
+}
+
+static const struct network *by_bridge(const struct overlay *o, int index)
+{
+	map_each(&o->networks, e)
+	{
+		const struct network *n = e->val;
+		if (n->bridge_index == index)
+			return n;
+	}
+	return NULL;
+}
+
+static void want_route(uint32_t network, const struct vip_addr *vip, void *arg)
+{
+	struct routes *l = arg;
+	const struct network *n = by_vni(l->o, network);
+	if (n)
+		add_route(l, vip, n->bridge_index);
+}
+
+static void take_route(const struct nlmsghdr *h, void *arg)
+{
+	struct routes *l = arg;
+	if (h->nlmsg_type != RTM_NEWROUTE || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct rtmsg)))
+		return;
+	const struct rtmsg *rt = NLMSG_DATA(h);
+	const struct rtattr *tb[RTA_MAX + 1];
+	struct ipaddr ip;
+	if (rt->rtm_table != RT_TABLE_LOCAL || rt->rtm_protocol != PROTOCOL)
+		return;
+	nl_attrs(h, sizeof(*rt), tb, RTA_MAX);
+	if (!nl_get_addr(tb[RTA_DST], &ip))
+		return;
+	struct vip_addr vip = vip_addr_of(&ip);
+	add_route(l, &vip, (int)nl_get_u32(tb[RTA_OIF], 0));
+}
+
+static int by_vip(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct route));
+}
+
+static int read_routes(struct overlay *o, struct routes *out, struct err *err)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	int r = 0;
+	for (size_t i = 0; i < ARRAY_LEN(families) && r == 0; i++) {
+		struct rtmsg rt = {.rtm_family = families[i], .rtm_table = RT_TABLE_LOCAL};
+		r = nlsock_dump(o->nl, nlreq_new(RTM_GETROUTE, NLM_F_DUMP, &rt, sizeof(rt)),
+				take_route, out, err);
+	}
+	return r;
+}
+
+static int mend_route(struct overlay *o, const struct route *r, bool add, struct err *err)
+{
+	const struct network *n = by_bridge(o, r->bridge);
+	struct ipaddr ip = plain(&r->vip);
+	return n ? write_route(o, n, &ip, add, err) : 0;
+}
+
+static int compare_routes(struct overlay *o, const struct routes *want, const struct routes *have,
+			  size_t *mended, struct err *err)
+{
+	size_t i = 0, j = 0;
+	int r = 0;
+	while (r == 0 && (i < want->n || j < have->n)) {
+		int order = i == want->n ? 1 : j == have->n ? -1 : by_vip(&want->v[i], &have->v[j]);
+		if (order < 0) {
+			++*mended;
+			r = mend_route(o, &want->v[i], true, err);
+		} else if (order > 0 && o->settled) {
+			++*mended;
+			r = mend_route(o, &have->v[j], false, err);
+		}
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return r;
+}
+
+static int check_routes(struct overlay *o, size_t *mended, struct err *err)
+{
+	struct routes want = {.o = o}, have = {.o = o};
+	vips_each(o->vips, want_route, &want);
+	int r = read_routes(o, &have, err);
+	if (want.n)
+		qsort(want.v, want.n, sizeof(*want.v), by_vip);
+	if (have.n)
+		qsort(have.v, have.n, sizeof(*have.v), by_vip);
+	if (r == 0)
+		r = compare_routes(o, &want, &have, mended, err);
+	free(want.v);
+	free(have.v);
+	return r;
+}
+
+int viproute_check(struct overlay *o, struct err *err)
+{
+	size_t mended = 0, count = 0;
+	int r = vips_check(o->vips, o->settled, &mended, err);
+	if (mended)
+		log_info("overlay", "mended the tables of VIPs (%s): %zu entries",
+			 vips_path(o->vips), mended);
+	struct err why = {0};
+	int code = check_routes(o, &count, &why);
+	if (count)
+		log_info("overlay", "mended the routes of VIPs: %zu", count);
+	o->mended += mended + count;
+	return r < 0 ? r : code < 0 ? err_set(err, code, "%s", err_text(&why)) : 0;
+}
