@@ -26,6 +26,8 @@ const char agent_options_usage[] =
 	"  --cgroup-parent PATH        cgroup above all containers (/carrack)\n"
 	"  --runtime PATH              OCI runtime (crun)\n"
 	"  --vxlan-port PORT           UDP port of the overlay (4789)\n"
+	"  --vip auto|ebpf|nft         how service VIPs are reached (auto: ebpf where the host "
+	"permits it)\n"
 	"  --config FILE               configuration file (" CONF_DEFAULT_PATH ", if it is there)\n"
 	"  --verbose                   say more\n";
 
@@ -41,6 +43,7 @@ enum {
 	OPT_CGROUP,
 	OPT_RUNTIME,
 	OPT_VXLAN_PORT,
+	OPT_VIP,
 	OPT_CONFIG,
 	OPT_VERBOSE,
 };
@@ -57,6 +60,7 @@ static const struct option long_options[] = {
 	{"cgroup-parent", required_argument, NULL, OPT_CGROUP},
 	{"runtime", required_argument, NULL, OPT_RUNTIME},
 	{"vxlan-port", required_argument, NULL, OPT_VXLAN_PORT},
+	{"vip", required_argument, NULL, OPT_VIP},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"verbose", no_argument, NULL, OPT_VERBOSE},
 	{"help", no_argument, NULL, 'h'},
@@ -77,6 +81,16 @@ static int set_pair(struct kvlist *l, const char *flag, const char *text, struct
 	auto_free char *key = xstrndup(text, (size_t)(eq - text));
 	kvlist_set(l, key, eq + 1);
 	return 0;
+}
+
+static int set_vip(struct conf *conf, const char *value, struct err *err)
+{
+	for (int i = 0; conf_vip_names[i]; i++)
+		if (streq(conf_vip_names[i], value)) {
+			conf->vip = (enum conf_vip)i;
+			return 0;
+		}
+	return err_set(err, -EINVAL, "option --vip wants auto, ebpf or nft, not \"%s\"", value);
 }
 
 static int apply(struct agent_options *o, int c, const char *value, struct err *err)
@@ -115,6 +129,8 @@ static int apply(struct agent_options *o, int c, const char *value, struct err *
 				       value);
 		conf->vxlan_port = (int)port;
 		return 0;
+	case OPT_VIP:
+		return set_vip(conf, value, err);
 	case OPT_JOIN:
 		o->token = value;
 		return 0;

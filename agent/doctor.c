@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "manifests/conf.h"
+#include "overlay/overlay.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -214,6 +215,16 @@ static void check_forward(struct doctor *d)
 		    "is off; the agent switches it on (sysctl -w net.ipv4.ip_forward=1)");
 }
 
+static void check_vip(struct doctor *d)
+{
+	auto_free char *why = NULL;
+	if (overlay_vip_probe(&why) == OV_VIP_EBPF)
+		say(d, OK, "vip", "service VIPs go by eBPF, at the socket");
+	else
+		say(d, OK, "vip", "service VIPs go by nftables, in the container's namespace: %s",
+		    why);
+}
+
 static int parse_args(struct doctor *d, int argc, char **argv)
 {
 	static const struct option options[] = {{"data-dir", required_argument, NULL, 'd'},
@@ -248,6 +259,7 @@ int agent_doctor(int argc, char **argv)
 		check_links(&d);
 		check_encryption(&d);
 		check_overlayfs(&d);
+		check_vip(&d);
 	} else {
 		say(&d, FAIL, "user", "not root; run `sudo carrack doctor`");
 	}

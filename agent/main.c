@@ -241,6 +241,7 @@ static int open_overlay(struct agent *a, struct err *err)
 		.underlay = a->opt.conf.underlay,
 		.vxlan_port = (uint16_t)a->opt.conf.vxlan_port,
 		.tunnel = a->encrypt.key ? &a->encrypt.tunnel : NULL,
+		.vip = (enum ov_vip_path)a->opt.conf.vip, /* the same numbers */
 	};
 	a->core.overlay_config = &a->overlay_config;
 	return overlay_open(a->core.loop, &a->overlay_config, &a->core.overlay, err);

@@ -86,10 +86,12 @@ static int write_common(const struct place *p, int hosts, struct err *err)
 static int write_config(const struct place *p, const char *host, struct err *err)
 {
 	auto_free char *cgroup = place_cgroup(p, host);
-	auto_free char *text =
-		xasprintf("# The configuration of a lab's host.\nnode_name: %s\ncgroup_parent: %s\n"
-			  "registries:\n  insecure: [\"registry.lab:%s\", \"%s:%s\"]\n",
-			  host, cgroup, LAB_REGISTRY_PORT, LAB_SWITCH_ADDR, LAB_REGISTRY_PORT);
+	const char *vip = getenv("CARRACK_LAB_VIP"); /* how VIPs are reached, for tests */
+	auto_free char *text = xasprintf(
+		"# The configuration of a lab's host.\nvip: %s\nnode_name: %s\ncgroup_parent: %s\n"
+		"registries:\n  insecure: [\"registry.lab:%s\", \"%s:%s\"]\n",
+		vip ? vip : "auto", host, cgroup, LAB_REGISTRY_PORT, LAB_SWITCH_ADDR,
+		LAB_REGISTRY_PORT);
 	return write_text(p, host, "carrack.yaml", text, err);
 }
 

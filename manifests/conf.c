@@ -21,6 +21,8 @@ struct conf_file { /* numbers have the table's width; the rest goes to conf as i
 		.name = key, .type = FIELD_##kind, place, .doc = text, ##__VA_ARGS__               \
 	}
 
+const char *const conf_vip_names[] = {"auto", "ebpf", "nft", NULL};
+
 static const struct field registry_fields[] = {
 	KEY("insecure", LIST, AT(conf.insecure_registries), "registries without TLS"),
 	KEY("mirrors", PAIRS, AT(conf.mirrors), "where to ask first"),
@@ -55,6 +57,8 @@ static const struct field conf_fields[] = {
 	    .max = 65535),
 	KEY("key_rotation_hours", INT, AT(key_rotation_hours), "hours between keys; 0: never",
 	    .min = 0, .max = 8760),
+	KEY("vip", CHOICE, AT(conf.vip), "how service VIPs are reached: auto, ebpf or nft",
+	    .names = conf_vip_names),
 };
 
 static void conf_file_init(void *obj)

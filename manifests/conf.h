@@ -10,6 +10,10 @@
 #define CONF_DEFAULT_PATH "/etc/carrack/carrack.yaml"
 #define CONF_DEFAULT_PORT 7677
 
+/* auto: at the socket by eBPF where the host permits it, else by nftables. */
+enum conf_vip { CONF_VIP_AUTO, CONF_VIP_EBPF, CONF_VIP_NFT };
+extern const char *const conf_vip_names[]; /* by that number; ends with NULL */
+
 struct conf {
 	char *data_dir;           /* data_dir: /var/lib/carrack */
 	char *run_dir;            /* run_dir: /run/carrack */
@@ -31,6 +35,7 @@ struct conf {
 	char *network_pool6;    /* network_pool6: (controller) IPv6, at most /64; NULL: random */
 	int wireguard_port;     /* wireguard_port: 51820 (agent) */
 	int key_rotation_hours; /* key_rotation_hours: 24 (agent); 0: never */
+	enum conf_vip vip;      /* vip: how service VIPs are reached (agent) */
 };
 /* Fills defaults; then the file's values if there is a file. required: a missing file is an error.
  * 0 or negative errno with findings in d. */

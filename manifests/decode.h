@@ -82,7 +82,6 @@ FIELD_DECODER(decode_security_opt);
 FIELD_DECODER(decode_restart);
 FIELD_DECODER(decode_condition);
 FIELD_DECODER(decode_health_test);
-FIELD_DECODER(decode_endpoint_mode);
 FIELD_DECODER(decode_external);
 FIELD_DECODER(decode_ipam);
 FIELD_DECODER(decode_top_name);

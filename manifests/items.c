@@ -291,21 +291,6 @@ FIELD_DECODER(decode_health_test)
 	strlist_done(&test);
 }
 
-FIELD_DECODER(decode_endpoint_mode)
-{
-	const char *text;
-	(void)f;
-	(void)obj;
-	if (!decode_string(c, n, &text))
-		return;
-	if (streq(text, "vip"))
-		decode_warn(c, n,
-			    "there is no virtual address for a service yet; its name resolves "
-			    "to the addresses of its tasks");
-	else if (!streq(text, "dnsrr"))
-		decode_refuse(c, n, "'endpoint_mode' must be vip or dnsrr, not '%.100s'", text);
-}
-
 FIELD_DECODER(decode_memswap)
 {
 	int64_t *to = &((struct spec_service *)obj)->swap.total;

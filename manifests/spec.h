@@ -22,6 +22,8 @@ enum spec_deploy_mode {
 	DEPLOY_REPLICATED_JOB,
 	DEPLOY_GLOBAL_JOB,
 };
+/* What a service's name leads to: its VIP, or its tasks. */
+enum spec_endpoint_mode { ENDPOINT_VIP, ENDPOINT_DNSRR };
 
 enum spec_condition { DEPENDS_STARTED, DEPENDS_HEALTHY, DEPENDS_COMPLETED };
 
@@ -194,6 +196,7 @@ struct spec_service {
 	/* deploy */
 	enum spec_deploy_mode mode;
 	int64_t replicas; /* default 1 */
+	enum spec_endpoint_mode endpoint_mode;
 	struct kvlist deploy_labels;
 	struct spec_resources limits, reservations;
 	struct strlist constraints;    /* "node.labels.x==y" */

@@ -11,6 +11,7 @@
 static const char *const modes[] = {"replicated", "global", "replicated-job", "global-job", NULL};
 static const char *const rollback_actions[] = {"pause", "continue", NULL};
 static const char *const hosts_only[] = {"host", NULL};
+static const char *const endpoint_modes[] = {"vip", "dnsrr", NULL};
 static const char *const conditions[] = {"none", "on-failure", "any", "unless-stopped", NULL};
 static const char *const depends_conditions[] = {"service_started", "service_healthy",
 						 "service_completed_successfully", NULL};
@@ -252,8 +253,9 @@ static const struct field deploy_fields[] = {
 	    .record = &record_restart_policy, SET(spec_service, restart_policy.set)),
 	USE("update_config", SECTION, .offset = 0, "how tasks are replaced",
 	    .record = &record_update, SET(spec_service, update.set), .flags = FIELD_RUNNING),
-	CUSTOM("endpoint_mode", decode_endpoint_mode, NULL, "how the name resolves",
-	       .canon = FIELD_STRING),
+	USE("endpoint_mode", CHOICE, SVC(endpoint_mode),
+	    "what the name resolves to: a VIP (vip), or the tasks (dnsrr)",
+	    .names = endpoint_modes),
 	USE("rollback_config", SECTION, .offset = 0,
 	    "how tasks are replaced in a rollback; like update_config where it is left out",
 	    .record = &record_rollback, SET(spec_service, rollback.set), .flags = FIELD_RUNNING),

@@ -116,8 +116,11 @@ struct wire_endpoint { /* a task's place on a network, as every node on that net
 	char *network_id, *task_id, *task_name, *service; /* service: short name in the stack */
 	struct strlist names; /* all names that resolve to it: service, aliases, stack_service */
 	char *ip, *ip6, *mac; /* one of the addresses may be NULL */
-	char *node_id, *vtep; /* underlay address of its node */
-	bool ready;           /* task_ready: resolve it */
+	char *vip;            /* of its service on this network; NULL: it has none */
+	struct strlist vip_names; /* names that resolve to vip */
+	bool vip_local;           /* clients prefer tasks of their own node */
+	char *node_id, *vtep;     /* underlay address of its node */
+	bool ready;               /* task_ready: resolve it */
 };
 
 struct wire_node {       /* what an agent tells of itself */

@@ -92,6 +92,8 @@ void wire_endpoint_done(struct wire_endpoint *e)
 	free(e->task_name);
 	free(e->service);
 	strlist_done(&e->names);
+	strlist_done(&e->vip_names);
+	free(e->vip);
 	free(e->ip);
 	free(e->ip6);
 	free(e->mac);
@@ -109,6 +111,10 @@ json_t *wire_endpoint_json(const struct wire_endpoint *e)
 	json_put_str(j, "task_name", e->task_name);
 	json_put_str(j, "service", e->service);
 	json_put_strlist(j, "names", &e->names);
+	json_put_str(j, "vip", e->vip);
+	json_put_strlist(j, "vip_names", &e->vip_names);
+	if (e->vip_local)
+		json_put_bool(j, "vip_local", true);
 	json_put_str(j, "ip", e->ip);
 	json_put_str(j, "ip6", e->ip6);
 	json_put_str(j, "mac", e->mac);
@@ -133,6 +139,10 @@ static int endpoint_parse(const json_t *j, struct wire_endpoint *e, struct err *
 	if (rc == 0)
 		rc = wire_get_list(j, "names", &e->names, err);
 	if (rc == 0)
+		rc = wire_get_list(j, "vip_names", &e->vip_names, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "vip", false, &e->vip, err);
+	if (rc == 0)
 		rc = wire_get_text(j, "ip", false, &e->ip, err);
 	if (rc == 0)
 		rc = wire_get_text(j, "ip6", false, &e->ip6, err);
@@ -144,6 +154,7 @@ static int endpoint_parse(const json_t *j, struct wire_endpoint *e, struct err *
 		rc = wire_get_text(j, "node_id", false, &e->node_id, err);
 	if (rc == 0)
 		rc = wire_get_text(j, "vtep", false, &e->vtep, err);
+	e->vip_local = json_bool(j, "vip_local", false);
 	e->ready = json_bool(j, "ready", false);
 	return rc;
 }

@@ -102,16 +102,12 @@ void rules_base(struct str *s, uint16_t vxlan_port, const struct ipaddr *underla
 
 void rules_flush(struct str *s, bool members)
 {
-	static const char *const sets[] = {"set inet ck_overlay bridges",
-					   "set inet ck_overlay internal",
-					   "set inet ck_overlay within",
-					   "set inet ck_overlay subnets4",
-					   "set inet ck_overlay subnets6",
-					   "set inet ck_overlay gateways4",
-					   "set inet ck_overlay gateways6",
-					   "set bridge ck_overlay source",
-					   "set bridge ck_overlay source6",
-					   "set bridge ck_overlay target6"};
+	static const char *const sets[] =
+		{"set inet ck_overlay bridges",   "set inet ck_overlay internal",
+		 "set inet ck_overlay within",    "set inet ck_overlay subnets4",
+		 "set inet ck_overlay subnets6",  "set inet ck_overlay gateways4",
+		 "set inet ck_overlay gateways6", "set bridge ck_overlay source",
+		 "set bridge ck_overlay source6", "set bridge ck_overlay target6"};
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
 		str_addf(s, "flush %s\n", sets[i]);
 	portmap_flush(s);

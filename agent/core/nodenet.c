@@ -18,12 +18,20 @@ struct name {
 	size_t n_told, n_want, cap;
 	bool seen, known; /* known: the overlay has it */
 };
+struct vip {
+	struct ipaddr addr;
+	struct ipaddr *told, *want; /* tasks that are ready */
+	size_t n_told, n_want, cap;
+	bool seen, known;
+	bool local; /* want holds tasks of this node only */
+};
 struct net {
 	char *id;
 	unsigned holds;
 	bool there;       /* in the kernel, as far as we know */
 	struct map peers; /* address text -> struct peer */
 	struct map names; /* lower-case name -> struct name */
+	struct map vips;  /* address text -> struct vip */
 };
 struct nodenet {
 	struct overlay *overlay;
@@ -40,11 +48,20 @@ static void free_name(void *p)
 	free(n);
 }
 
+static void free_vip(void *p)
+{
+	struct vip *v = p;
+	free(v->told);
+	free(v->want);
+	free(v);
+}
+
 static void free_net(void *p)
 {
 	struct net *n = p;
 	map_clear(&n->peers);
 	map_clear(&n->names);
+	map_clear(&n->vips);
 	free(n->id);
 	free(n);
 }
@@ -82,6 +99,7 @@ static struct net *net_get(struct nodenet *n, const char *id)
 		net->id = xstrdup(id);
 		net->peers.free_val = free;
 		net->names.free_val = free_name;
+		net->vips.free_val = free_vip;
 		map_set(&n->nets, id, net);
 	}
 	return net;
@@ -169,6 +187,41 @@ static void want_names(struct net *net, const struct wire_endpoint *e, const str
 	}
 }
 
+static void vip_task(struct vip *v, const struct ipaddr *ip, bool here, bool prefer)
+{
+	if (prefer && v->local && !here)
+		return; /* a task of this node is there */
+	if (prefer && here && !v->local) {
+		v->local = true;
+		v->n_want = 0;
+	}
+	v->want = vec_grow(v->want, v->n_want, &v->cap, sizeof(*v->want));
+	v->want[v->n_want++] = *ip;
+}
+
+/* The service's names lead to its VIP, whether a task is ready or not; the VIP to those that are. */
+static void want_vip(struct nodenet *n, struct net *net, const struct wire_endpoint *e,
+		     const struct ipaddr *ip, const struct ipaddr *ip6)
+{
+	struct ipaddr addr;
+	if (!e->vip || !ipaddr_parse(e->vip, &addr))
+		return;
+	struct vip *v = map_get(&net->vips, e->vip);
+	if (!v) {
+		v = xcalloc(1, sizeof(*v));
+		v->addr = addr;
+		map_set(&net->vips, e->vip, v);
+	}
+	v->seen = true;
+	if (e->ready && ipaddr_is_set(ip))
+		vip_task(v, ip, streq(e->node_id, n->node_id), e->vip_local);
+	/* By IPv6 the names lead to the tasks. */
+	for (size_t i = 0; i < e->vip_names.n; i++) {
+		name_want(net, e->vip_names.v[i], &addr);
+		name_want(net, e->vip_names.v[i], e->ready ? ip6 : NULL);
+	}
+}
+
 static int parse_peer(const struct wire_endpoint *e, struct ov_peer *out)
 {
 	struct ov_peer p = {0};
@@ -217,6 +270,7 @@ static void endpoint_want(struct nodenet *n, struct net *net, const struct wire_
 		return;
 	want_names(net, e, &ip);
 	want_names(net, e, &ip6);
+	want_vip(n, net, e, &ip, &ip6);
 	if (e->node_id && !streq(e->node_id, n->node_id))
 		want_peer(n, net, e);
 }
@@ -229,6 +283,12 @@ static void net_begin(struct net *net)
 		struct name *name = e->val;
 		name->seen = false;
 		name->n_want = 0;
+	}
+	map_each(&net->vips, e)
+	{
+		struct vip *v = e->val;
+		v->seen = v->local = false;
+		v->n_want = 0;
 	}
 }
 
@@ -274,6 +334,40 @@ static void tell_names(struct nodenet *n, struct net *net)
 	}
 }
 
+static int by_address(const void *a, const void *b)
+{
+	return ipaddr_compare(a, b);
+}
+
+static void tell_vips(struct nodenet *n, struct net *net)
+{
+	map_each(&net->vips, e)
+	{
+		struct vip *v = e->val;
+		struct err err = {0};
+		if (!v->seen) {
+			if (overlay_vip_del(n->overlay, net->id, &v->addr, &err) < 0)
+				log_warn("agent", "a VIP stays for now: %s", err_text(&err));
+			map_del(&net->vips, e->key);
+			continue;
+		}
+		size_t bytes = v->n_want * sizeof(*v->want);
+		if (v->n_want)
+			qsort(v->want, v->n_want, sizeof(*v->want), by_address);
+		if (v->known && v->n_told == v->n_want &&
+		    (!bytes || memcmp(v->told, v->want, bytes) == 0))
+			continue;
+		if (overlay_vip_set(n->overlay, net->id, &v->addr, v->want, v->n_want, &err) < 0) {
+			log_warn("agent", "%s", err_text(&err));
+			continue;
+		}
+		free(v->told);
+		v->told = bytes ? xmemdup(v->want, bytes) : NULL;
+		v->n_told = v->n_want;
+		v->known = true;
+	}
+}
+
 /* only NULL: all networks in one pass over the endpoints. */
 static void tables_sync(struct nodenet *n, const struct net *only)
 {
@@ -295,6 +389,7 @@ static void tables_sync(struct nodenet *n, const struct net *only)
 		if (!net->there || net->holds == 0 || (only && net != only))
 			continue;
 		drop_unseen_peers(n, net);
+		tell_vips(n, net);
 		tell_names(n, net);
 	}
 }

@@ -75,7 +75,10 @@ static void on_timer(void *arg)
 	case TASK_STARTING:
 	case TASK_RUNNING:
 	case TASK_STOPPING:
-		nodetask_harder(t);
+		if (t->draining)
+			nodetask_drained(t);
+		else
+			nodetask_harder(t);
 		return;
 	case TASK_PENDING:
 	case TASK_ASSIGNED:

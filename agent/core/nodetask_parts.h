@@ -18,6 +18,7 @@
 
 #define TASK_RETRY_MS     1000 /* waits for something that is not there yet */
 #define TASK_GRACE_MS     10000
+#define TASK_DRAIN_MS     100  /* other nodes' VIPs and names leave it out by then */
 #define TASK_KILL_WAIT_MS 5000 /* from SIGKILL to removal by force */
 #define TASK_EVENT_GAP_MS 200  /* between two progress events of a task */
 
@@ -45,10 +46,12 @@ struct nodetask {
 	uint64_t event_ms;   /* of the last progress event */
 	bool container;      /* the runtime has, or may have, our container */
 	bool holds_networks, sandbox;
-	bool ailing;  /* being killed because it is unhealthy */
-	bool killed;  /* SIGKILL was sent */
-	bool mend;    /* adopted, but its sandbox was not set right yet */
-	bool serving; /* was ready at its last move */
+	bool ailing;   /* being killed because it is unhealthy */
+	bool killed;   /* SIGKILL was sent */
+	bool ran;      /* when it was told to stop */
+	bool draining; /* is to stop, but was not signalled yet: no new connections come */
+	bool mend;     /* adopted, but its sandbox was not set right yet */
+	bool serving;  /* was ready at its last move */
 	bool stray, removing, gone;
 };
 
@@ -63,7 +66,8 @@ int nodetask_adopt(struct nodetask *t, const struct rt_status *st);
 void nodetask_mend(struct nodetask *t); /* an adopted container's sandbox */
 /* nodetask_stop.c */
 void nodetask_stop(struct nodetask *t);
-void nodetask_harder(struct nodetask *t); /* the grace period is over */
+void nodetask_drained(struct nodetask *t); /* new connections go elsewhere now */
+void nodetask_harder(struct nodetask *t);  /* the grace period is over */
 void nodetask_signal(struct nodetask *t, const char *signal);
 void nodetask_end(struct nodetask *t, enum task_state state, const char *reason); /* for good */
 void nodetask_ended_stopping(struct nodetask *t);

@@ -134,12 +134,23 @@ void nodetask_stop(struct nodetask *t)
 		nodetask_end(t, TASK_STOPPED, NULL);
 		return;
 	}
-	bool ran = t->state == TASK_RUNNING && !t->ailing;
+	t->ran = t->state == TASK_RUNNING && !t->ailing;
 	hooks_free(take_ptr(t->hooks));
 	t->killed = false;
+	/* The controller told the others first; what they have not heard by then they will not. */
+	t->draining = t->state == TASK_RUNNING && t->w.n_attach > 0;
 	nodetask_move(t, TASK_STOPPING, NULL);
+	if (t->draining)
+		timer_set(t->timer, TASK_DRAIN_MS);
+	else
+		nodetask_drained(t);
+}
+
+void nodetask_drained(struct nodetask *t)
+{
+	t->draining = false;
 	timer_set(t->timer, (uint64_t)t->grace_ms); /* for its commands and its end together */
-	if (ran && t->w.spec.pre_stop.n && !t->stray) {
+	if (t->ran && t->w.spec.pre_stop.n && !t->stray) {
 		t->hooks = hooks_new(t->core->loop, t->core->runtime, t->w.id, "pre_stop",
 				     &t->w.spec.pre_stop);
 		hooks_start(t->hooks, on_pre_stop, t);

@@ -167,6 +167,20 @@ static struct tally tally(const struct service *svc)
 	return r;
 }
 
+static json_t *vips(const struct service *svc)
+{
+	json_t *list = json_array();
+	char ip[IPAM_TEXT];
+	for (size_t i = 0; i < svc->n_vips; i++) {
+		json_t *j = json_object();
+		ipam_addr_text(svc->vips[i].ip, ip);
+		json_put_str(j, "network", svc->vips[i].net->name);
+		json_put_str(j, "ip", ip);
+		json_array_append_new(list, j);
+	}
+	return list;
+}
+
 /* Nodes that do not publish the service's ports, and why. */
 static json_t *trouble_of(const struct cluster *c, const struct service *svc)
 {
@@ -206,6 +220,10 @@ static json_t *service_answer(const struct cluster *c, const struct service *svc
 	}
 	json_object_set_new(j, "ports", ports);
 	json_put_new(j, "ports_refused", trouble_of(c, svc));
+	json_put_str(j, "endpoint_mode",
+		     svc->tmpl && svc->tmpl->spec.endpoint_mode == ENDPOINT_DNSRR ? "dnsrr"
+										  : "vip");
+	json_object_set_new(j, "vips", vips(svc));
 	json_put_str(update, "state", rollout_name(svc->roll));
 	json_put_str(update, "why", svc->why ? svc->why : "");
 	json_object_set_new(j, "update", update);
@@ -330,10 +348,37 @@ json_t *cluster_nodes_json(const struct cluster *c)
 	return list;
 }
 
+/* Network id -> the VIPs on it. */
+static json_t *vips_by_network(const struct cluster *c)
+{
+	json_t *all = json_object();
+	char ip[IPAM_TEXT];
+	map_each(&c->stacks, e)
+	{
+		map_each(&((const struct stack *)e->val)->services, se)
+		{
+			const struct service *svc = se->val;
+			for (size_t i = 0; i < svc->n_vips; i++) {
+				const char *id = svc->vips[i].net->id;
+				json_t *j = json_object();
+				ipam_addr_text(svc->vips[i].ip, ip);
+				json_put_str(j, "stack", svc->stack->name);
+				json_put_str(j, "service", svc->name);
+				json_put_str(j, "ip", ip);
+				if (!json_object_get(all, id))
+					json_object_set_new(all, id, json_array());
+				json_array_append_new(json_object_get(all, id), j);
+			}
+		}
+	}
+	return all;
+}
+
 json_t *cluster_networks_json(const struct cluster *c)
 {
 	char text[IPAM_TEXT];
 	json_t *list = json_array();
+	auto_json *of = vips_by_network(c);
 	map_each(&c->networks, e)
 	{
 		const struct network *n = e->val;
@@ -364,6 +409,8 @@ json_t *cluster_networks_json(const struct cluster *c)
 		json_put_kvlist(j, "labels", &n->spec.labels);
 		json_put_bool(j, "internal", n->internal);
 		json_put_bool(j, "encrypted", n->encrypted);
+		json_t *own = json_object_get(of, n->id);
+		json_object_set_new(j, "vips", own ? json_incref(own) : json_array());
 		json_put_int(j, "nodes", (json_int_t)n->n_members);
 		json_array_append_new(list, j);
 	}

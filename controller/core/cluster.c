@@ -259,7 +259,7 @@ static bool work_networks(struct cluster *c)
 		if (!n)
 			continue;
 		marks_del(&c->networks_marked, &n->marked);
-		if (n->dying && !n->n_attaches && !n->n_users && !n->n_members)
+		if (n->dying && !n->n_attaches && !n->n_users && !n->n_members && !n->n_vips)
 			network_drop(c, n);
 	}
 	c->networks_marked.n = 0;

@@ -218,6 +218,21 @@ int ipam_take(struct ipam_subnet *s, uint32_t *ret)
 	return 0;
 }
 
+int ipam_take_high(struct ipam_subnet *s, uint32_t *ret)
+{
+	if (!s->used)
+		return -ENOSPC;
+	for (uint32_t a = s->last; a >= s->first; a--) {
+		if (bit_get(s, a - s->base))
+			continue;
+		bit_set(s, a - s->base);
+		s->n_used++;
+		*ret = a;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
 int ipam_take_fixed(struct ipam_subnet *s, uint32_t addr)
 {
 	if (!s->used || addr <= s->base || addr >= last_of(s->base, s->prefix))

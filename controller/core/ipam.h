@@ -52,4 +52,6 @@ int ipam_subnet_range(struct ipam_subnet *s, uint32_t base, unsigned prefix, str
 void ipam_subnet_done(struct ipam_subnet *s);
 int ipam_take(struct ipam_subnet *s, uint32_t *ret);       /* -ENOSPC */
 int ipam_take_fixed(struct ipam_subnet *s, uint32_t addr); /* -EADDRINUSE, -ERANGE */
+/* The highest free address, so that what stays for long is out of the way of what comes and goes. */
+int ipam_take_high(struct ipam_subnet *s, uint32_t *ret); /* -ENOSPC */
 void ipam_give(struct ipam_subnet *s, uint32_t addr);

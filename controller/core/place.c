@@ -23,8 +23,9 @@ static void all_wait(struct cluster *c, struct service *svc, const char *why, en
 			wait_for(c, t, why, held);
 }
 
-static bool networks_there(struct cluster *c, const struct tmpl *t, struct err *err)
+static bool networks_there(struct cluster *c, struct service *svc, struct err *err)
 {
+	const struct tmpl *t = svc->tmpl;
 	for (size_t i = 0; i < t->n_networks; i++) {
 		struct network *n = map_get(&c->networks, t->network_ids[i]);
 		if (!n) {
@@ -36,7 +37,7 @@ static bool networks_there(struct cluster *c, const struct tmpl *t, struct err *
 		if (network_allocate(c, n, err) < 0)
 			return false;
 	}
-	return true;
+	return vips_take(c, svc, err) == 0;
 }
 
 static void give_back(struct task *t)
@@ -212,7 +213,7 @@ void place_service(struct cluster *c, struct service *svc)
 	enum met met = depends_met(c, svc, why);
 	if (met != MET)
 		all_wait(c, svc, why, met);
-	else if (!networks_there(c, svc->tmpl, &err))
+	else if (!networks_there(c, svc, &err))
 		all_wait(c, svc, err.text, MET);
 	else if (svc->global)
 		place_global(c, svc);

@@ -104,6 +104,8 @@ void reconcile_service(struct cluster *c, struct service *svc)
 		service_mark(c, svc);
 		return;
 	}
+	if (svc->n_vips)
+		vips_settle(c, svc);
 	while (!svc->global && svc->n_slots > svc->n_want) {
 		const struct slot *last = &svc->slots[svc->n_slots - 1];
 		if (last->cur || last->old)

@@ -25,6 +25,7 @@ void service_free(void *p)
 	free(svc->slots);
 	free(svc->queue);
 	free(svc->why);
+	free(svc->vips);
 	free(svc->deps);
 	free(svc->dependents);
 	map_clear(&svc->node_slots);
@@ -47,6 +48,7 @@ void service_drop(struct cluster *c, struct service *svc)
 	auto_free char *key = service_key(svc);
 	depends_tell(c, svc);
 	depends_forget(svc);
+	vips_give(c, svc);
 	tmpl_unref(c, svc->tmpl);
 	tmpl_unref(c, svc->prev);
 	marks_del(&c->services, &svc->marked);
@@ -192,6 +194,7 @@ void service_set_spec(struct cluster *c, struct service *svc, const struct spec_
 	struct tmpl *before = svc->tmpl;
 	set_tmpl(c, svc);
 	svc->place = svc->place || svc->pending; /* placement and dependencies may differ */
+	vips_spec(c, svc);
 	if (changed || svc->tmpl != before)
 		queue_all(c, svc);
 }

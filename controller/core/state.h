@@ -146,6 +146,9 @@ struct service {
 	bool held;             /* its update waits for that; why says so */
 	struct map node_slots; /* global: node id -> index + 1 */
 	size_t marked;
+	struct vip *vips; /* vips.c's; on the networks it is or was on */
+	size_t n_vips;
+	bool vip_local; /* what its endpoints' nodes were told last */
 	/* rollout.c */
 	enum roll_state roll;
 	size_t n_rolling, cursor, n_failed;
@@ -153,6 +156,11 @@ struct service {
 	uint64_t watch_until; /* a failure before this is the update's */
 	size_t timed;         /* place in c->timed */
 	char *why;
+};
+
+struct vip { /* a service's address on a network */
+	struct network *net;
+	uint32_t ip;
 };
 
 struct member { /* a node on a network */
@@ -178,6 +186,7 @@ struct network {
 	struct member **members;
 	size_t n_members, cap_members;
 	size_t n_users; /* templates that name it */
+	size_t n_vips;
 	size_t marked;
 };
 
@@ -403,6 +412,16 @@ void stack_apply(struct cluster *c, struct stack *s, const struct strlist *chang
 int stack_check(const struct cluster *c, const struct spec_stack *spec, struct err *err);
 int stack_check_users(const struct cluster *c, const char *name, const struct spec_stack *next,
 		      struct err *err);
+
+/* vips.c */
+/* An address on each of the template's networks; err: which has none left. */
+int vips_take(struct cluster *c, struct service *svc, struct err *err);
+void vips_settle(struct cluster *c, struct service *svc); /* gives back what is not needed now */
+void vips_give(struct cluster *c, struct service *svc);   /* all of them */
+void vips_spec(struct cluster *c, struct service *svc);   /* its spec is new */
+const struct vip *vip_of(const struct service *svc, const struct network *n); /* NULL: none */
+bool vips_local(const struct service *svc); /* tasks of a client's own node first */
+int vips_load(struct cluster *c, const char *id, const json_t *row, struct err *err);
 
 /* ingress.c, portcheck.c */
 void ingress_add(struct cluster *c, struct tmpl *t); /* where it publishes cluster-wide */

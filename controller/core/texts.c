@@ -106,24 +106,29 @@ static void replica_names(struct str *s, const struct service *svc, int number)
 	name_item(s, name, ".", svc->stack->name);
 }
 
-/* All names that resolve to the endpoint, once each. */
-static void names(struct str *s, const struct attach *a, const char *task)
+/* All names that resolve to the endpoint, or with a VIP to that, once each. */
+static void names(struct str *s, const struct attach *a, const char *task, bool vip)
 {
 	const struct service *svc = a->task->svc;
 	const char *stack = svc->stack->name, *service = svc->name;
 	const struct spec_service *spec = &a->task->tmpl->spec;
 	const struct strlist *aliases = &spec->networks[(size_t)(a - a->task->attach)].aliases;
-	str_add(s, ",\"names\":[");
+	str_add(s, vip ? ",\"vip_names\":[" : ",\"names\":[");
 	text_json(s, service);
 	for (size_t i = 0; i < aliases->n; i++)
 		if (!streq(aliases->v[i], service))
 			name_item(s, aliases->v[i], "", "");
 	name_item(s, stack, "_", service);
+	name_item(s, service, ".", stack);
+	if (vip) {
+		str_add(s, "],\"names\":[");
+		text_json(s, task);
+	} else {
+		name_item(s, task, "", "");
+	}
 	name_item(s, "tasks.", service, "");
-	name_item(s, task, "", "");
 	if (spec->container_name && !streq(spec->container_name, service))
 		name_item(s, spec->container_name, "", "");
-	name_item(s, service, ".", stack);
 	if (!a->task->global)
 		replica_names(s, svc, a->task->slot + 1);
 	str_addc(s, ']');
@@ -132,13 +137,21 @@ static void names(struct str *s, const struct attach *a, const char *task)
 void text_endpoint(struct str *s, const struct attach *a)
 {
 	const struct task *t = a->task;
+	const struct vip *vip =
+		t->tmpl->spec.endpoint_mode == ENDPOINT_VIP ? vip_of(t->svc, a->net) : NULL;
 	auto_free char *name = task_name(t);
 	str_addf(s, "{\"id\":\"%s/%s\",\"network_id\":\"%s\",\"task_id\":\"%s\"", t->id, a->net->id,
 		 a->net->id, t->id);
 	text_member(s, "task_name", name);
 	text_member(s, "service", t->svc->name);
-	names(s, a, name);
+	names(s, a, name, vip);
 	addresses(s, a);
+	if (vip) {
+		char ip[IPAM_TEXT];
+		ipam_addr_text(vip->ip, ip);
+		str_addf(s, ",\"vip\":\"%s\"", ip);
+		str_add(s, vips_local(t->svc) ? ",\"vip_local\":true" : "");
+	}
 	text_member(s, "node_id", t->node->id);
 	text_member(s, "vtep", t->node->info.address);
 	str_add(s, task_up(t) ? ",\"ready\":true}" : "}");

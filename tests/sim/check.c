@@ -44,9 +44,9 @@ static void check_networks(struct world *w)
 				sim_fail(w, "the address %s is twice on %s", ip, n->name);
 			map_set(&seen, ip, (void *)n);
 		}
-		if (n->subnet.n_used != n->n_attaches)
-			sim_fail(w, "%s has %u addresses in use by %zu tasks", n->name,
-				 n->subnet.n_used, n->n_attaches);
+		if (n->subnet.n_used != n->n_attaches + n->n_vips)
+			sim_fail(w, "%s has %u addresses in use by %zu tasks and VIPs", n->name,
+				 n->subnet.n_used, n->n_attaches + n->n_vips);
 		map_clear(&seen);
 	}
 }

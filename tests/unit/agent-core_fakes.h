@@ -377,6 +377,24 @@ int overlay_name_set(struct overlay *o, const char *id, const char *name,
 	strlist_addf(&fake.log, "name %s %s %zu%s", id, name, n, keep ? "" : " gone");
 	return 0;
 }
+int overlay_vip_set(struct overlay *o, const char *id, const struct ipaddr *vip,
+		    const struct ipaddr *tasks, size_t n, struct err *err)
+{
+	char text[IPADDR_TEXT];
+	(void)o;
+	(void)tasks;
+	(void)err;
+	strlist_addf(&fake.log, "vip %s %s %zu", id, ipaddr_format(vip, text), n);
+	return 0;
+}
+int overlay_vip_del(struct overlay *o, const char *id, const struct ipaddr *vip, struct err *err)
+{
+	char text[IPADDR_TEXT];
+	(void)o;
+	(void)err;
+	strlist_addf(&fake.log, "vip %s %s gone", id, ipaddr_format(vip, text));
+	return 0;
+}
 int overlay_sandbox_set(struct overlay *o, const struct ov_sandbox *s, char **ret_path,
 			struct err *err)
 {

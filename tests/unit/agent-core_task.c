@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/core/assign.h"
 #include "agent/core/nodenet.h"
+#include "agent/core/nodetask_parts.h"
 #include "agent/core/report.h"
 #include "agent/core/taskset.h"
 #include "base/fd.h"
@@ -174,6 +175,10 @@ static void test_life_and_stop(void **state)
 	assert_true(map_has(&fake.networks, "c1"));
 	assert_true(map_has(&fake.sandboxes, ID));
 	assign_one(&s, true, false);
+	/* No signal yet: new connections are led elsewhere first. */
+	assert_string_equal(state_of(ID), "stopping");
+	assert_int_equal(fake_logged("kill " ID " SIGTERM"), 0);
+	fake_advance(TASK_DRAIN_MS);
 	assert_string_equal(state_of(ID), "stopped"); /* it ended on its signal at once */
 	assert_int_equal(fake_logged("kill " ID " SIGTERM"), 1);
 	assert_int_equal(fake.containers.n, 0);
@@ -218,6 +223,8 @@ static void test_hooks(void **state)
 	assert_string_equal(state_of(ID), "running");
 	assign_one(&s, true, false);
 	assert_string_equal(state_of(ID), "stopping");
+	assert_int_equal(fake.execs, 2);
+	fake_advance(TASK_DRAIN_MS);
 	assert_int_equal(fake.execs, 3);
 	assert_int_equal(fake_logged("kill " ID " SIGTERM"), 0);
 	fake_exec_end(1, "no"); /* it is stopped all the same */
@@ -250,7 +257,9 @@ static void test_grace_then_kill(void **state)
 	assign_one(&s, false, true);
 	fake_container_run(ID);
 	fake.deaf = true;
+	fake_advance(1);
 	assign_one(&s, true, false);
+	fake_advance(TASK_DRAIN_MS);
 	fake_advance(1990);
 	assert_string_equal(state_of(ID), "stopping");
 	assert_int_equal(fake_logged("kill " ID " SIGINT"), 1);

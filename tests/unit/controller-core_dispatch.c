@@ -66,8 +66,11 @@ static void read_object(const json_t *entry)
 		struct wire_endpoint e = {0};
 		rc = wire_endpoint_parse(obj, &e, &err);
 		if (rc == 0) {
-			assert_true(strlist_has(&e.names, "web") && strlist_has(&e.names, "w"));
-			assert_true(strlist_has(&e.names, "s_web"));
+			assert_true(strlist_has(&e.vip_names, "web"));
+			assert_true(strlist_has(&e.vip_names, "w"));
+			assert_true(strlist_has(&e.vip_names, "s_web"));
+			assert_false(strlist_has(&e.names, "web"));
+			assert_string_equal(e.vip, "10.128.15.254");
 			assert_true(strlist_has(&e.names, "tasks.web"));
 			assert_true(strlist_has(&e.names, e.task_name));
 			assert_false(e.ready);

@@ -88,7 +88,6 @@ static void warnings_with_places(void **state)
 	(void)state;
 	expect_finding(WEB "    build: .\n", true, 4, 5, "'build' is not used");
 	expect_finding(WEB "    user: $NOPE\n", true, 4, 11, "'NOPE' is not set");
-	expect_finding(WEB "    deploy: {endpoint_mode: vip}\n", true, 4, 29, "virtual address");
 }
 
 static void all_errors_in_one_run(void **state)

@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Service VIPs end to end, by both data paths: names, spreading, an update under load, isolation, drift,
+# and an agent that is killed. What single packets do is tests/unit/overlay_vip.c's.
+# shellcheck source=tests/cluster/lib.sh
+. "$(dirname "$0")/lib.sh"
+img=registry.lab:5000/busybox
+
+write_stacks() {
+  stack v <<Y
+name: v
+services:
+  web:
+    image: $img
+    init: true
+    environment: {ROUND: "\${ROUND:-1}"}
+    command: ["sh", "-c", "mkdir -p /w; hostname > /w/index.html; httpd -f -p 80 -h /w & p=\$\$!; trap 'sleep 0.3; kill \$\$p; exit 0' TERM; wait \$\$p"]
+    healthcheck: {test: ["CMD", "wget", "-qO/dev/null", "http://127.0.0.1/"], interval: 1s, start_interval: 100ms, start_period: 10s}
+    deploy: {replicas: 3, update_config: {parallelism: 1}}
+  rr:
+    image: $img
+    init: true
+    command: ["sleep", "inf"]
+    deploy: {replicas: 2, endpoint_mode: dnsrr}
+  client:
+    image: $img
+    init: true
+    command: ["sleep", "inf"]
+    deploy: {placement: {constraints: ["node.hostname == host1"]}}
+Y
+  stack other <<Y
+name: other
+services:
+  stranger:
+    image: $img
+    init: true
+    command: ["sleep", "inf"]
+    deploy: {placement: {constraints: ["node.hostname == host1"]}}
+Y
+}
+vip() { c inspect v | jq -r '.services[]|select(.name=="web").vips[0].ip'; }
+answers() { c exec v_client.1 nslookup "$1" | awk '/^Name:/ { n = 1 } n && /^Address/ { print $NF }' | sort -u; }
+in_client() { c exec v_client.1 sh -c "$1"; }
+
+up() {
+  write_stacks
+  apply v && apply other && until_ok 20 ready v 6 && until_ok 20 ready other 1 || return
+  on host1 carrack doctor | grep -q 'VIPs go by' || fail "doctor does not tell of VIPs"
+}
+names() {
+  [ -n "$(vip)" ] && [ "$(answers web)" = "$(vip)" ] || fail "web: $(answers web), not $(vip)" || return
+  [ "$(answers v_web)" = "$(vip)" ] || fail "v_web: $(answers v_web)" || return
+  [ "$(answers tasks.web | wc -l)" = 3 ] || fail "tasks.web: $(answers tasks.web)" || return
+  [ "$(answers rr | wc -l)" = 2 ] || fail "rr: $(answers rr)"
+}
+spread() {
+  local seen
+  seen=$(in_client 'for i in $(seq 60); do wget -qO- http://web/ || echo failed; done' | sort -u | wc -l)
+  [ "$seen" = 3 ] || fail "$seen tasks answered" || return
+  in_client 'ping -c 1 -w 2 web' >/dev/null || fail "no ping"
+}
+hairpin() {
+  c scale v_web=1 >/dev/null && until_ok 20 ready v 4 && c exec v_web.1 wget -qO- http://web/ || return
+  c scale v_web=3 >/dev/null && until_ok 20 ready v 6
+}
+updated() { c inspect v | jq -e '.services[]|select(.name=="web").update.state=="completed"'; }
+update_under_load() {
+  local before out
+  before=$(vip)
+  in_client 'rm -f /stop; n=0; bad=0
+    while [ ! -e /stop ]; do wget -qO /dev/null http://web/ || bad=$((bad + 1)); n=$((n + 1)); done
+    echo $n requests, $bad failed' >"$work/load" &
+  out=$!
+  ROUND=2 apply v >/dev/null
+  until_ok 60 updated || fail "the update does not end" || return
+  in_client 'touch /stop'
+  wait "$out"
+  cat "$work/load"
+  grep -q '^[1-9][0-9]* requests, 0 failed' "$work/load" || fail "requests failed" || return
+  [ "$(vip)" = "$before" ] || fail "the VIP changed from $before to $(vip)"
+}
+isolated() {
+  ! c exec other_stranger.1 timeout 2 wget -qO- "http://$(vip)/" && ! c exec other_stranger.1 ping -c 1 -w 1 "$(vip)"
+}
+drift() {
+  local a b
+  IFS=. read -r _ _ a b <<<"$(vip)"
+  if [ "$path" = ebpf ]; then
+    on host1 bpftool map delete pinned /run/carrack/bpf/ck_vips key 0 0 0 0 0 0 0 0 0 0 255 255 10 128 "$a" "$b" || return
+  else
+    on host1 sh -c 'for n in /run/carrack/netns/*; do nsenter --net=$n nft flush map inet ck_vip pick4; done' || return
+  fi
+  on host1 ip route del table local "$(vip)" || return
+  until_ok 10 in_client 'wget -qO- http://web/ && ping -c 1 -w 1 web'
+}
+agent_killed() {
+  local pid
+  pid=$(on host1 pgrep -f 'carrack agent')
+  on host1 kill -STOP "$pid"
+  c scale v_web=3 >/dev/null
+  # Nothing of the way to a task needs the agent; only its name does.
+  on host1 nsenter --net="$(on host1 sh -c 'ls -d /run/carrack/netns/*' | head -n 1)" true || return
+  on host1 kill -KILL "$pid"
+  until_ok 20 nodes_up 3 && until_ok 20 in_client 'wget -qO- http://web/'
+}
+gone() {
+  c rm v >/dev/null && c rm other >/dev/null && until_ok 30 no_tasks || return
+  until_ok 10 no_routes || fail "routes of VIPs are left"
+}
+no_routes() { [ -z "$(on host1 ip route show table local proto 199)" ]; }
+
+for path in ebpf nft; do
+  export CARRACK_LAB_VIP=$path
+  LAB=${LAB%-[en]*}-${path:0:1}
+  lab_up 3
+  t "$path: a stack is up, doctor tells" up
+  t "$path: names lead to the VIP, tasks.NAME and dnsrr to tasks" names
+  t "$path: connections spread over three hosts; ping" spread
+  t "$path: a task reaches itself by its own VIP" hairpin
+  t "$path: an update under load fails no request" update_under_load
+  t "$path: no way from another network" isolated
+  t "$path: what someone else removed is back" drift
+  t "$path: an agent that is killed" agent_killed
+  t "$path: nothing is left" gone
+  "$carrack" lab down --name "$LAB" >/dev/null 2>&1
+done
+finish
