@@ -320,6 +320,7 @@ static int join_nft(struct vips *v, struct vip_sandbox *s, int ns, const uint32_
 	/* Its VIPs may not all be known again yet after an agent's restart. */
 	if (r == 0)
 		r = sync_elements(v, s, false, &ignored, err);
+	s->clean = false;
 	if (r == 0)
 		note_generation(s);
 	return r;
@@ -450,7 +451,7 @@ static int check_one(struct vips *v, struct vip_sandbox *s, bool strays, size_t 
 	int r = nftgen_read(s->gen, &now);
 	if (r < 0)
 		return err_sys(err, r, "cannot ask for the packet filter's generation");
-	if (s->seen && s->seen == now)
+	if (s->seen && s->seen == now && (s->clean || !strays))
 		return 0;
 	/* The socket is inside; the listing needs the thread there as well. */
 	auto_free char *path = xasprintf("%s/netns/%s", v->run_dir, s->id);
@@ -474,10 +475,11 @@ static int check_one(struct vips *v, struct vip_sandbox *s, bool strays, size_t 
 	netns_leave(v->home);
 	if (r == 0)
 		r = sync_elements(v, s, strays, mended, err);
-	if (r == 0)
-		s->stale = false;
-	if (r == 0 && strays)
-		note_generation(s);
+	if (r < 0)
+		return r;
+	s->stale = false;
+	s->clean |= strays;
+	note_generation(s);
 	return r;
 }
 

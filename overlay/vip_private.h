@@ -21,6 +21,7 @@ struct vip_sandbox {
 	uint64_t cookie; /* ebpf: of its namespace */
 	int nl, gen;     /* nft: sockets inside; -1: none */
 	uint32_t seen;   /* nft: generation up to which it is known to be right; 0: not */
+	bool clean;      /* nft: strays were taken out since it joined */
 	bool stale;      /* nft: written by the next check only, which compares */
 	char *rules;     /* nft: the table without elements, as it should list */
 };

@@ -623,6 +623,8 @@ int main(int argc, char **argv)
 	if (getenv("V"))
 		log_set_level(LOG_DEBUG);
 	cmocka_set_test_filter(getenv("T"));
+	if (sh("mkdir -p " RUN " && mount -t tmpfs -o mode=755 ck-vip " RUN) != 0)
+		return 1;
 	int failed = cmocka_run_group_tests(pure, NULL, NULL);
 	auto_free char *why = NULL;
 	if (overlay_vip_probe(&why) == OV_VIP_EBPF)
