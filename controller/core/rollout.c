@@ -92,7 +92,9 @@ void rollout_begin(struct cluster *c, struct service *svc)
 	}
 	for (size_t i = 0; i < svc->n_slots; i++) {
 		struct slot *sl = &svc->slots[i];
-		sl->rolling = any && !outdated(svc, sl) && !settled(svc, sl) &&
+		/* Of a task that has ended for good nothing more is heard. */
+		bool ended = sl->cur && !sl->cur->lost && sl->cur->state == TASK_FAILED;
+		sl->rolling = any && !outdated(svc, sl) && !settled(svc, sl) && !ended &&
 			      (i < svc->n_want || sl->node);
 		svc->n_rolling += sl->rolling;
 	}
@@ -178,9 +180,14 @@ static void slot_failed(struct cluster *c, struct service *svc, struct slot *sl)
 		slot_done(c, svc, sl);
 		return;
 	}
-	if (svc->roll == ROLL_BACK) /* there is nothing further to go back to */
+	/* There is nothing further to go back to: the other slots still go back, unless the file says
+	 * how a rollback fails. */
+	if (svc->roll == ROLL_BACK && !svc->spec->rollback.set) {
+		slot_done(c, svc, sl);
 		return;
-	if (streq(action, "rollback") && svc->prev && !streq(svc->prev->hash, svc->tmpl->hash)) {
+	}
+	if (svc->roll != ROLL_BACK && streq(action, "rollback") && svc->prev &&
+	    !streq(svc->prev->hash, svc->tmpl->hash)) {
 		roll_back(c, svc, why);
 		return;
 	}

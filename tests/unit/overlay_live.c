@@ -540,7 +540,7 @@ static void test_ipv6(void **state)
 {
 	(void)state;
 	struct err err = {0};
-	auto_free char *a = NULL, *b = NULL;
+	auto_free char *a = NULL, *b = NULL, *again = NULL;
 	struct ov_network n = net1;
 	n.id = "66666666dddd";
 	n.vni = 4666;
@@ -549,7 +549,7 @@ static void test_ipv6(void **state)
 	must(overlay_network_set(on(B), &n, &err), &err); /* both families, then one */
 	make_six(A, "six-a", 2, &a);
 	make_six(B, "six-b", 3, &b);
-	make_six(A, "six-a", 2, &a);
+	make_six(A, "six-a", 2, &again);
 	spin(20);
 	assert_int_equal(sh("nsenter --net=%s ping -q -c2 -i0.1 -W1 fd00:66::3 >/dev/null", a), 0);
 	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W1 fd00:66::1 >/dev/null", b), 0);
