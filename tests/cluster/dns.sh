@@ -52,7 +52,7 @@ reverse() { c exec dns_ask.1 nslookup "$(addr dns_web.3)" | grep -q 'name = .*we
 soon() { # a name that comes up is not kept as unknown
   look dns_ask.1 late >/dev/null
   sed 's/^  conf:/  late: {'"${idle//\//\\/}"'}\n  conf:/' "$work/dns.yaml" >"$work/more.yaml"
-  apply more && has dns_ask.1 late "$(addr dns_late.1)"
+  apply more && has dns_ask.1 tasks.late "$(addr dns_late.1)"
 }
 conf() {
   local out

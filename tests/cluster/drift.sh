@@ -70,7 +70,7 @@ damage() { # HOST DAMAGE
 told() { grep -c 'overlay.*mended' "${CARRACK_LAB_DIR:-/var/tmp/carrack-lab}/$LAB/$1/daemon.log"; }
 told_more() { [ "$(told "$1")" -gt "$2" ]; }
 talks() {
-  c exec drift_left.1 ping -c 1 -w 1 right >/dev/null && c exec drift_right.1 ping -c 1 -w 1 left >/dev/null &&
+  c exec drift_left.1 ping -c 1 -w 1 tasks.right >/dev/null && c exec drift_right.1 ping -c 1 -w 1 tasks.left >/dev/null &&
     c exec drift_left.1 ping -c 1 -w 1 10.77.0.254 >/dev/null
 }
 up() {

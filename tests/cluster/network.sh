@@ -39,7 +39,7 @@ Y
 
 up() { apply net; }
 ping_both() {
-  c exec net_left.1 ping -c 2 -w 5 right && c exec net_right.1 ping -c 2 -w 5 left && c exec net_lonely.1 ping -c 2 -w 5 gauche
+  c exec net_left.1 ping -c 2 -w 5 tasks.right && c exec net_right.1 ping -c 2 -w 5 tasks.left && c exec net_lonely.1 ping -c 2 -w 5 gauche
 }
 names() {
   c exec net_left.1 nslookup tasks.right && c exec net_left.1 ping -c 1 -w 5 net_right.1 &&
@@ -54,7 +54,7 @@ large() {
   got=$(c exec net_left.1 sh -c 'wget -q -O - http://right/big | sha256sum' | cut -d' ' -f1)
   [ "$want" = "$got" ] || fail "10 MB arrived as $got, not $want" || return
   c exec net_left.1 sh -c 'ip link show eth0' | grep -q 'mtu 1450' || fail "MTU: $(c exec net_left.1 ip link)" || return
-  c exec net_left.1 ping -c 2 -w 5 -s 1422 right || fail "a full-size packet does not pass"
+  c exec net_left.1 ping -c 2 -w 5 -s 1422 tasks.right || fail "a full-size packet does not pass"
 }
 isolated() {
   local ip
@@ -90,7 +90,7 @@ stranger() { # a machine on the switch that is no member sends frames with the r
     done
   done
   before=$(echos) # and the counter does count
-  c exec net_right.1 ping -c 2 -w 5 left >/dev/null
+  c exec net_right.1 ping -c 2 -w 5 tasks.left >/dev/null
   [ "$(echos)" -gt "$before" ] || fail "the counter does not count: $before"
 }
 port_in_use() {
@@ -113,13 +113,13 @@ mended() {
   local dev
   dev=$(on host1 sh -c "ip -br link show type vxlan | cut -d' ' -f1 | head -n 1")
   on host1 sh -c "for d in \$(ip -br link show type vxlan | cut -d' ' -f1); do bridge fdb show dev \$d | grep ' dst ' | while read -r mac _; do bridge fdb del \$mac dev \$d; done; done" 2>/dev/null
-  until_ok 20 c exec net_left.1 ping -c 1 -w 2 right || fail "not mended on $dev"
+  until_ok 20 c exec net_left.1 ping -c 1 -w 2 tasks.right || fail "not mended on $dev"
 }
 agent_restart() {
   local pid ips
   pid=$(tasks '.[]|select(.name=="net_left.1").id') ips=$(tasks '[.[].addresses]')
   on host1 sh -c 'kill -9 $(pgrep -f "carrack agent")'
-  until_ok 20 c exec net_left.1 ping -c 1 -w 2 right || fail "no ping after the agent's restart" || return
+  until_ok 20 c exec net_left.1 ping -c 1 -w 2 tasks.right || fail "no ping after the agent's restart" || return
   [ "$(tasks '.[]|select(.name=="net_left.1").id')" = "$pid" ] && [ "$(tasks '[.[].addresses]')" = "$ips" ]
 }
 

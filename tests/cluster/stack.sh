@@ -95,7 +95,7 @@ Y
   done
   for s in a b c; do until_ok 30 ready "$s" 3 || fail "$s is not ready: $(c ps)" || return; done
   for s in a b c; do
-    [ "$(c exec "${s}_two.1" ping -c 1 -w 5 one | grep -c '1 packets received')" = 1 ] || fail "$s cannot reach its one" || return
+    [ "$(c exec "${s}_two.1" ping -c 1 -w 5 tasks.one | grep -c '1 packets received')" = 1 ] || fail "$s cannot reach its one" || return
   done
   ! c exec a_two.1 ping -c 1 -w 2 "$(tasks '.[]|select(.name=="b_one.1").addresses[0].ip')" || fail "a reaches b" || return
   for s in a b c; do c rm "$s" || return; done
