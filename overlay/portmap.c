@@ -2,7 +2,7 @@
  * Texts for published ports; see portmap.h. */
 #include "overlay/portmap.h"
 
-#define EXACT_MAX 16                   /* up to so many backends share evenly, */
+#define EXACT_MAX 8                    /* up to so many backends share evenly, */
 #define MANY      PORTMAP_BACKENDS_MAX /* more share so many slots */
 
 struct family {

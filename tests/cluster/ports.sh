@@ -154,10 +154,10 @@ services:
 Y
   apply late && ask switch 10.77.0.3:9100 >/dev/null || fail "the others do not answer" || return
   [ "$(on switch busybox nc -w 2 10.77.0.2 9100 </dev/null)" = mine ] || fail "the program lost its port" || return
-  until_ok 5 told || fail "it is not told: $(c inspect late_x)" || return
+  until_ok 15 told || fail "it is not told: $(c inspect late_x)" || return
   on host2 sh -c 'kill $(cat /run/foreign)'
-  until_ok 10 ask switch 10.77.0.2:9100 || fail "the port is not taken when it is free" || return
-  until_ok 5 told_no_more || fail "the reason stays" || return
+  until_ok 15 ask switch 10.77.0.2:9100 || fail "the port is not taken when it is free" || return
+  until_ok 15 told_no_more || fail "the reason stays" || return
   c rm late
 }
 told() { c inspect late_x | grep -q 'in use by another program'; }
@@ -191,13 +191,17 @@ agent_dead() {
   ask switch 10.77.0.2:8080 >/dev/null || fail "host2 does not answer after its agent's death" || return
   until_ok 20 ask host2 127.0.0.1:8080 || fail "the new agent does not serve loopback"
 }
-mended() {
-  local what
+tables() { on host2 nft -n list table inet ck_overlay 2>/dev/null | tr -d ' \t' | tr ',{}' '\n' | sort; }
+as_before() { [ "$(tables)" = "$1" ]; }
+mended() { # the tables, for a proxy would answer in their place
+  local what before
+  before=$(tables)
   for what in 'flush map inet ck_overlay gate4' 'flush map inet ck_overlay back4_tcp' 'flush set inet ck_overlay far4' \
     'flush chain inet ck_overlay published' 'delete table inet ck_overlay' \
     'flush map inet ck_overlay back4_tcp; add element inet ck_overlay back4_tcp { 8080 . 0 : 10.77.0.3 . 81 }'; do
     on host2 nft "$what" || fail "cannot do \"$what\"" || return
-    until_ok 5 ask switch 10.77.0.2:8080 || fail "not mended: $what" || return
+    until_ok 15 as_before "$before" || fail "not mended: $what: $(diff <(echo "$before") <(tables) | head -n 9)" || return
+    ask switch 10.77.0.2:8080 >/dev/null || fail "no answer after \"$what\"" || return
   done
 }
 node_lost() {
