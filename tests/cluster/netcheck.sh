@@ -69,8 +69,31 @@ node_gone() {
   lab kill host2 || return
   until_ok 20 node_state host2 down && found '.node=="host2" and .what=="agent" and (.text|test("down"))'
 }
+stack safe <<Y
+name: safe
+services:
+  web: {image: $img, networks: [closed]}
+networks:
+  closed: {driver_opts: {encrypted: ""}}
+Y
+cannot_encrypt() { # this machine's kernel may have WireGuard or not; either way it is said
+  local why
+  why=$(c nodes --json | jq -r '.[0].no_encrypt // ""')
+  apply safe --no-wait || return
+  if [ -z "$why" ]; then
+    until_ok 20 ready safe 1 && c rm safe
+    return
+  fi
+  on host1 carrack doctor | grep -q '^warn  encryption' || fail "doctor does not say it" || return
+  until_ok 10 sentence "2 cannot encrypt (host1: $why)" || { tasks .; fail "the reason is not told"; } || return
+  c nodes rotate-key host1 2>&1 | grep -q 'cannot encrypt' || fail "rotate-key does not say it" || return
+  [ "$(on host1 ip -br link show type vxlan | wc -l)" = 1 ] || fail "there is a VXLAN link of it" || return
+  c rm safe
+}
+sentence() { tasks '.[]|select(.stack=="safe").reason' | grep -qF "$1"; }
 t "a service on both hosts" up
 t "nothing is found where nothing is wrong" healthy
+t "a host that cannot encrypt gets no task of an encrypted network" cannot_encrypt
 t "VXLAN that a firewall drops is named, with the pair of hosts" vxlan_blocked
 t "a host that does not answer is named" host_cut
 t "a path MTU that is too small is named" small_mtu
