@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * WireGuard's peers: what must be written and what has no place, and the keys both sides compute. */
-#include "overlay/wireguard.h"
 #include "base/crypto.h"
 #include "base/num.h"
+#include "overlay/wireguard.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,7 +78,7 @@ static void test_many(void **state)
 			wg_list_add(&have, &p);
 	}
 	wg_diff(&want, &have, &set, &del);
-	assert_int_equal(set.n, 43);  /* odd, and a multiple of 3 */
+	assert_int_equal(set.n, 43); /* odd, and a multiple of 3 */
 	assert_int_equal(del.n, 85); /* even, and no multiple of 3 */
 	for (size_t i = 0; i < set.n; i++)
 		assert_int_equal(set.v[i].key[0] % 6, 3);
