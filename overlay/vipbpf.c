@@ -49,7 +49,8 @@ struct vipbpf {
 	char *dir;
 };
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int quiet(enum libbpf_print_level level,
+						       const char *fmt, va_list ap)
 {
 	char text[512];
 	if (level == LIBBPF_DEBUG)
