@@ -46,7 +46,7 @@ static const char vip_rules[] =
 	"fib daddr . iif type != local drop\n"
 	"add rule inet ck_overlay input ip daddr @subnets4 ip daddr != @gateways4 jump vip\n"
 	"add rule inet ck_overlay input ip6 daddr @subnets6 ip6 daddr != @gateways6 "
-	"meta l4proto != ipv6-icmp jump vip\n"
+	"meta l4proto != icmpv6 jump vip\n"
 	"add rule inet ck_overlay vip icmp type echo-request accept\n"
 	"add rule inet ck_overlay vip meta l4proto tcp reject with tcp reset\n"
 	"add rule inet ck_overlay vip reject\n";
