@@ -24,7 +24,7 @@ services:
     init: true
     command: ["sh", "-c", "while [ ! -e /go ]; do sleep 0.1; done; touch /up; sleep inf"]
     stop_grace_period: 1s
-    healthcheck: {test: ["CMD", "test", "-e", "/up"], interval: 200ms}
+    healthcheck: {test: ["CMD", "test", "-e", "/up"], interval: 200ms, retries: 1000}
   migrate:
     image: $img
     command: ["true"]
