@@ -84,15 +84,7 @@ static void message_end(struct str *s, size_t at)
 static void put_value(struct str *s, const struct nfset_elem *e)
 {
 	size_t data = nest(s, NFTA_SET_ELEM_DATA);
-	if (e->addr_len) {
-		put(s, NFTA_DATA_VALUE, e->addr, e->addr_len);
-	} else {
-		uint32_t code = htonl((uint32_t)NFT_GOTO);
-		size_t verdict = nest(s, NFTA_DATA_VERDICT);
-		put(s, NFTA_VERDICT_CODE, &code, sizeof(code));
-		put_text(s, NFTA_VERDICT_CHAIN, e->chain);
-		nest_end(s, verdict);
-	}
+	put(s, NFTA_DATA_VALUE, e->addr, e->addr_len);
 	nest_end(s, data);
 }
 
@@ -109,7 +101,7 @@ void nfset_put(struct nfset_batch *b, bool add, const char *table, const char *s
 	size_t key = nest(s, NFTA_SET_ELEM_KEY);
 	put(s, NFTA_DATA_VALUE, e->key, e->key_len);
 	nest_end(s, key);
-	if (add)
+	if (add && e->addr_len)
 		put_value(s, e);
 	nest_end(s, elem);
 	nest_end(s, list);
@@ -217,8 +209,7 @@ static void nested(const struct nlattr *a, const struct nlattr **tb, size_t max)
 
 static bool take_elem(const struct nlattr *a, struct nfset_elem *e)
 {
-	const struct nlattr *tb[NFTA_SET_ELEM_MAX + 1], *d[NFTA_DATA_MAX + 1],
-		*v[NFTA_VERDICT_MAX + 1];
+	const struct nlattr *tb[NFTA_SET_ELEM_MAX + 1], *d[NFTA_DATA_MAX + 1];
 	*e = (struct nfset_elem){0};
 	nested(a, tb, NFTA_SET_ELEM_MAX);
 	nested(tb[NFTA_SET_ELEM_KEY], d, NFTA_DATA_MAX);
@@ -231,10 +222,6 @@ static bool take_elem(const struct nlattr *a, struct nfset_elem *e)
 		e->addr_len = (uint8_t)len_of(d[NFTA_DATA_VALUE]);
 		memcpy(e->addr, data_of(d[NFTA_DATA_VALUE]), e->addr_len);
 	}
-	nested(d[NFTA_DATA_VERDICT], v, NFTA_VERDICT_MAX);
-	if (v[NFTA_VERDICT_CHAIN] && len_of(v[NFTA_VERDICT_CHAIN]) <= sizeof(e->chain))
-		memcpy(e->chain, data_of(v[NFTA_VERDICT_CHAIN]), len_of(v[NFTA_VERDICT_CHAIN]));
-	e->chain[sizeof(e->chain) - 1] = 0;
 	return true;
 }
 

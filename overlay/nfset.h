@@ -16,9 +16,8 @@
 struct nfset_elem {
 	uint8_t key[NFSET_KEY_MAX];
 	uint8_t key_len;
-	uint8_t addr_len; /* of the value; 0: the value is "goto chain" */
+	uint8_t addr_len; /* of the value; 0: none, it is a set's */
 	uint8_t addr[16];
-	char chain[16];
 };
 
 int nfset_open(struct err *err); /* descriptor */

@@ -39,13 +39,17 @@ static size_t slots_nft(size_t tasks)
 	return tasks <= 32 ? 64 : 1024;
 }
 
+/* Who has how many slots is a set for each number, not one map of verdicts: with each verdict that
+ * is added the kernel looks through all of them for loops. */
 static void add_family(struct str *s, const char *ip, const char *type, char digit)
 {
 	str_addf(s,
 		 "add map inet " TABLE " slots%c { typeof %s daddr . numgen random mod 2 : %s "
-		 "daddr; }\n"
-		 "add map inet " TABLE " pick%c { type %s : verdict; }\n",
-		 digit, ip, ip, digit, type);
+		 "daddr; }\n",
+		 digit, ip, ip);
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+		str_addf(s, "add set inet " TABLE " of%zu_%c { type %s; }\n", classes[i], digit,
+			 type);
 }
 
 /* UDP has no end that could be seen: who flows where is noted, so that a task that leaves loses its
@@ -63,11 +67,9 @@ static void add_rules(struct str *s, const char *ip, char digit)
 {
 	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
 		str_addf(s,
-			 "add rule inet " TABLE " of%zu dnat %s to %s daddr . numgen random mod "
-			 "%zu map @slots%c\n",
-			 classes[i], ip, ip, classes[i], digit);
-	str_addf(s, "add rule inet " TABLE " out meta l4proto { tcp, udp } %s daddr vmap @pick%c\n",
-		 ip, digit);
+			 "add rule inet " TABLE " out meta l4proto { tcp, udp } %s daddr @of%zu_%c "
+			 "dnat %s to %s daddr . numgen random mod %zu map @slots%c\n",
+			 ip, classes[i], digit, ip, ip, classes[i], digit);
 	str_addf(s,
 		 "add rule inet " TABLE " flows meta l4proto udp ct status dnat update @flows%c { "
 		 "ct original %s saddr . ct original %s daddr . ct reply %s saddr . udp sport . "
@@ -82,8 +84,6 @@ static void table_script(struct str *s)
 	add_family(s, "ip6", "ipv6_addr", '6');
 	add_flows(s, "ipv4_addr", '4');
 	add_flows(s, "ipv6_addr", '6');
-	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
-		str_addf(s, "add chain inet " TABLE " of%zu\n", classes[i]);
 	str_add(s, "add chain inet " TABLE " out { type nat hook output priority -100; }\n"
 		   "add chain inet " TABLE " flows { type filter hook output priority -90; }\n"
 		   "flush table inet " TABLE "\n");
@@ -114,20 +114,29 @@ static struct nfset_elem slot_elem(const struct vip *vip, size_t i)
 	return e;
 }
 
+/* Names of sets, by place in classes. */
+static const char *const picks4[] = {"of1_4", "of2_4", "of3_4", "of4_4",  "of5_4",
+				     "of6_4", "of7_4", "of8_4", "of64_4", "of1024_4"};
+static const char *const picks6[] = {"of1_6", "of2_6", "of3_6", "of4_6",  "of5_6",
+				     "of6_6", "of7_6", "of8_6", "of64_6", "of1024_6"};
+
 static struct nfset_elem pick_elem(const struct vip *vip)
 {
 	size_t len = addr_len(&vip->ip);
 	struct nfset_elem e = {.key_len = (uint8_t)len};
 	memcpy(e.key, addr_bytes(&vip->ip), len);
-	snprintf(e.chain, sizeof(e.chain), "of%zu", vip->n_slots);
 	return e;
 }
 
 static const char *set_of(const struct vip *vip, bool slots)
 {
-	if (vip_addr_is_v4(&vip->ip))
-		return slots ? "slots4" : "pick4";
-	return slots ? "slots6" : "pick6";
+	bool v4 = vip_addr_is_v4(&vip->ip);
+	size_t i = 0;
+	if (slots)
+		return v4 ? "slots4" : "slots6";
+	while (i + 1 < ARRAY_LEN(classes) && classes[i] != vip->n_slots)
+		i++;
+	return v4 ? picks4[i] : picks6[i];
 }
 
 static void put_slot(struct nfset_batch *b, bool add, const struct vip *vip, size_t i)
@@ -181,8 +190,7 @@ static void note_elem(const struct nfset_elem *e, void *arg)
 
 static bool same_value(const struct nfset_elem *a, const struct nfset_elem *b)
 {
-	return a->addr_len == b->addr_len && memcmp(a->addr, b->addr, a->addr_len) == 0 &&
-	       streq(a->chain, b->chain);
+	return a->addr_len == b->addr_len && memcmp(a->addr, b->addr, a->addr_len) == 0;
 }
 
 struct difference {
@@ -219,11 +227,20 @@ static void want_all(const struct vips *v, const struct vip_sandbox *s, struct d
 	}
 }
 
+static bool is_of(const char *key, const char *set)
+{
+	return str_starts(key, set) && key[strlen(set)] == ' ';
+}
+
 /* Reads what the namespace's maps hold and writes the difference. */
 static int sync_elements(struct vips *v, struct vip_sandbox *s, bool strays, size_t *mended,
 			 struct err *err)
 {
-	static const char *const sets[] = {"pick4", "pick6", "slots4", "slots6"};
+	const char *sets[2 + 2 * ARRAY_LEN(classes)] = {"slots4", "slots6"};
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		sets[2 + 2 * i] = picks4[i];
+		sets[3 + 2 * i] = picks6[i];
+	}
 	struct difference d = {.have = {.all = {.free_val = free}}};
 	int r = 0;
 	for (size_t i = 0; i < ARRAY_LEN(sets) && r == 0; i++) {
@@ -235,7 +252,7 @@ static int sync_elements(struct vips *v, struct vip_sandbox *s, bool strays, siz
 	for (size_t i = 0; i < ARRAY_LEN(sets) && r == 0 && strays; i++) {
 		map_each(&d.have.all, e)
 		{
-			if (str_starts(e->key, sets[i]))
+			if (is_of(e->key, sets[i]))
 				nfset_put(&d.del, false, TABLE, sets[i], e->val);
 		}
 	}

@@ -88,7 +88,7 @@ drift() {
   if [ "$path" = ebpf ]; then
     on host1 bpftool map delete pinned /run/carrack/bpf/ck_vips key 0 0 0 0 0 0 0 0 0 0 255 255 10 128 "$a" "$b" || return
   else
-    on host1 sh -c 'for n in /run/carrack/netns/*; do nsenter --net=$n nft flush map inet ck_vip pick4; done' || return
+    on host1 sh -c 'for n in /run/carrack/netns/*; do nsenter --net=$n nft flush map inet ck_vip slots4; done' || return
   fi
   on host1 ip route del table local "$(vip)" || return
   until_ok 10 in_client 'wget -qO- http://web/ && ping -c 1 -w 1 web'

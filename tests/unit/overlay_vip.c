@@ -469,13 +469,13 @@ static void test_mending(void **state)
 	};
 #define INSIDE "nsenter --net=" RUN "/netns/client nft "
 	static const char *const nft[] = {
-		INSIDE "flush map inet ck_vip pick4",
+		INSIDE "flush set inet ck_vip of1_4",
 		INSIDE "flush map inet ck_vip slots4",
 		INSIDE "'delete element inet ck_vip slots4 { " VIP " . 0 }'",
 		INSIDE "'delete element inet ck_vip slots4 { " VIP
 		       " . 0 }; add element inet ck_vip "
 		       "slots4 { " VIP " . 0 : 10.1.0.99 }'",
-		INSIDE "flush chain inet ck_vip of1",
+		INSIDE "flush chain inet ck_vip out",
 		INSIDE "delete table inet ck_vip",
 		INSIDE "insert rule inet ck_vip out drop",
 		"ip route del table local " VIP,
