@@ -40,7 +40,7 @@ struct agent {
 	struct renew *renew;
 	struct tls *tls;
 	struct watch *sigterm, *sigint;
-	char *images_told; /* the list that the controller has heard on this stream; NULL: none */
+	unsigned images_told; /* image_changes that this stream has carried; 0: none */
 };
 
 static const char *arch_name(const char *machine)
@@ -147,7 +147,7 @@ static void on_down(void *arg)
 {
 	struct agent *a = arg;
 	report_listen(a->core.report, NULL, NULL);
-	free_and_null(&a->images_told);
+	a->images_told = 0;
 }
 
 static void on_stop_signal(int signo, void *arg)
@@ -234,6 +234,10 @@ static int open_images(struct agent *a, struct err *err)
 	return image_store_open(a->core.loop, dir, &rc, &a->core.images, err);
 }
 
+_Static_assert((int)CONF_VIP_AUTO == (int)OV_VIP_AUTO && (int)CONF_VIP_EBPF == (int)OV_VIP_EBPF &&
+		       (int)CONF_VIP_NFT == (int)OV_VIP_NFT,
+	       "the configuration and the overlay number the ways of VIPs alike");
+
 static int open_overlay(struct agent *a, struct err *err)
 {
 	a->overlay_config = (struct overlay_config){
@@ -241,7 +245,7 @@ static int open_overlay(struct agent *a, struct err *err)
 		.underlay = a->opt.conf.underlay,
 		.vxlan_port = (uint16_t)a->opt.conf.vxlan_port,
 		.tunnel = a->encrypt.key ? &a->encrypt.tunnel : NULL,
-		.vip = (enum ov_vip_path)a->opt.conf.vip, /* the same numbers */
+		.vip = (enum ov_vip_path)a->opt.conf.vip,
 	};
 	a->core.overlay_config = &a->overlay_config;
 	return overlay_open(a->core.loop, &a->overlay_config, &a->core.overlay, err);
@@ -285,9 +289,12 @@ static void load_assignments(struct agent *a)
 			  err_text(&err));
 }
 
-/* The images that are here, for plans; told when they differ from what was told last. */
+/* The images that are here, for plans; told again when they changed. */
 static void tell_images(struct agent *a, json_t *msg)
 {
+	if (a->images_told == image_changes(a->core.images))
+		return;
+	a->images_told = image_changes(a->core.images);
 	auto_json *all = image_list(a->core.images);
 	json_t *list = json_array(), *v;
 	size_t i;
@@ -296,13 +303,6 @@ static void tell_images(struct agent *a, json_t *msg)
 		if (i < WIRE_IMAGES_MAX)
 			json_array_append(list, json_object_get(v, "ref"));
 	}
-	auto_free char *text = json_text(list);
-	if (streq(text, a->images_told)) {
-		json_decref(list);
-		return;
-	}
-	free(a->images_told);
-	a->images_told = take_ptr(text);
 	json_object_set_new(msg, "images", list);
 }
 

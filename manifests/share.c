@@ -8,6 +8,12 @@
 
 #define CHAIN_MAX 100 /* of volumes_from */
 
+/* SERVICE of "SERVICE:rest" or of "SERVICE"; caller frees. */
+static char *before_colon(const char *text)
+{
+	return xstrndup(text, strcspn(text, ":"));
+}
+
 FIELD_DECODER(decode_links)
 {
 	struct spec_service *s = obj;
@@ -19,8 +25,7 @@ FIELD_DECODER(decode_links)
 		if (!decode_string(c, n->items[i], &text))
 			continue;
 		const char *colon = strchr(text, ':');
-		auto_free char *name =
-			colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
+		auto_free char *name = before_colon(text);
 		if (colon && !spec_key_valid(colon + 1)) {
 			decode_refuse(c, n->items[i], "'%.100s' is not a name for a link",
 				      colon + 1);
@@ -43,8 +48,7 @@ FIELD_DECODER(decode_volumes_from)
 		if (!decode_string(c, n->items[i], &text))
 			continue;
 		const char *colon = strchr(text, ':');
-		auto_free char *name =
-			colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
+		auto_free char *name = before_colon(text);
 		if (streq(name, "container")) {
 			decode_refuse(c, n->items[i],
 				      "'%.100s' is a container outside of the stack; name the "
@@ -83,7 +87,7 @@ static void link_resolve(struct decode *c, const struct node *n, const struct sp
 			 const char *text)
 {
 	const char *alias = strchr(text, ':') + 1;
-	auto_free char *name = xstrndup(text, (size_t)(alias - 1 - text));
+	auto_free char *name = before_colon(text);
 	struct spec_service *target = spec_find_service(c->stack, name);
 	bool shared = false;
 	for (size_t i = 0; target && i < s->n_networks; i++)
@@ -156,8 +160,7 @@ static void volumes_resolve(struct decode *c, const struct node *services, struc
 			     CHAIN_MAX);
 	for (size_t i = 0; i < list.n && depth <= CHAIN_MAX; i++) {
 		const char *colon = strchr(list.v[i], ':');
-		auto_free char *name = colon ? xstrndup(list.v[i], (size_t)(colon - list.v[i]))
-					     : xstrdup(list.v[i]);
+		auto_free char *name = before_colon(list.v[i]);
 		struct spec_service *from = spec_find_service(c->stack, name);
 		if (!from)
 			continue;

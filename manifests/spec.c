@@ -4,6 +4,7 @@
 #include "manifests/limits.h"
 #include "manifests/units.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 static void mounts_done(struct spec_service *s)
@@ -278,6 +279,19 @@ struct spec_secret *spec_find_secret(const struct spec_stack *s, bool config, co
 		if (streq(v[i].key, key))
 			return &v[i];
 	return NULL;
+}
+
+uint8_t spec_proto_number(enum spec_proto p)
+{
+	switch (p) {
+	case PROTO_TCP:
+		return IPPROTO_TCP;
+	case PROTO_UDP:
+		return IPPROTO_UDP;
+	case PROTO_SCTP:
+		return IPPROTO_SCTP;
+	}
+	return IPPROTO_TCP;
 }
 
 const char *spec_proto_name(enum spec_proto p)

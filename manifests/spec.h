@@ -297,6 +297,7 @@ bool spec_name_valid(const char *name);
 /* Keys of services, networks and volumes: capital letters as well, as in Compose. */
 bool spec_key_valid(const char *key);
 const char *spec_proto_name(enum spec_proto p);                /* "tcp" */
+uint8_t spec_proto_number(enum spec_proto p);                  /* IPPROTO_TCP (netinet/in.h) */
 bool spec_proto_parse(const char *text, enum spec_proto *ret); /* false: none of that name */
 /* Would both want the same port of one node? host_ip NULL is every address of both families. */
 bool spec_ports_meet(const struct spec_port *a, const struct spec_port *b);

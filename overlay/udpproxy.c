@@ -163,7 +163,7 @@ static char *key_of(const struct udpproxy *p, const struct end *e)
 	return xasprintf("%s %u %s", ipaddr_format(&from, peer), port, ipaddr_format(&to, at));
 }
 
-static void take_to(const struct udpproxy *p, struct msghdr *m, struct end *e)
+static void take_to(struct msghdr *m, struct end *e)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)
@@ -175,7 +175,6 @@ static void take_to(const struct udpproxy *p, struct msghdr *m, struct end *e)
 	if (!IN6_IS_ADDR_LINKLOCAL(&e->to6.ipi6_addr))
 		e->to6.ipi6_ifindex = 0;
 	e->to4.ipi_ifindex = 0;
-	(void)p;
 }
 
 static void on_client(int fd, unsigned flags, void *arg)
@@ -197,7 +196,7 @@ static void on_client(int fd, unsigned flags, void *arg)
 		if (n < 0)
 			return;
 		e.len = m.msg_namelen;
-		take_to(p, &m, &e);
+		take_to(&m, &e);
 		auto_free char *key = key_of(p, &e);
 		struct flow *f = map_get(&p->flows, key);
 		if (!f)

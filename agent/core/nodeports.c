@@ -25,7 +25,7 @@ struct wish { /* the ports of one service */
 
 struct nodeports {
 	struct core *core;
-	struct map seen;    /* "STACK_SERVICE" of the last whole pass -> itself */
+	size_t count;       /* services of the last whole pass */
 	struct map trouble; /* "STACK/SERVICE" -> sentence */
 };
 
@@ -57,22 +57,8 @@ void nodeports_free(struct nodeports *n)
 {
 	if (!n)
 		return;
-	map_clear(&n->seen);
 	map_clear(&n->trouble);
 	free(n);
-}
-
-static uint8_t proto_number(enum spec_proto p)
-{
-	switch (p) {
-	case PROTO_TCP:
-		return IPPROTO_TCP;
-	case PROTO_UDP:
-		return IPPROTO_UDP;
-	case PROTO_SCTP:
-		return IPPROTO_SCTP;
-	}
-	return IPPROTO_TCP;
 }
 
 static void key_of(const char *host_ip, uint16_t port, enum spec_proto proto, char out[128])
@@ -100,7 +86,7 @@ static struct entry *entry_get(struct wish *w, const struct wire_ingress_port *p
 	e = xcalloc(1, sizeof(*e));
 	e->local = p->local;
 	e->port.port = p->published;
-	e->port.proto = proto_number(p->protocol);
+	e->port.proto = spec_proto_number(p->protocol);
 	if (p->host_ip)
 		(void)ipaddr_parse(p->host_ip, &e->port.host_ip);
 	map_set(&w->ports, key, e);
@@ -225,8 +211,7 @@ static void drop_unseen(struct nodeports *n, const struct map *wishes)
 		    overlay_ingress_set(n->core->overlay, ids.v[i], NULL, 0, &err) < 0)
 			log_warn("agent", "ports of \"%s\": %s", ids.v[i], err_text(&err));
 	}
-	map_clear(&n->seen);
-	map_each(wishes, e) map_set(&n->seen, e->key, n);
+	n->count = wishes->n;
 	map_each(&n->trouble, e)
 	{
 		auto_free char *id = xstrdup(e->key);
@@ -248,7 +233,7 @@ void nodeports_sync(struct nodeports *n)
 void nodeports_sync_one(struct nodeports *n, const char *stack, const char *service)
 {
 	struct map wishes = {.free_val = free_wish};
-	if (n->seen.n && stack && service)
+	if (n->count && stack && service)
 		collect(n, stack, service, &wishes);
 	map_each(&wishes, e) tell(n, e->key, e->val);
 	map_clear(&wishes);
@@ -256,7 +241,7 @@ void nodeports_sync_one(struct nodeports *n, const char *stack, const char *serv
 
 size_t nodeports_count(const struct nodeports *n)
 {
-	return n->seen.n;
+	return n->count;
 }
 
 json_t *nodeports_trouble(const struct nodeports *n)

@@ -76,19 +76,6 @@ static int plan_endpoints(const struct wire_task *t, struct plan *p, struct err 
 	return 0;
 }
 
-static int proto_number(enum spec_proto p)
-{
-	switch (p) {
-	case PROTO_TCP:
-		return IPPROTO_TCP;
-	case PROTO_UDP:
-		return IPPROTO_UDP;
-	case PROTO_SCTP:
-		return IPPROTO_SCTP;
-	}
-	return IPPROTO_TCP;
-}
-
 static int plan_publish(const struct spec_service *s, struct plan *p, struct err *err)
 {
 	p->sandbox.publish = xcalloc(s->n_ports + 1, sizeof(*p->sandbox.publish));
@@ -99,7 +86,7 @@ static int plan_publish(const struct spec_service *s, struct plan *p, struct err
 		struct ov_publish *o = &p->sandbox.publish[p->sandbox.n_publish++];
 		o->host_port = port->published;
 		o->target = port->target;
-		o->proto = (uint8_t)proto_number(port->protocol);
+		o->proto = (uint8_t)spec_proto_number(port->protocol);
 		if (port->host_ip && *port->host_ip && !ipaddr_parse(port->host_ip, &o->host_ip))
 			return err_set(err, -EINVAL, "host_ip \"%s\" is not an IP address",
 				       port->host_ip);

@@ -60,7 +60,8 @@ struct image_request *image_get(struct image_store *s, const char *ref, const ch
 void image_cancel(struct image_request *r);
 /* An image that is there, without any network; NULL with err when it is not. */
 struct image *image_local(struct image_store *s, const char *ref, struct err *err);
-json_t *image_list(struct image_store *s); /* [{"ref","digest","size"}], new reference */
+json_t *image_list(struct image_store *s);           /* [{"ref","digest","size"}], new reference */
+unsigned image_changes(const struct image_store *s); /* from 1; another number: another list */
 
 /* Entry point of the worker process; reads its job from standard input. */
 int image_worker_main(void);

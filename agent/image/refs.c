@@ -18,6 +18,7 @@ int refs_open(const char *dir, struct refs *ret, struct err *err)
 	json_t *images = json_object_get(doc, "images");
 	ret->images = json_is_object(images) ? json_incref(images) : json_object();
 	ret->path = take_ptr(path);
+	ret->changes = 1;
 	return 0;
 }
 
@@ -56,6 +57,7 @@ int refs_set(struct refs *r, const char *key, const char *digest, int64_t size, 
 	json_put_str(image, "digest", digest);
 	json_put_int(image, "size", size);
 	json_object_set_new(r->images, key, image);
+	r->changes++;
 	auto_json *doc = json_object();
 	json_object_set(doc, "images", r->images);
 	auto_free char *text = json_text_pretty(doc);

@@ -9,7 +9,8 @@
 
 struct refs {
 	char *path;
-	json_t *images; /* name -> {"digest", "size"} */
+	json_t *images;   /* name -> {"digest", "size"} */
+	unsigned changes; /* from 1; grows with each change */
 };
 
 int refs_open(const char *dir, struct refs *ret, struct err *err);

@@ -351,6 +351,11 @@ void image_cancel(struct image_request *r)
 	start_waiting(s);
 }
 
+unsigned image_changes(const struct image_store *s)
+{
+	return s->refs.changes;
+}
+
 json_t *image_list(struct image_store *s)
 {
 	return refs_list(&s->refs);

@@ -109,6 +109,21 @@ static void back_up(struct cluster *c, struct node *n)
 	say_up(c, n);
 }
 
+/* On failure *out holds nothing. */
+static int parse_node(const json_t *msg, struct wire_node *out, struct err *err)
+{
+	struct wire_node info = {0};
+	int rc = wire_node_parse(json_object_get(msg, "node"), &info, err);
+	if (rc < 0)
+		return rc;
+	if (info.labels.n > NODE_LABELS_MAX) {
+		wire_node_done(&info);
+		return err_set(err, -E2BIG, "a node has at most %d labels", NODE_LABELS_MAX);
+	}
+	*out = info;
+	return 0;
+}
+
 int cluster_agent_hello(struct cluster *c, const char *node_id, const json_t *msg, uint64_t now_ms,
 			struct err *err)
 {
@@ -122,14 +137,10 @@ int cluster_agent_hello(struct cluster *c, const char *node_id, const json_t *ms
 			       "the agent speaks version %lld and the controller %d; install the "
 			       "same carrack on both",
 			       (long long)wire, WIRE_VERSION);
-	struct wire_node info = {0};
-	int rc = wire_node_parse(json_object_get(msg, "node"), &info, err);
+	struct wire_node info;
+	int rc = parse_node(msg, &info, err);
 	if (rc < 0)
 		return rc;
-	if (info.labels.n > NODE_LABELS_MAX) {
-		wire_node_done(&info);
-		return err_set(err, -E2BIG, "a node has at most %d labels", NODE_LABELS_MAX);
-	}
 	bool was_up = n->up;
 	node_beat(c, n, now_ms);
 	n->connected = true;
@@ -149,14 +160,10 @@ int cluster_agent_node(struct cluster *c, const char *node_id, const json_t *msg
 	struct node *n = map_get(&c->nodes, node_id);
 	if (!n || !n->connected)
 		return err_set(err, -EPROTO, "a change of a node came before hello");
-	struct wire_node info = {0};
-	int rc = wire_node_parse(json_object_get(msg, "node"), &info, err);
+	struct wire_node info;
+	int rc = parse_node(msg, &info, err);
 	if (rc < 0)
 		return rc;
-	if (info.labels.n > NODE_LABELS_MAX) {
-		wire_node_done(&info);
-		return err_set(err, -E2BIG, "a node has at most %d labels", NODE_LABELS_MAX);
-	}
 	learn(c, n, &info);
 	return 0;
 }

@@ -9,7 +9,7 @@ build="build-essential pkg-config libyaml-dev libcurl4-openssl-dev libjansson-de
   libldns-dev libisal-dev libzstd-dev zlib1g-dev libseccomp-dev libbpf-dev clang crun iproute2"
 demo="$build busybox-static umoci skopeo docker-registry jq iputils-ping"
 check="$demo git clang-format libclang-rt-14-dev libcmocka-dev cppcheck shellcheck universal-ctags
-  curl nftables iperf3 ethtool procps apache2-utils zstd libcap2-bin openssl netcat-openbsd"
+  curl nftables bpftool iperf3 ethtool procps apache2-utils zstd libcap2-bin openssl netcat-openbsd"
 vm="$demo qemu-system-x86 mmdebstrap cpio kmod e2fsprogs openssh-client curl tcpdump"
 bench="$check docker.io podman bc docker-compose"
 
