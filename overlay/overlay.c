@@ -26,6 +26,11 @@ bool host_id_ok(const char *id)
 	return true;
 }
 
+int overlay_overhead(const struct overlay *o)
+{
+	return ipaddr_is_v6(&o->underlay.ip) ? UNDERLAY_OVERHEAD6 : UNDERLAY_OVERHEAD;
+}
+
 static int prepare_host(struct overlay *o, const struct overlay_config *c, struct err *err)
 {
 	int r = dir_make(o->netns_dir, 0711, err);
@@ -41,8 +46,7 @@ static int prepare_host(struct overlay *o, const struct overlay_config *c, struc
 		r = underlay_find(o->nl, c->underlay, &o->underlay, err);
 	if (r < 0)
 		return r;
-	int overhead = ipaddr_is_v6(&o->underlay.ip) ? UNDERLAY_OVERHEAD6 : UNDERLAY_OVERHEAD;
-	o->mtu = c->mtu ? c->mtu : o->underlay.mtu - overhead;
+	o->mtu = c->mtu ? c->mtu : o->underlay.mtu - overlay_overhead(o);
 	if (o->mtu < MTU_MIN)
 		return err_set(err, -EINVAL,
 			       "the overlay's MTU would be %d on \"%s\"; give it at least %d",

@@ -147,6 +147,7 @@ int overlay_name_set(struct overlay *o, const char *network_id, const char *name
 		     const struct ipaddr *addrs, size_t n, bool keep);
 
 int overlay_underlay_mtu(const struct overlay *o);
+int overlay_overhead(const struct overlay *o); /* bytes of a packet that VXLAN takes */
 /* 0: the network is not on this host. */
 int overlay_network_mtu(struct overlay *o, const char *network_id);
 /* Compares everything with the kernel at once instead of at the next check, and mends. */

@@ -120,6 +120,9 @@ static const char *const picks4[] = {"of1_4", "of2_4", "of3_4", "of4_4",  "of5_4
 static const char *const picks6[] = {"of1_6", "of2_6", "of3_6", "of4_6",  "of5_6",
 				     "of6_6", "of7_6", "of8_6", "of64_6", "of1024_6"};
 
+_Static_assert(ARRAY_LEN(picks4) == ARRAY_LEN(classes) && ARRAY_LEN(picks6) == ARRAY_LEN(classes),
+	       "a set for each number of slots");
+
 static struct nfset_elem pick_elem(const struct vip *vip)
 {
 	size_t len = addr_len(&vip->ip);

@@ -107,7 +107,7 @@ static void check_peer(struct checker *k, const struct wire_node *w)
 		emit(k, w->name, NULL, "mtu",
 		     "the path to %s carries %d bytes, this host's interface says %d: set that to "
 		     "%d, or driver_opts mtu of the networks to %d",
-		     w->address, known, mtu, known, known - 50);
+		     w->address, known, mtu, known, known - overlay_overhead(k->c->overlay));
 	else
 		emit(k, w->name, NULL, "mtu",
 		     "packets of %d bytes to %s get lost, small ones pass: the path's MTU is less "
