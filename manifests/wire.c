@@ -9,7 +9,7 @@
 
 static const char *const kind_names[KIND_MAX] = {
 	[KIND_TASK] = "task", [KIND_NETWORK] = "network", [KIND_ENDPOINT] = "endpoint",
-	[KIND_NODE] = "node", [KIND_INGRESS] = "ingress",
+	[KIND_NODE] = "node", [KIND_INGRESS] = "ingress", [KIND_SEALED] = "sealed",
 };
 
 const char *wire_kind_name(enum wire_kind k)

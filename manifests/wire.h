@@ -71,6 +71,7 @@ enum wire_kind {
 	KIND_ENDPOINT,
 	KIND_NODE,
 	KIND_INGRESS,
+	KIND_SEALED, /* a version of a config or secret, sealed to the node: sealed.h */
 	KIND_MAX,
 	KIND_INVALID = -1
 };
@@ -137,6 +138,7 @@ struct wire_node {       /* what an agent tells of itself */
 	int tunnel_port;
 	char *no_encrypt;
 	struct strlist subnets; /* on its own links: no network may overlap them */
+	char *seal_key; /* hex of the public key that configs and secrets are sealed to for it */
 };
 
 struct wire_ingress_port {

@@ -180,6 +180,7 @@ void wire_node_done(struct wire_node *n)
 	free(n->arch);
 	free(n->kernel);
 	free(n->version);
+	free(n->seal_key);
 	kvlist_done(&n->labels);
 	free(n->tunnel_key);
 	free(n->tunnel_next);
@@ -216,6 +217,7 @@ json_t *wire_node_json(const struct wire_node *n)
 		json_put_int(j, "tunnel_port", n->tunnel_port);
 	json_put_str(j, "no_encrypt", n->no_encrypt);
 	json_put_strlist(j, "subnets", &n->subnets);
+	json_put_str(j, "seal_key", n->seal_key);
 	return j;
 }
 
@@ -261,6 +263,8 @@ static int node_parse(const json_t *j, struct wire_node *n, struct err *err)
 		rc = wire_get_map(j, "labels", &n->labels, err);
 	if (rc == 0)
 		rc = wire_get_list(j, "subnets", &n->subnets, err);
+	if (rc == 0)
+		rc = wire_get_id(j, "seal_key", false, &n->seal_key, err);
 	if (rc == 0)
 		rc = wire_get_int(j, "memory", 0, INT64_MAX, &n->memory, err);
 	n->cpus = json_num(j, "cpus", 0);

@@ -32,6 +32,11 @@ static void free_endpoint(void *p)
 	wire_endpoint_done(p);
 	free(p);
 }
+static void free_sealed(void *p)
+{
+	sealed_done(p);
+	free(p);
+}
 static void free_node(void *p)
 {
 	wire_node_done(p);
@@ -57,6 +62,10 @@ static int parse_endpoint(const json_t *j, void *out, struct err *err)
 {
 	return wire_endpoint_parse(j, out, err);
 }
+static int parse_sealed(const json_t *j, void *out, struct err *err)
+{
+	return sealed_parse(j, out, err);
+}
 static int parse_node(const json_t *j, void *out, struct err *err)
 {
 	return wire_node_parse(j, out, err);
@@ -79,6 +88,10 @@ static json_t *endpoint_json(const void *p)
 {
 	return wire_endpoint_json(p);
 }
+static json_t *sealed_text(const void *p)
+{
+	return sealed_json(p);
+}
 static json_t *node_json(const void *p)
 {
 	return wire_node_json(p);
@@ -100,6 +113,7 @@ static const struct kind_ops {
 			   endpoint_json},
 	[KIND_NODE] = {sizeof(struct wire_node), free_node, parse_node, node_json},
 	[KIND_INGRESS] = {sizeof(struct wire_ingress), free_ingress, parse_ingress, ingress_json},
+	[KIND_SEALED] = {sizeof(struct sealed), free_sealed, parse_sealed, sealed_text},
 };
 
 static void write_now(void *arg)
@@ -194,6 +208,9 @@ static int check_id(enum wire_kind k, const char *id, const void *obj, struct er
 		break;
 	case KIND_INGRESS:
 		own = ((const struct wire_ingress *)obj)->id;
+		break;
+	case KIND_SEALED:
+		own = ((const struct sealed *)obj)->version;
 		break;
 	case KIND_MAX:
 	case KIND_INVALID:
@@ -324,4 +341,8 @@ const struct map *assign_nodes(const struct assign *a)
 const struct map *assign_ingress(const struct assign *a)
 {
 	return &a->sets[KIND_INGRESS];
+}
+const struct sealed *assign_sealed(const struct assign *a, const char *version)
+{
+	return map_get(&a->sets[KIND_SEALED], version);
 }

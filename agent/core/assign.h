@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/loop.h"
 #include "base/map.h"
+#include "manifests/sealed.h"
 #include "manifests/wire.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,4 +35,6 @@ const struct map *assign_tasks(const struct assign *a);     /* id -> struct wire
 const struct map *assign_networks(const struct assign *a);  /* id -> struct wire_network */
 const struct map *assign_endpoints(const struct assign *a); /* id -> struct wire_endpoint */
 const struct map *assign_nodes(const struct assign *a);     /* id -> struct wire_node */
-const struct map *assign_ingress(const struct assign *a);   /* id -> struct wire_ingress */
+/* NULL: not here (yet) */
+const struct sealed *assign_sealed(const struct assign *a, const char *version);
+const struct map *assign_ingress(const struct assign *a); /* id -> struct wire_ingress */

@@ -37,8 +37,8 @@ static bool same_info(const struct wire_node *a, const struct wire_node *b)
 {
 	return streq(a->address, b->address) && streq(a->os, b->os) && streq(a->arch, b->arch) &&
 	       streq(a->kernel, b->kernel) && streq(a->version, b->version) && a->cpus == b->cpus &&
-	       a->memory == b->memory && same_labels(&a->labels, &b->labels) &&
-	       streq(a->no_encrypt, b->no_encrypt);
+	       a->memory == b->memory && streq(a->seal_key, b->seal_key) &&
+	       same_labels(&a->labels, &b->labels) && streq(a->no_encrypt, b->no_encrypt);
 }
 
 static bool same_tunnel(const struct wire_node *a, const struct wire_node *b)
@@ -57,6 +57,9 @@ static void learn(struct cluster *c, struct node *n, struct wire_node *info)
 	info->id = xstrdup(n->id);
 	free(info->name);
 	info->name = xstrdup(n->name);
+	/* What was sealed to another key of its is of no use to it any more. */
+	if (!streq(n->info.seal_key, info->seal_key))
+		n->stale = true;
 	bool same_keys = same_tunnel(&n->info, info);
 	bool same = was && n->up && same_keys && same_info(&n->info, info);
 	wire_node_done(&n->info);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The machine's life and its step; see cluster.h. */
 #include "controller/core/cluster.h"
+#include "controller/core/secrets.h"
 #include "controller/core/state.h"
 
 #include <stdio.h>
@@ -143,6 +144,8 @@ struct cluster *cluster_new(const struct cluster_config *cfg)
 	c->stacks.free_val = stack_free;
 	c->nodes.free_val = node_free;
 	c->networks.free_val = network_free;
+	c->versions.free_val = version_free;
+	c->secrets.free_val = secret_free;
 	c->tmpls.free_val = tmpl_free;
 	c->tasks.free_val = task_free;
 	return c;
@@ -157,6 +160,10 @@ void cluster_free(struct cluster *c)
 	map_clear(&c->tmpls);
 	map_clear(&c->networks);
 	map_clear(&c->nodes);
+	map_clear(&c->versions);
+	map_clear(&c->secrets);
+	marks_done(&c->versions_waiting);
+	marks_done(&c->holders_marked);
 	map_clear(&c->network_names);
 	map_clear(&c->vnis);
 	map_clear(&c->globals);
@@ -312,6 +319,7 @@ void cluster_step(struct cluster *c, uint64_t now_ms, int64_t wall_ms, struct cl
 			more = true;
 	}
 	dispatch_emit(c);
+	secrets_sweep(c);
 	for (size_t i = 0; i < c->node_rows.n; i++) {
 		struct node *n = c->node_rows.v[i];
 		if (!n)

@@ -40,6 +40,16 @@ int cluster_node_del(struct cluster *c, const char *id_or_name,
 int cluster_node_labels(struct cluster *c, const char *id_or_name, const struct kvlist *labels,
 			struct err *err); /* v NULL removes */
 
+/* Configs and secrets, whose values come sealed (manifests/sealed.h). A version waits a while for the
+ * stack that names it. */
+int cluster_sealed_put(struct cluster *c, const json_t *body, struct err *err);
+/* Made or (body "replace") given a new value by itself; *ret: {"created","changed","used_by"}. */
+int cluster_secret_put(struct cluster *c, bool config, const char *name, const json_t *body,
+		       json_t **ret, struct err *err);
+int cluster_secret_del(struct cluster *c, bool config, const char *name,
+		       struct err *err); /* -EBUSY: in use */
+void cluster_rewrap(struct cluster *c);  /* every data key to the cluster's present key */
+
 /* What agents say. The node id comes from the certificate, never from the message. */
 int cluster_node_join(struct cluster *c, const char *node_id, const char *name, struct err *err);
 bool cluster_node_known(const struct cluster *c, const char *node_id);
@@ -64,6 +74,10 @@ json_t *cluster_task_json(const struct cluster *c,
 			  const char *id_or_name); /* unique id prefix, name */
 json_t *cluster_nodes_json(const struct cluster *c);
 json_t *cluster_networks_json(const struct cluster *c);
+json_t *cluster_secrets_json(const struct cluster *c, bool config);
+json_t *cluster_secret_json(const struct cluster *c, bool config, const char *name); /* or NULL */
+/* What a client seals with, and which versions of a stack (NULL: of none) are here. */
+json_t *cluster_sealing_json(const struct cluster *c, const char *stack);
 /* The node that runs a task (borrowed until the next input), or NULL with err. */
 /* The node of this id or name: its id, and its name in *ret_name; NULL: there is none. */
 const char *cluster_node_find(const struct cluster *c, const char *id_or_name,

@@ -3,6 +3,7 @@
  * the networks they are on, all endpoints of these, the nodes that share one with it, and what is
  * published cluster-wide. Nothing is kept of what was sent but the version: a node that missed
  * something asks for a snapshot. */
+#include "controller/core/secrets.h"
 #include "controller/core/state.h"
 
 #include <string.h>
@@ -371,6 +372,7 @@ static void fill_snapshot(struct cluster *c, struct round *r, struct node *n)
 		if (n->peers[i] && c->node_v[i])
 			put_peer(&n->set, c->node_v[i]);
 	ingress_snapshot(c, &n->set);
+	holders_snapshot(c, n, &n->set);
 	map_each(&n->members, e)
 	{
 		const struct member *m = e->val;
@@ -450,6 +452,7 @@ void dispatch_emit(struct cluster *c)
 {
 	struct round r = {0};
 	ingress_collect(c);
+	holders_collect(c);
 	/* Nodes that stop something come last: the others have put it out of their names by then. */
 	for (int stops = 0; stops <= 1; stops++)
 		for (size_t i = 0; i < c->nodes_changed.n; i++) {

@@ -8,13 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct sealing;
+
 struct cluster_config {
-	uint64_t seed;        /* of ids and ties */
-	int heartbeat_ms;     /* 0: 1000 */
-	int heartbeat_misses; /* a node is down after so many; 0: 3 */
-	const char *pool;     /* subnets are cut from it; NULL: "10.128.0.0/9" */
-	unsigned prefix_len;  /* of a network; 0: 20 */
-	const char *pool6;    /* IPv6, at most /64; NULL: a random /48 of fd00::/8, kept */
+	uint64_t seed;                 /* of ids and ties */
+	int heartbeat_ms;              /* 0: 1000 */
+	int heartbeat_misses;          /* a node is down after so many; 0: 3 */
+	const char *pool;              /* subnets are cut from it; NULL: "10.128.0.0/9" */
+	unsigned prefix_len;           /* of a network; 0: 20 */
+	const char *pool6;             /* IPv6, at most /64; NULL: a random /48 of fd00::/8, kept */
+	const struct sealing *sealing; /* keys of configs and secrets; NULL: none can be kept */
 	int grace_ms; /* after a controller start, before unseen nodes count as down; 0: 10000 */
 };
 

@@ -3,6 +3,7 @@
  * so what a row names is there when it is read. */
 #include "base/num.h"
 #include "controller/core/cluster.h"
+#include "controller/core/secrets.h"
 #include "controller/core/state.h"
 #include "manifests/canon.h"
 #include "manifests/limits.h"
@@ -96,6 +97,7 @@ static int load_stack(struct cluster *c, const char *name, const json_t *j, stru
 		return rc;
 	struct stack *s = stack_new(c, name);
 	s->spec = spec;
+	secrets_count_stack(c, spec, true);
 	auto_json *canon = canon_stack(spec);
 	s->text = json_text_canonical(canon);
 	s->revision = json_int(j, "revision", 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Membership: nodes join, beat, miss their beats, come back and are removed. */
 #include "controller/core/cluster.h"
+#include "controller/core/secrets.h"
 #include "controller/core/state.h"
 #include "manifests/limits.h"
 
@@ -57,6 +58,7 @@ void node_free(void *p)
 	free(n->touched);
 	map_clear(&n->members);
 	map_clear(&n->images);
+	map_clear(&n->holders);
 	str_done(&n->set);
 	str_done(&n->set_ep);
 	str_done(&n->del);
@@ -267,6 +269,7 @@ int cluster_node_del(struct cluster *c, const char *id_or_name, struct err *err)
 		task_drop(c, n->tasks[n->n_tasks - 1]);
 	dispatch_collect(c); /* the others forget it while it can still be named */
 	dispatch_node_gone(c, n);
+	holders_forget(c, n);
 	event(c, n, "node_removed", "was removed from the cluster");
 	cluster_put(c, "nodes", n->id, NULL);
 	beat_remove(c, n);

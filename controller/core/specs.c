@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Templates: what a service's containers are made from, shared by all tasks made of it. */
+#include "controller/core/secrets.h"
 #include "controller/core/state.h"
 #include "manifests/canon.h"
 
@@ -46,6 +47,7 @@ struct tmpl *tmpl_add(struct cluster *c, struct tmpl *t)
 {
 	map_set(&c->tmpls, t->id, t);
 	count_networks(c, t, true);
+	secrets_count(c, &t->spec, true);
 	ingress_add(c, t);
 	return t;
 }
@@ -56,6 +58,7 @@ void tmpl_unref(struct cluster *c, struct tmpl *t)
 		return;
 	cluster_put(c, "specs", t->id, NULL);
 	count_networks(c, t, false);
+	secrets_count(c, &t->spec, false);
 	ingress_del(c, t);
 	map_del(&c->tmpls, t->id);
 }

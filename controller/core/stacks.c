@@ -2,6 +2,7 @@
  * Stacks as operators put, scale and remove them. */
 #include "controller/core/cluster.h"
 #include "controller/core/depends.h"
+#include "controller/core/secrets.h"
 #include "manifests/canon.h"
 #include "manifests/limits.h"
 
@@ -53,6 +54,7 @@ void stack_settle(struct cluster *c, struct stack *s)
 		return;
 	event(c, s, "stack_removed", "was removed");
 	cluster_put(c, "stacks", s->name, NULL);
+	secrets_count_stack(c, s->spec, false);
 	marks_del(&c->stacks_marked, &s->marked);
 	auto_free char *name = xstrdup(s->name);
 	map_del(&c->stacks, name);
@@ -150,9 +152,26 @@ static void replace(struct cluster *c, struct stack *s, struct spec_stack *spec,
 	s->revision++;
 	s->applied_ms = c->wall;
 	map_clear(&s->planned);
+	secrets_count_stack(c, spec, true);
+	secrets_count_stack(c, old, false);
 	unpin(s, changed);
 	stack_apply(c, s, all ? NULL : changed);
 	spec_stack_free(old);
+	row_stack(c, s);
+}
+
+void stack_respec(struct cluster *c, struct stack *s, const struct strlist *changed)
+{
+	auto_json *j = canon_stack(s->spec);
+	free(s->text);
+	s->text = json_text_canonical(j);
+	s->revision++;
+	s->applied_ms = c->wall;
+	unpin(s, changed);
+	for (size_t i = 0; i < changed->n; i++) {
+		const struct spec_service *spec = spec_find_service(s->spec, changed->v[i]);
+		service_set_spec(c, service_get(s, changed->v[i]), spec, true);
+	}
 	row_stack(c, s);
 }
 
@@ -167,6 +186,9 @@ int cluster_stack_put(struct cluster *c, const char *name, const json_t *canonic
 	if (!streq(spec->name, name))
 		return err_set(err, -EINVAL, "the stack is called '%s' but was sent as '%s'",
 			       spec->name, name);
+	rc = secrets_resolve(c, spec, err);
+	if (rc < 0)
+		return rc;
 	auto_json *j = canon_stack(spec);
 	auto_free char *text = json_text_canonical(j);
 	struct stack *s = map_get(&c->stacks, name);

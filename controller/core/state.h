@@ -213,6 +213,7 @@ struct node {
 	size_t ix;       /* stable, for peers */
 	struct sched_port *ports;
 	size_t n_ports, cap_ports;
+	struct map holders; /* version of a config or secret -> struct holder (secrets.h) */
 	struct map members; /* network id -> struct member */
 	uint32_t *peers;    /* by ix: networks shared with that node */
 	size_t n_peers;
@@ -259,9 +260,12 @@ struct cluster {
 	struct map stacks, nodes;           /* by name; by id */
 	struct map networks, network_names; /* by id; by name, those not dying */
 	struct map tmpls, tasks;            /* by id */
-	struct map ingresses;               /* by template id; borrowed */
-	struct strlist ingress_gone;        /* template ids that nodes are to forget */
-	struct node **node_v;               /* by ix, with holes */
+	struct map versions, secrets; /* secrets.h: by version; "secret/NAME", "config/NAME" */
+	size_t versions_bytes;
+	struct marks versions_waiting, holders_marked;
+	struct map ingresses;        /* by template id; borrowed */
+	struct strlist ingress_gone; /* template ids that nodes are to forget */
+	struct node **node_v;        /* by ix, with holes */
 	size_t n_node_v, cap_node_v;
 	struct sched_node *sched;
 	struct node **sched_of;
@@ -406,6 +410,8 @@ void node_row(struct cluster *c, struct node *n);
 struct stack *stack_new(struct cluster *c, const char *name);
 void stack_free(void *s);
 void stack_mark(struct cluster *c, struct stack *s);
+/* Services of its spec were changed in place: they differ in what `changed` names. */
+void stack_respec(struct cluster *c, struct stack *s, const struct strlist *changed);
 void stack_settle(struct cluster *c, struct stack *s); /* ends a removal that is through */
 /* Its spec is new; changed: names of services that differ, NULL: all. */
 void stack_apply(struct cluster *c, struct stack *s, const struct strlist *changed);

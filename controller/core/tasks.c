@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One task's life in the controller: made, placed, counted, told to stop, lost, gone. */
+#include "controller/core/secrets.h"
 #include "controller/core/state.h"
 
 #include <stdio.h>
@@ -168,6 +169,7 @@ void task_link(struct cluster *c, struct task *t, struct node *n)
 	n->tasks[n->n_tasks++] = t;
 	for (size_t i = 0; i < t->n_attach; i++)
 		member_ref(c, t->attach[i].net, n);
+	holders_task(c, t, n, true);
 	task_count(c, t);
 }
 
@@ -221,6 +223,7 @@ static void unlink_node(struct cluster *c, struct task *t)
 	last->node_ix = t->node_ix;
 	for (size_t i = 0; i < t->n_attach; i++)
 		member_unref(c, t->attach[i].net, n);
+	holders_task(c, t, n, false);
 	c->retry = true;
 }
 
