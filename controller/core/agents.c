@@ -58,8 +58,10 @@ static void learn(struct cluster *c, struct node *n, struct wire_node *info)
 	free(info->name);
 	info->name = xstrdup(n->name);
 	/* What was sealed to another key of its is of no use to it any more. */
-	if (!streq(n->info.seal_key, info->seal_key))
-		n->stale = true;
+	if (n->holders.n && !streq(n->info.seal_key, info->seal_key)) {
+		n->stale = n->snapshot = true;
+		dispatch_mark(c, n);
+	}
 	bool same_keys = same_tunnel(&n->info, info);
 	bool same = was && n->up && same_keys && same_info(&n->info, info);
 	wire_node_done(&n->info);

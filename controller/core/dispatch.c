@@ -21,7 +21,7 @@ void dispatch_mark(struct cluster *c, struct node *n)
 }
 
 /* Is a change to be written for this node? If nobody listens it will need a snapshot. */
-static bool listens(struct cluster *c, struct node *n)
+bool dispatch_listens(struct cluster *c, struct node *n)
 {
 	if (n->snapshot)
 		return false;
@@ -114,13 +114,13 @@ static void put_del(struct str *s, enum wire_kind kind, const char *id, const ch
 
 void dispatch_set(struct cluster *c, struct node *n, const char *entry)
 {
-	if (listens(c, n))
+	if (dispatch_listens(c, n))
 		dispatch_put(&n->set, entry);
 }
 
 void dispatch_del(struct cluster *c, struct node *n, enum wire_kind kind, const char *id)
 {
-	if (listens(c, n))
+	if (dispatch_listens(c, n))
 		put_del(&n->del, kind, id, NULL);
 }
 
@@ -131,7 +131,7 @@ static void endpoint_gone(struct cluster *c, struct attach *a)
 	a->sent = false;
 	for (size_t i = 0; i < a->net->n_members; i++) {
 		struct member *m = a->net->members[i];
-		if (m->sent && listens(c, m->node))
+		if (m->sent && dispatch_listens(c, m->node))
 			put_del(&m->node->del, KIND_ENDPOINT, a->task->id, a->net->id);
 	}
 }
@@ -141,7 +141,7 @@ void dispatch_task_gone(struct cluster *c, struct task *t)
 	ingress_count(c, t, false);
 	for (size_t i = 0; i < t->n_attach; i++)
 		endpoint_gone(c, &t->attach[i]);
-	if (listens(c, t->node))
+	if (dispatch_listens(c, t->node))
 		put_del(&t->node->del, KIND_TASK, t->id, NULL);
 }
 
@@ -177,7 +177,7 @@ static void endpoint_changed(struct cluster *c, struct round *r, struct attach *
 	a->force = false;
 	for (size_t i = 0; i < a->net->n_members; i++) {
 		struct member *m = a->net->members[i];
-		if (m->sent && listens(c, m->node))
+		if (m->sent && dispatch_listens(c, m->node))
 			put_endpoint(r, &m->node->set_ep, a);
 	}
 }
@@ -197,7 +197,7 @@ static void collect_tasks(struct cluster *c, struct round *r)
 			ingress_count(c, t, task_up(t));
 		for (size_t k = 0; (marks & MARK_ENDPOINT) && k < t->n_attach; k++)
 			endpoint_changed(c, r, &t->attach[k]);
-		if ((marks & MARK_SEND) && t->node && listens(c, t->node)) {
+		if ((marks & MARK_SEND) && t->node && dispatch_listens(c, t->node)) {
 			put_task(&t->node->set, t);
 			t->node->stops |= t->stop;
 		}
@@ -208,7 +208,7 @@ static void collect_tasks(struct cluster *c, struct round *r)
 /* One message may not both set and delete: peers that come and go are settled when it is made. */
 static void peer_touched(struct cluster *c, struct node *a, const struct node *b)
 {
-	if (!listens(c, a))
+	if (!dispatch_listens(c, a))
 		return;
 	a->touched = vec_grow(a->touched, a->n_touched, &a->cap_touched, sizeof(*a->touched));
 	a->touched[a->n_touched++] = b->ix;
@@ -283,7 +283,7 @@ static void member_joined(struct cluster *c, struct round *r, struct member *m)
 		meet(c, n, o->node);
 		meet(c, o->node, n);
 	}
-	if (!listens(c, n))
+	if (!dispatch_listens(c, n))
 		return;
 	put_network(&n->set, net);
 	for (size_t i = 0; i < net->n_attaches; i++)
@@ -302,7 +302,7 @@ static void member_left(struct cluster *c, struct member *m)
 		part_ways(c, n, o->node);
 		part_ways(c, o->node, n);
 	}
-	if (listens(c, n)) {
+	if (dispatch_listens(c, n)) {
 		for (size_t i = 0; i < net->n_attaches; i++)
 			if (net->attaches[i]->sent)
 				put_del(&n->del, KIND_ENDPOINT, net->attaches[i]->task->id,
@@ -335,10 +335,10 @@ static void collect_moved(struct cluster *c)
 		if (!n || !n->moved)
 			continue;
 		n->moved = false;
-		if (listens(c, n))
+		if (dispatch_listens(c, n))
 			put_peer(&n->set, n);
 		for (size_t k = 0; k < n->n_peers; k++)
-			if (n->peers[k] && c->node_v[k] && listens(c, c->node_v[k]))
+			if (n->peers[k] && c->node_v[k] && dispatch_listens(c, c->node_v[k]))
 				put_peer(&c->node_v[k]->set, n);
 	}
 }

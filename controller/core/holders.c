@@ -93,10 +93,10 @@ void holders_collect(struct cluster *c)
 			continue;
 		marks_del(&c->holders_marked, &h->marked);
 		if (h->refs && !h->sent) {
-			auto_free char *text = text_of(c, h);
 			h->sent = true;
+			auto_free char *text = dispatch_listens(c, h->node) ? text_of(c, h) : NULL;
 			if (text)
-				dispatch_set(c, h->node, text);
+				dispatch_put(&h->node->set, text);
 		} else if (!h->refs) {
 			if (h->sent)
 				dispatch_del(c, h->node, KIND_SEALED, h->version->s.version);

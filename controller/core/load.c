@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rows of the store back to objects. Keys come in order (meta, networks, nodes, specs, stacks, tasks, vips),
- * so what a row names is there when it is read. */
+ * Rows of the store back to objects. Keys come in order (meta, networks, nodes, sealed, secrets, specs,
+ * stacks, tasks, vips), so what a row names is there when it is read. */
 #include "base/num.h"
 #include "controller/core/cluster.h"
 #include "controller/core/secrets.h"
@@ -218,8 +218,9 @@ int cluster_load(struct cluster *c, const char *key, const char *value, struct e
 	static const struct {
 		const char *prefix;
 		int (*load)(struct cluster *, const char *, const json_t *, struct err *);
-	} loads[] = {{"networks/", load_network}, {"nodes/", load_node}, {"specs/", load_tmpl},
-		     {"stacks/", load_stack},     {"tasks/", load_task}, {"vips/", vips_load}};
+	} loads[] = {{"networks/", load_network}, {"nodes/", load_node}, {"sealed/", load_sealed},
+		     {"secrets/", load_secret},   {"specs/", load_tmpl}, {"stacks/", load_stack},
+		     {"tasks/", load_task},       {"vips/", vips_load}};
 	if (streq(key, "meta/epoch"))
 		return num_parse_i64(value, 0, INT32_MAX, &c->epoch)
 			       ? 0

@@ -9,12 +9,12 @@
 #include <errno.h>
 #include <string.h>
 
-static int check_sealed(const struct cluster *c, const struct sealed *s, struct err *err)
+/* Its key is then sealed to the cluster's present one, which during a rotation it may not be yet. */
+static int check_sealed(const struct cluster *c, struct sealed *s, struct err *err)
 {
-	unsigned char again[SEALED_KEY];
 	if (!c->cfg.sealing)
 		return err_set(err, -ENOTSUP, "this controller keeps no configs and secrets");
-	if (!sealing_rewrap(c->cfg.sealing, s->key, c->cfg.sealing->now.pub, again))
+	if (!sealing_rewrap(c->cfg.sealing, s->key, c->cfg.sealing->now.pub, s->key))
 		return err_set(err, -EINVAL,
 			       "the %s '%s' is not sealed to this cluster's key; ask again and "
 			       "repeat",

@@ -201,8 +201,7 @@ int load_sealed(struct cluster *c, const char *version, const json_t *j, struct 
 		sealed_done(&s);
 		return err_set(err, -EUCLEAN, "it holds another version");
 	}
-	struct version *v = version_add(c, &s, json_int(j, "time", 0));
-	v->used = true; /* what nobody refers to once all is loaded goes */
+	version_add(c, &s, json_int(j, "time", 0));
 	return 0;
 }
 

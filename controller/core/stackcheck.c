@@ -13,12 +13,28 @@ static int check_service(const struct spec_service *svc, struct err *err)
 				"the placement constraint '%s' of the service '%s' cannot be "
 				"read; write it like node.labels.disk == ssd",
 				svc->constraints.v[i], svc->name);
-	if (svc->n_secrets || svc->n_configs)
-		return err_set(
-			err, -ENOTSUP,
-			"the service '%s' uses configs or secrets, which this controller does "
-			"not hand out yet",
-			svc->name);
+	return 0;
+}
+
+/* A node whose agent named no key cannot be handed any. */
+static int check_sealed(const struct cluster *c, const struct spec_service *svc, struct err *err)
+{
+	if (!svc->n_secrets && !svc->n_configs)
+		return 0;
+	if (!c->cfg.sealing)
+		return err_set(err, -ENOTSUP,
+			       "the service '%s' uses configs or secrets, which this controller "
+			       "does not keep",
+			       svc->name);
+	map_each(&c->nodes, e)
+	{
+		const struct node *n = e->val;
+		if (n->said_hello && !n->info.seal_key)
+			return err_set(err, -ENOTSUP,
+				       "the service '%s' uses configs or secrets, and the agent "
+				       "of the node '%s' does not take any; upgrade that",
+				       svc->name, n->name);
+	}
 	return 0;
 }
 
@@ -27,8 +43,11 @@ int stack_check(const struct cluster *c, const struct spec_stack *spec, struct e
 	int rc = netcheck_stack(c, spec, err);
 	if (rc == 0)
 		rc = port_check(c, spec, err);
-	for (size_t i = 0; rc == 0 && i < spec->n_services; i++)
+	for (size_t i = 0; rc == 0 && i < spec->n_services; i++) {
 		rc = check_service(&spec->services[i], err);
+		if (rc == 0)
+			rc = check_sealed(c, &spec->services[i], err);
+	}
 	return rc;
 }
 

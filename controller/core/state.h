@@ -443,6 +443,8 @@ int port_check(const struct cluster *c, const struct spec_stack *spec, struct er
 
 /* dispatch.c, texts.c */
 /* An entry of text_entry, whole, for one node's next message, or into a snapshot's list. */
+bool dispatch_listens(struct cluster *c,
+		      struct node *n); /* or will need a snapshot, and is marked so */
 void dispatch_set(struct cluster *c, struct node *n, const char *entry);
 void dispatch_put(struct str *set, const char *entry);
 void dispatch_del(struct cluster *c, struct node *n, enum wire_kind kind, const char *id);

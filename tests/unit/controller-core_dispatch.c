@@ -85,6 +85,7 @@ static void read_object(const json_t *entry)
 		break;
 	}
 	case KIND_INGRESS:
+	case KIND_SEALED:
 	case KIND_MAX:
 	case KIND_INVALID:
 		break;
