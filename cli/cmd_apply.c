@@ -13,6 +13,7 @@
 #include "cli/out.h"
 #include "cli/progress.h"
 #include "cli/resolve.h"
+#include "cli/seal.h"
 #include "manifests/canon.h"
 #include "manifests/planfile.h"
 #include "manifests/stackfile.h"
@@ -224,21 +225,26 @@ static int apply(const struct loadstack *from, bool no_wait, int64_t timeout_ms)
 	auto_(client_free) struct client *c = NULL;
 	__attribute__((cleanup(cleanup_spec_stack_free))) struct spec_stack *stack =
 		loadstack_parse(from);
-	auto_json *body = NULL, *before = NULL, *answer = NULL;
+	auto_json *body = NULL, *before = NULL, *answer = NULL, *sealed = NULL;
 	auto_free char *escaped = NULL, *path = NULL;
 	struct err err = {0};
 	int r;
 
 	if (!stack)
 		return 1;
-	body = canon_stack(stack);
 	escaped = http_escape(stack->name);
 	path = xasprintf("/v1/stacks/%s", escaped);
 	r = client_open(&c, &err);
 	if (!r)
-		r = client_get(c, &before, &err, "/v1/tasks?stack=%s", escaped);
+		r = seal_stack(c, stack, SEAL_MISSING, &sealed, &err);
 	if (!r)
+		r = seal_send(c, stack->name, sealed, &err);
+	if (!r)
+		r = client_get(c, &before, &err, "/v1/tasks?stack=%s", escaped);
+	if (!r) {
+		body = canon_stack(stack);
 		r = client_do(c, "PUT", path, body, &answer, &err);
+	}
 	if (r) {
 		out_error("%s", err_text(&err));
 		return 1;
@@ -262,6 +268,8 @@ static int apply_saved(const struct planfile *f, bool no_wait, int64_t timeout_m
 	int r = client_open(&c, &err);
 
 	json_object_set(body, "plan", f->plan);
+	if (!r)
+		r = seal_send(c, f->stack, f->sealed, &err);
 	/* Of a stack that is not there yet there are no tasks. */
 	if (!r)
 		r = client_get(c, &before, &err, "/v1/tasks?stack=%s", escaped);
@@ -311,7 +319,7 @@ static int try_saved(const char *path, bool must, bool no_wait, int64_t timeout_
 static int run(int argc, char **argv)
 {
 	auto_strlist args = {0};
-	struct loadstack from = {0};
+	struct loadstack from = {.values = true};
 	bool no_wait = false;
 	int64_t timeout_ms = TIMEOUT_DEFAULT_MS;
 	const struct opt v[] = {

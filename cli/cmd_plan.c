@@ -36,26 +36,32 @@ static int show(const char *path, const struct planask *how)
 	return r;
 }
 
-static int ask(const struct loadstack *from, const char *rm, const struct planask *how)
+static int ask(const struct loadstack *from, const char *rm, struct planask *how)
 {
 	auto_(client_free) struct client *c = NULL;
-	auto_free char *name = rm ? xstrdup(rm) : NULL;
-	auto_json *request = rm ? json_pack("{s:b}", "remove", 1) : planask_files(from, &name);
+	__attribute__((cleanup(cleanup_spec_stack_free))) struct spec_stack *stack =
+		rm ? NULL : loadstack_parse(from);
+	auto_json *request = rm ? json_pack("{s:b}", "remove", 1) : NULL, *sealed = NULL;
 	struct err err = {0};
 
-	if (!request)
+	if (!rm && !stack)
 		return PLAN_ERROR;
-	if (client_open(&c, &err)) {
+	int r = client_open(&c, &err);
+
+	if (!r && stack)
+		r = planask_stack(c, stack, how->out != NULL, &request, &sealed, &err);
+	if (r) {
 		out_error("%s", err_text(&err));
 		return PLAN_ERROR;
 	}
-	return planask_run(c, name, request, how);
+	how->sealed = sealed;
+	return planask_run(c, rm ? rm : stack->name, request, how);
 }
 
 static int run_either(const struct cmd *cmd, bool diff, int argc, char **argv)
 {
 	auto_strlist args = {0};
-	struct loadstack from = {0};
+	struct loadstack from = {.values = true};
 	struct planask how = {.diff = diff};
 	const char *rm = NULL;
 	const struct opt v[] = {

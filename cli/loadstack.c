@@ -209,6 +209,7 @@ static int load(const struct loadstack *l, struct loaded *s)
 		.env = &s->env,
 		.read = read_named,
 		.no_interpolate = l->no_interpolate,
+		.values = l->values,
 	};
 	return 0;
 }

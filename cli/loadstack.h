@@ -11,7 +11,7 @@
 struct loadstack { /* what the options say */
 	struct strlist files, profiles, env_files;
 	const char *name, *project_dir;
-	bool no_interpolate;
+	bool no_interpolate, values; /* values: those of configs and secrets are wanted */
 };
 
 #define LOADSTACK_OPTIONS(l)                                                                       \

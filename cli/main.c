@@ -81,11 +81,12 @@ static int run_version(int argc, char **argv)
 }
 
 static const struct cmd *const verbs[] = {
-	&cmd_apply,  &cmd_plan,         &cmd_diff,       &cmd_config,     &cmd_rm,
-	&cmd_ls,     &cmd_ps,           &cmd_logs,       &cmd_exec,       &cmd_inspect,
-	&cmd_events, &cmd_scale,        &cmd_net,        &cmd_nodes,      &cmd_token,
-	&cmd_doctor, &cmd_lab,          &cmd_agent,      &cmd_controller, &cmd_version,
-	&cmd_help,   &cmd_image_worker, &cmd_completion, &cmd_complete,
+	&cmd_apply,      &cmd_plan,    &cmd_diff,   &cmd_config,       &cmd_rm,
+	&cmd_ls,         &cmd_ps,      &cmd_logs,   &cmd_exec,         &cmd_inspect,
+	&cmd_events,     &cmd_scale,   &cmd_net,    &cmd_nodes,        &cmd_secret,
+	&cmd_configs,    &cmd_token,   &cmd_doctor, &cmd_lab,          &cmd_agent,
+	&cmd_controller, &cmd_version, &cmd_help,   &cmd_image_worker, &cmd_completion,
+	&cmd_complete,
 };
 
 static int run_complete(int argc, char **argv)

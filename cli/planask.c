@@ -5,28 +5,26 @@
 #include "base/http.h"
 #include "cli/out.h"
 #include "cli/planout.h"
+#include "cli/seal.h"
 #include "manifests/canon.h"
 #include "manifests/planfile.h"
 #include <string.h>
 
-json_t *planask_files(const struct loadstack *from, char **ret_name)
+int planask_stack(struct client *c, struct spec_stack *stack, bool values, json_t **ret,
+		  json_t **ret_sealed, struct err *err)
 {
-	__attribute__((cleanup(cleanup_spec_stack_free))) struct spec_stack *stack =
-		loadstack_parse(from);
-	json_t *request;
+	int r = seal_stack(c, stack, values ? SEAL_ALL : SEAL_NAMES, ret_sealed, err);
 
-	if (!stack)
-		return NULL;
-	request = json_object();
-	json_object_set_new(request, "stack", canon_stack(stack));
-	*ret_name = xstrdup(stack->name);
-	return request;
+	if (r)
+		return r;
+	*ret = json_object();
+	json_object_set_new(*ret, "stack", canon_stack(stack));
+	return 0;
 }
 
-static int save(const char *path, const char *stack, const json_t *request, const json_t *plan,
-		struct err *err)
+static int save(const char *path, const struct planfile *f, struct err *err)
 {
-	auto_free char *text = planfile_text(stack, request, plan);
+	auto_free char *text = planfile_text(f);
 	auto_free char *line = xasprintf("%s\n", text);
 
 	return file_write_atomic(path, line, strlen(line), 0600, err);
@@ -41,8 +39,12 @@ int planask_run(struct client *c, const char *stack, const json_t *request,
 	struct err err = {0};
 	int r = client_do(c, "POST", path, request, &plan, &err);
 
-	if (!r && how->out)
-		r = save(how->out, stack, request, plan, &err);
+	if (!r && how->out) {
+		const struct planfile f = {(char *)stack, (json_t *)request, plan,
+					   (json_t *)how->sealed};
+
+		r = save(how->out, &f, &err);
+	}
 	if (r) {
 		out_error("%s", err_text(&err));
 		return PLAN_ERROR;

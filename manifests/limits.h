@@ -15,7 +15,9 @@
 #define LIMIT_SERVICE_SECRETS  500  /* and as many configs */
 #define LIMIT_SECRET_BYTES     (500 << 10)
 #define LIMIT_CONFIG_BYTES     (1 << 20)
-#define LIMIT_STACK_PORTS      200000 /* after ranges are expanded */
+#define LIMIT_SECRET_LABELS    100        /* of one made by itself, */
+#define LIMIT_LABELS_BYTES     (64 << 10) /* and of all of them together */
+#define LIMIT_STACK_PORTS      200000     /* after ranges are expanded */
 #define LIMIT_SERVICE_REPLICAS 100000
 #define LIMIT_SERVICE_PORTS    10000
 #define LIMIT_SERVICE_MOUNTS   500

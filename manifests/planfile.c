@@ -15,6 +15,7 @@ void planfile_done(struct planfile *f)
 	free(f->stack);
 	json_decref(f->request);
 	json_decref(f->plan);
+	json_decref(f->sealed);
 	*f = (struct planfile){0};
 }
 
@@ -27,14 +28,16 @@ static void digest_of(const json_t *j, char out[DIGEST_TEXT])
 	sha256_text(text, strlen(text), out);
 }
 
-char *planfile_text(const char *stack, const json_t *request, const json_t *plan)
+char *planfile_text(const struct planfile *f)
 {
 	char digest[DIGEST_TEXT];
 	auto_json *j = json_object();
 	json_object_set_new(j, MARK, json_integer(PLANFILE_VERSION));
-	json_object_set_new(j, "stack", json_string(stack));
-	json_object_set(j, "request", (json_t *)request);
-	json_object_set(j, "plan", (json_t *)plan);
+	json_object_set_new(j, "stack", json_string(f->stack));
+	json_object_set(j, "request", f->request);
+	json_object_set(j, "plan", f->plan);
+	if (json_array_size(f->sealed))
+		json_object_set(j, "sealed", f->sealed);
 	digest_of(j, digest);
 	json_object_set_new(j, "digest", json_string(digest));
 	return json_text_pretty(j);
@@ -58,6 +61,7 @@ static int check(const json_t *j, struct err *err)
 	char digest[DIGEST_TEXT];
 	int64_t version = json_int(j, MARK, 0);
 	const char *stack = json_str(j, "stack");
+	const json_t *sealed = json_object_get(j, "sealed");
 	if (version != PLANFILE_VERSION)
 		return err_set(err, -EINVAL,
 			       "it is a plan of version %lld, and this carrack reads version %d",
@@ -66,7 +70,7 @@ static int check(const json_t *j, struct err *err)
 	if (!streq(json_str(j, "digest"), digest))
 		return err_set(err, -EINVAL, "it was changed after it was saved; plan again");
 	if (!stack || !spec_name_valid(stack) || !json_is_object(json_object_get(j, "request")) ||
-	    !json_is_object(json_object_get(j, "plan")) ||
+	    !json_is_object(json_object_get(j, "plan")) || (sealed && !json_is_array(sealed)) ||
 	    !streq(json_str(json_object_get(j, "plan"), "stack"), stack))
 		return err_set(err, -EINVAL, "it is no plan that carrack wrote");
 	return 0;
@@ -84,6 +88,7 @@ int planfile_parse(const char *text, size_t len, struct planfile *out, struct er
 		return r;
 	*out = (struct planfile){.stack = xstrdup(json_str(j, "stack")),
 				 .request = json_incref(json_object_get(j, "request")),
-				 .plan = json_incref(json_object_get(j, "plan"))};
+				 .plan = json_incref(json_object_get(j, "plan")),
+				 .sealed = json_incref(json_object_get(j, "sealed"))};
 	return 0;
 }

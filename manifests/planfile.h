@@ -14,11 +14,11 @@ struct planfile {
 	char *stack;
 	json_t *request; /* what POST /v1/stacks/NAME/plan takes, without "plan" */
 	json_t *plan;    /* what it answered */
+	json_t *sealed; /* array of sealed.h: values of configs and secrets to send before; or NULL */
 };
 void planfile_done(struct planfile *f);
 
-char *planfile_text(const char *stack, const json_t *request,
-		    const json_t *plan); /* caller frees */
+char *planfile_text(const struct planfile *f); /* caller frees */
 /* Does the text look like a saved plan, rather than a stack? It may still be a broken one. */
 bool planfile_is(const char *text, size_t len);
 int planfile_parse(const char *text, size_t len, struct planfile *out, struct err *err);

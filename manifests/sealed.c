@@ -117,7 +117,7 @@ json_t *sealed_json(const struct sealed *s)
 	return j;
 }
 
-static bool name_valid(const char *name)
+bool sealed_name_valid(const char *name)
 {
 	size_t n = strlen(name);
 	return n > 0 && n <= SEALED_NAME_MAX && !strchr(".-", name[0]) &&
@@ -168,7 +168,7 @@ static int parse(const json_t *j, struct sealed *s, struct err *err)
 			       SEALED_VERSION);
 	if (!streq(kind, "config") && !streq(kind, "secret"))
 		return err_set(err, -EINVAL, "'kind' must be config or secret");
-	if (!name_valid(name) || (stack && !spec_name_valid(stack)))
+	if (!sealed_name_valid(name) || (stack && !spec_name_valid(stack)))
 		return err_set(err, -EINVAL,
 			       "names of configs and secrets may have letters, digits, '_', '.' "
 			       "and '-', at most %d",

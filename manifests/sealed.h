@@ -36,6 +36,7 @@ struct sealed {
 };
 
 bool sealed_version_valid(const char *text);
+bool sealed_name_valid(const char *name); /* letters, digits, '_', '.', '-' */
 void sealed_version(const unsigned char naming[CRYPTO_KEY], struct sealed_id id, const void *value,
 		    size_t n, char out[SEALED_VERSION + 1]);
 /* Locks value and seals its key to pub; the version is given. */

@@ -10,6 +10,7 @@
 #include "controller/api/events.h"
 #include "controller/core/cluster.h"
 #include "controller/core/pki.h"
+#include "controller/core/sealing.h"
 #include "controller/core/token.h"
 #include "controller/store/store.h"
 
@@ -34,6 +35,7 @@ struct server {
 	struct cluster *cluster;
 	struct tokens *tokens;
 	struct pki *pki;
+	struct sealing *sealing;
 	struct tls *tls;
 	struct httpd *httpd;
 	struct events *events;
@@ -90,6 +92,17 @@ void api_node_session(struct call *c); /* upgrade */
 void api_token_list(struct call *c);
 void api_token_create(struct call *c);
 void api_token_del(struct call *c);
+void api_sealing(struct call *c);
+void api_sealing_rotate(struct call *c);
+void api_sealed_put(struct call *c);
+void api_secret_list(struct call *c);
+void api_secret_get(struct call *c);
+void api_secret_put(struct call *c);
+void api_secret_del(struct call *c);
+void api_config_list(struct call *c);
+void api_config_get(struct call *c);
+void api_config_put(struct call *c);
+void api_config_del(struct call *c);
 void api_event_list(struct call *c);
 void api_event_follow(struct call *c); /* upgrade */
 void api_version(struct call *c);

@@ -109,6 +109,16 @@ static void expire_tokens(struct server *s)
 	}
 }
 
+/* Every data key is sealed to the new key, and that is on disk: the old one is forgotten. */
+static void end_rotation(struct server *s)
+{
+	struct err err = {0};
+
+	if (sealing_rotated(s->sealing, &err))
+		log_error("controller", "the old key of configs and secrets stays for now: %s",
+			  err_text(&err));
+}
+
 static void turn(void *arg)
 {
 	struct server *s = arg;
@@ -127,6 +137,7 @@ static void turn(void *arg)
 			agent_send(s, out.sends[i].node_id, out.sends[i].type, out.sends[i].json);
 		for (size_t i = 0; i < out.events.n; i++)
 			events_publish(s->events, out.events.v[i]);
+		end_rotation(s);
 		replies_send(s);
 		arm(s);
 	}
@@ -287,6 +298,20 @@ static void advertise(struct server *s, const struct server_config *c, const cha
 		strlist_addf(&s->advertise, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
 }
 
+static int stop_at_first(const char *key, const char *value, int64_t revision, void *arg)
+{
+	(void)key, (void)value, (void)revision, (void)arg;
+	return 1;
+}
+
+/* A key is made only for a store that holds nothing sealed to another. */
+static int open_sealing(struct server *s, const struct server_config *c, struct err *err)
+{
+	int r = store_list(s->store, "sealed/", stop_at_first, NULL, err);
+
+	return r < 0 ? r : sealing_open(c->data_dir, r == 0, &s->sealing, err);
+}
+
 static int open_state(struct server *s, const struct server_config *c, struct err *err)
 {
 	struct cluster_config cc = {
@@ -303,6 +328,10 @@ static int open_state(struct server *s, const struct server_config *c, struct er
 	r = pki_open(c->data_dir, &s->pki, err);
 	if (r)
 		return r;
+	r = open_sealing(s, c, err);
+	if (r)
+		return r;
+	cc.sealing = s->sealing;
 	crypto_random(&cc.seed, sizeof(cc.seed));
 	s->cluster = cluster_new(&cc);
 	s->tokens = tokens_new();
@@ -314,6 +343,8 @@ static int open_state(struct server *s, const struct server_config *c, struct er
 			       "names it",
 			       path);
 	cluster_start(s->cluster, clock_ms());
+	if (s->sealing->rotating)
+		cluster_rewrap(s->cluster);
 	return 0;
 }
 
@@ -398,6 +429,7 @@ void server_free(struct server *s)
 	tokens_free(s->tokens);
 	if (s->cluster)
 		cluster_free(s->cluster);
+	sealing_free(s->sealing);
 	pki_free(s->pki);
 	store_close(s->store);
 	free(s);

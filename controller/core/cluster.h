@@ -43,7 +43,8 @@ int cluster_node_labels(struct cluster *c, const char *id_or_name, const struct 
 /* Configs and secrets, whose values come sealed (manifests/sealed.h). A version waits a while for the
  * stack that names it. */
 int cluster_sealed_put(struct cluster *c, const json_t *body, struct err *err);
-/* Made or (body "replace") given a new value by itself; *ret: {"created","changed","used_by"}. */
+/* Made by itself (unless body "create" is false), or (body "replace") given a new value, to which the
+ * services that use it roll; *ret: {"created","changed","used_by"}. */
 int cluster_secret_put(struct cluster *c, bool config, const char *name, const json_t *body,
 		       json_t **ret, struct err *err);
 int cluster_secret_del(struct cluster *c, bool config, const char *name,

@@ -30,6 +30,7 @@ void rehearse_begin(struct rehearsal *r, struct cluster *c)
 {
 	struct cluster_out out = {0};
 	*r = (struct rehearsal){.c = c};
+	c->rehearsing = true;
 	freeze(c);
 	step(r, &out);
 	cluster_out_done(&out);

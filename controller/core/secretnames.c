@@ -4,7 +4,7 @@
 #include "controller/core/cluster.h"
 #include "controller/core/sealing.h"
 #include "controller/core/secrets.h"
-#include "manifests/canon.h"
+#include "manifests/limits.h"
 
 #include <errno.h>
 #include <string.h>
@@ -163,15 +163,44 @@ static void roll_users(struct cluster *c, const struct secret *s)
 
 /* --- names made by hand */
 
-static int name_check(const struct cluster *c, bool config, const char *name, bool replace,
+static const char *verb_of(bool config)
+{
+	return config ? "configs" : "secret";
+}
+
+static int no_such(bool config, const char *name, struct err *err)
+{
+	return err_set(err, -ENOENT, "there is no %s '%.128s'; `carrack %s ls` lists them",
+		       sealed_kind(config), name, verb_of(config));
+}
+
+static int labels_check(const json_t *labels, struct err *err)
+{
+	const char *key;
+	json_t *v;
+	size_t bytes = 0;
+	json_object_foreach((json_t *)labels, key, v) bytes += strlen(key) + json_string_length(v);
+	if (json_object_size(labels) <= LIMIT_SECRET_LABELS && bytes <= LIMIT_LABELS_BYTES)
+		return 0;
+	return err_set(err, -E2BIG, "it may have at most %d labels, of %d KiB together",
+		       LIMIT_SECRET_LABELS, LIMIT_LABELS_BYTES >> 10);
+}
+
+static int name_check(const struct cluster *c, const struct sealed_id *id, const json_t *body,
 		      const struct secret *there, struct err *err)
 {
-	const char *kind = sealed_kind(config);
-	if (there && !replace)
+	const char *kind = sealed_kind(id->config), *name = id->name;
+	if (!sealed_name_valid(name))
+		return err_set(err, -EINVAL,
+			       "the name of a %s has letters, digits, '_', '.' and '-', at most %d",
+			       kind, SEALED_NAME_MAX);
+	if (there && !json_bool(body, "replace", false))
 		return err_set(err, -EEXIST,
-			       "the %s '%s' is there already; `carrack %s create --replace %s` "
-			       "gives it a new value",
-			       kind, name, kind, name);
+			       "the %s '%s' is there already; `carrack %s update %s` gives it a "
+			       "new value",
+			       kind, name, verb_of(id->config), name);
+	if (!there && !json_bool(body, "create", true))
+		return no_such(id->config, name, err);
 	if (!there && c->secrets.n >= SECRETS_MAX)
 		return err_set(err, -ENOSPC, "the cluster has %d configs and secrets already",
 			       SECRETS_MAX);
@@ -185,7 +214,9 @@ int cluster_secret_put(struct cluster *c, bool config, const char *name, const j
 	struct secret *s = map_get(&c->secrets, key);
 	struct sealed_id must = {.config = config, .name = name};
 	char version[SEALED_VERSION + 1];
-	int rc = name_check(c, config, name, json_bool(body, "replace", false), s, err);
+	int rc = name_check(c, &must, body, s, err);
+	if (rc == 0)
+		rc = labels_check(json_object_get(body, "labels"), err);
 	if (rc == 0)
 		rc = take_sealed(c, json_object_get(body, "sealed"), version, &must, err);
 	if (rc < 0)
@@ -222,12 +253,6 @@ int cluster_secret_put(struct cluster *c, bool config, const char *name, const j
 		cluster_event(c, &of, "the %s '%s' %s", sealed_kind(config), name,
 			      fresh ? "was made" : "has a new value");
 	return 0;
-}
-
-static int no_such(bool config, const char *name, struct err *err)
-{
-	return err_set(err, -ENOENT, "there is no %s '%s'; `carrack %s ls` lists them",
-		       sealed_kind(config), name, sealed_kind(config));
 }
 
 /* The stack that has one of this name in its file, or NULL. */

@@ -125,7 +125,8 @@ static int resolve_external(const struct cluster *c, const struct spec_secret *t
 		return err_set(err, -ENOENT,
 			       "the external %s '%s' is not there; make it with `carrack %s "
 			       "create %s FILE`",
-			       sealed_kind(config), top->name, sealed_kind(config), top->name);
+			       sealed_kind(config), top->name, config ? "configs" : "secret",
+			       top->name);
 	*ret = s->version;
 	return 0;
 }
@@ -137,6 +138,8 @@ static int resolve_own(const struct cluster *c, const struct spec_stack *spec,
 	if (!top->version)
 		return err_set(err, -EINVAL, "the %s '%s' came without a version of its value",
 			       sealed_kind(config), top->key);
+	if (c->rehearsing && (!v || !v->s.data))
+		return 0;
 	if (!v || !v->s.data)
 		return err_set(err, -ESTALE,
 			       "the value of the %s '%s' has not reached the controller; apply "

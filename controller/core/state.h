@@ -253,6 +253,7 @@ struct cluster {
 	uint64_t cursor6;
 	uint64_t rng, now;
 	int64_t wall, epoch;
+	bool rehearsing; /* a plan is worked out (rehearse.h): sealed values need not be here */
 	struct cluster_out out;
 	struct ipam_pool pool;
 	uint32_t next_vni;

@@ -23,16 +23,17 @@ static void look(const struct planfile *f)
 /* The same content with the digest that it lacks: must be read. */
 static void sealed(const json_t *j)
 {
-	const json_t *request = json_object_get(j, "request"), *plan = json_object_get(j, "plan");
+	const struct planfile was = {(char *)json_str(j, "stack"), json_object_get(j, "request"),
+				     json_object_get(j, "plan"), json_object_get(j, "sealed")};
 	struct planfile f = {0};
-	if (!json_is_object(request) || !json_is_object(plan) || !json_str(j, "stack"))
+	if (!json_is_object(was.request) || !json_is_object(was.plan) || !was.stack)
 		return;
-	auto_free char *text = planfile_text(json_str(j, "stack"), request, plan);
+	auto_free char *text = planfile_text(&was);
 	if (!planfile_is(text, strlen(text)))
 		abort();
 	if (planfile_parse(text, strlen(text), &f, NULL) < 0)
 		return;
-	if (!json_equal(f.plan, plan) || !json_equal(f.request, request))
+	if (!json_equal(f.plan, was.plan) || !json_equal(f.request, was.request))
 		abort();
 	look(&f);
 	planfile_done(&f);

@@ -16,7 +16,9 @@ static char *good(void)
 	auto_json *request = json_pack("{s:{s:s}}", "stack", "name", "shop");
 	auto_json *plan = json_pack("{s:s, s:i}", "stack", "shop", "revision", 3);
 
-	return planfile_text("shop", request, plan);
+	auto_json *values = json_pack("[{s:s}]", "version", "v");
+
+	return planfile_text(&(struct planfile){(char *)"shop", request, plan, values});
 }
 
 static void round_trip(void **state)
@@ -30,6 +32,7 @@ static void round_trip(void **state)
 	assert_string_equal(f.stack, "shop");
 	assert_int_equal(json_int(f.plan, "revision", 0), 3);
 	assert_string_equal(json_str(json_object_get(f.request, "stack"), "name"), "shop");
+	assert_int_equal(json_array_size(f.sealed), 1);
 	planfile_done(&f);
 }
 
@@ -58,7 +61,8 @@ static void refused(void **state)
 	refuse("[]", 2, "no plan that carrack wrote");
 	refuse("{\"carrack_plan\":9}", 18, "version 9");
 	auto_json *plan = json_pack("{s:s}", "stack", "other"), *request = json_object();
-	auto_free char *mixed = planfile_text("shop", request, plan);
+	auto_free char *mixed =
+		planfile_text(&(struct planfile){(char *)"shop", request, plan, NULL});
 	refuse(mixed, strlen(mixed), "no plan that carrack wrote");
 }
 
