@@ -8,6 +8,7 @@
 #include "agent/core/nodeports.h"
 #include "agent/core/renew.h"
 #include "agent/core/report.h"
+#include "agent/core/sealkey.h"
 #include "agent/core/session.h"
 #include "agent/core/taskset.h"
 #include "agent/core/uplink.h"
@@ -16,6 +17,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/tls.h"
 #include "manifests/wire.h"
 #include <errno.h>
@@ -25,6 +27,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
@@ -35,6 +38,7 @@ struct agent {
 	int lock;
 	struct overlay_config overlay_config;
 	struct encrypt encrypt;
+	struct crypto_pair seal; /* of configs and secrets */
 	struct core core;
 	struct sessions *sessions;
 	struct renew *renew;
@@ -81,6 +85,9 @@ static json_t *describe(struct agent *a)
 		.subnets = subnets,
 	};
 	encrypt_describe(&a->encrypt, &n);
+	char seal_key[2 * CRYPTO_KEY + 1];
+	hex_encode(a->seal.pub, sizeof(a->seal.pub), seal_key);
+	n.seal_key = seal_key;
 	json_t *j = wire_node_json(&n);
 	strlist_done(&subnets);
 	return j;
@@ -326,6 +333,14 @@ static json_t *on_beat(void *arg)
 	return msg;
 }
 
+static int open_seal(struct agent *a, struct err *err)
+{
+	auto_free char *path = xasprintf("%s/sealing.key", a->opt.conf.data_dir);
+	int r = sealkey_open(path, &a->seal, err);
+	a->core.seal = &a->seal;
+	return r < 0 ? err_wrap(err, r, "the key of configs and secrets") : 0;
+}
+
 static int agent_open(struct agent *a, struct err *err)
 {
 	static const struct uplink_ops ops = {.hello = on_hello,
@@ -337,13 +352,16 @@ static int agent_open(struct agent *a, struct err *err)
 	struct core *c = &a->core;
 	c->loop = loop_new();
 	c->data_dir = a->opt.conf.data_dir;
+	c->run_dir = a->opt.conf.run_dir;
 	c->node_id = a->id.node_id;
 	c->node_name = a->name;
 	c->cgroup_parent = a->opt.conf.cgroup_parent ? a->opt.conf.cgroup_parent : "/carrack";
 	a->tls = tls_client(a->id.key, a->id.cert, a->id.ca, err);
 	if (!a->tls)
 		return err->code ? err->code : -EINVAL;
-	int r = encrypt_open(&a->encrypt, c, &a->opt.conf, tell_node, a, err);
+	int r = open_seal(a, err);
+	if (r == 0)
+		r = encrypt_open(&a->encrypt, c, &a->opt.conf, tell_node, a, err);
 	if (r == 0)
 		r = open_overlay(a, err);
 	if (r == 0)
@@ -381,6 +399,7 @@ static void agent_close(struct agent *a)
 		overlay_close(c->overlay);
 	tls_free(a->tls);
 	encrypt_close(&a->encrypt);
+	crypto_wipe(&a->seal, sizeof(a->seal));
 	loop_free(c->loop);
 }
 
@@ -430,6 +449,8 @@ int agent_main(int argc, char **argv)
 	if (a.opt.verbose)
 		log_set_level(LOG_DEBUG);
 	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0,
+	      0); /* keys and secrets pass through this memory: no core file */
 	mallopt(M_ARENA_MAX, 2);
 	int status = 0;
 	if (geteuid() != 0) {

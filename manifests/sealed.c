@@ -95,7 +95,7 @@ int sealed_open(const struct sealed *s, const struct crypto_pair *p, char **ret,
 	crypto_wipe(key, sizeof(key));
 	if (!ok) {
 		free(value);
-		return err_set(err, -EACCES, "the %s '%s' was changed on its way",
+		return err_set(err, -EBADMSG, "the %s '%s' was changed on its way",
 			       sealed_kind(s->config), s->name);
 	}
 	value[n - CRYPTO_LOCK] = '\0';

@@ -45,8 +45,8 @@ void sealed_make(const unsigned char pub[CRYPTO_KEY], struct sealed_id id, const
 /* The key to another owner: false when it is not for `from`. */
 bool sealed_rewrap(const unsigned char key[SEALED_KEY], const struct crypto_pair *from,
 		   const unsigned char to[CRYPTO_KEY], unsigned char out[SEALED_KEY]);
-/* The value; -EACCES: not sealed to p, or not the value it says it is. *ret is *ret_n bytes with a NUL
- * after them, to be wiped by the caller. */
+/* The value; -EACCES: not sealed to p; -EBADMSG: not the value it says it is. *ret is *ret_n bytes with
+ * a NUL after them, to be wiped by the caller. */
 int sealed_open(const struct sealed *s, const struct crypto_pair *p, char **ret, size_t *ret_n,
 		struct err *err);
 

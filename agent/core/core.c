@@ -6,6 +6,7 @@
 #include "agent/core/nodeports.h"
 #include "agent/core/report.h"
 #include "agent/core/results.h"
+#include "agent/core/secretfiles.h"
 #include "agent/core/taskset.h"
 #include "agent/core/tidy.h"
 #include "agent/core/uplink.h"
@@ -81,6 +82,7 @@ static void sync_now(void *arg)
 	if (!c->swept) {
 		c->swept = true;
 		taskset_sweep_sandboxes(c->tasks);
+		taskset_sweep_secrets(c->tasks);
 	}
 	if (taskset_count(c->tasks) > 0 || nodeports_count(c->ports) > 0) {
 		c->had_tasks = true;
@@ -97,6 +99,7 @@ void core_open(struct core *c)
 	if (!c->report)
 		c->report = report_new(c->loop);
 	c->results = results_open(c->data_dir);
+	c->secrets = secretfiles_new(c->run_dir, c->assign, c->seal);
 	c->ports = nodeports_new(c);
 	c->tasks = taskset_new(c);
 	c->sync = timer_new(c->loop, sync_now, c);
@@ -109,6 +112,7 @@ void core_close(struct core *c)
 	taskset_free(take_ptr(c->tasks));
 	nodeports_free(take_ptr(c->ports));
 	nodenet_free(take_ptr(c->networks));
+	secretfiles_free(take_ptr(c->secrets));
 	results_close(take_ptr(c->results));
 	report_free(take_ptr(c->report));
 }

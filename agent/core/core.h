@@ -15,7 +15,7 @@
 
 struct core {
 	struct loop *loop;
-	const char *data_dir;
+	const char *data_dir, *run_dir;
 	const char *node_id, *node_name;
 	const char *cgroup_parent; /* as the runtime has it; NULL: not to be tidied */
 	struct image_store *images;
@@ -30,10 +30,12 @@ struct core {
 	struct nodeports *ports;
 	struct uplink *uplink;       /* NULL: nobody to tell */
 	struct tunnelkey *tunnelkey; /* the caller's; NULL: this node cannot encrypt */
-	struct timer *sync;          /* one turn after a change, and every CORE_CHECK_MS */
-	bool had_tasks; /* something of ours is or was in the kernel since the last wipe */
-	bool wiped;     /* the overlay must be opened anew before its next use */
-	bool tidy;      /* an idle node has nothing left to remove */
+	struct crypto_pair *seal;    /* the caller's: what configs and secrets are sealed to */
+	struct secretfiles *secrets;
+	struct timer *sync; /* one turn after a change, and every CORE_CHECK_MS */
+	bool had_tasks;     /* something of ours is or was in the kernel since the last wipe */
+	bool wiped;         /* the overlay must be opened anew before its next use */
+	bool tidy;          /* an idle node has nothing left to remove */
 	unsigned tidy_tries;
 	bool swept;     /* strays were looked for since the start */
 	bool changed;   /* a sync was asked for */

@@ -3,6 +3,7 @@
 #include "agent/core/nodenet.h"
 #include "agent/core/nodetask_parts.h"
 #include "agent/core/pullage.h"
+#include "agent/core/secretfiles.h"
 #include "agent/core/volume.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -96,13 +97,12 @@ static void set_labels(const struct nodetask *t, struct plan *p)
 
 static int start_container(struct nodetask *t, struct plan *p, struct err *err)
 {
-	for (size_t i = 0; i < p->n_dirs; i++) {
-		int r = volume_prepare(&p->dirs[i], err);
-		if (r < 0)
-			return r;
-	}
 	auto_free char *netns = NULL;
-	int r = make_sandbox(t, p, &netns, err);
+	int r = secretfiles_put(t->core->secrets, &t->w, err);
+	for (size_t i = 0; r == 0 && i < p->n_dirs; i++)
+		r = volume_prepare(&p->dirs[i], err);
+	if (r == 0)
+		r = make_sandbox(t, p, &netns, err);
 	if (r < 0)
 		return r;
 	struct rt_status st = {0};
@@ -131,6 +131,7 @@ static void plan_input_of(const struct nodetask *t, struct plan_input *in)
 		.task = &t->w,
 		.image = t->image,
 		.data_dir = t->core->data_dir,
+		.run_dir = t->core->run_dir,
 		.gateway = nodenet_gateway(t->core->networks, &t->w),
 	};
 }

@@ -3,6 +3,7 @@
 #include "agent/core/nodenet.h"
 #include "agent/core/nodetask_parts.h"
 #include "agent/core/results.h"
+#include "agent/core/secretfiles.h"
 #include "agent/core/taskset.h"
 #include "agent/core/volume.h"
 #include "base/log.h"
@@ -63,6 +64,7 @@ void nodetask_end(struct nodetask *t, enum task_state state, const char *reason)
 	if (state == TASK_STOPPED)
 		delete_container(t); /* a failure is tried again by nodetask_poke */
 	nodetask_release(t);
+	secretfiles_drop(t->core->secrets, t->w.id);
 	nodetask_move(t, state, reason);
 	if (t->core->tasks)
 		release_volumes(t);
@@ -83,6 +85,7 @@ void nodetask_forget(struct nodetask *t)
 		nodetask_release(t);
 	if (t->sandbox)
 		return;
+	secretfiles_drop(t->core->secrets, t->w.id);
 	volume_remove_anonymous(t->core->data_dir, t->w.id);
 	results_del(t->core->results, t->w.id);
 	t->gone = true;

@@ -15,6 +15,7 @@ struct plan_input {
 	const struct wire_task *task;
 	const struct image *image;
 	const char *data_dir; /* volumes are below it */
+	const char *run_dir;  /* files of configs and secrets are below it */
 	const char *gateway;  /* what "host-gateway" in extra_hosts means; NULL: none */
 };
 

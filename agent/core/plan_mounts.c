@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Volumes, binds and tmpfs of a plan. Says which directories must be there; makes none. */
 #include "agent/core/plan_parts.h"
+#include "agent/core/secretfiles.h"
 #include "manifests/limits.h"
 #include <errno.h>
 #include <string.h>
@@ -207,6 +208,41 @@ static int add_short_tmpfs(struct builder *b, const char *text, struct err *err)
 	return 0;
 }
 
+/* A config or secret of the service: the agent has made the file by then (secretfiles.h). */
+static int add_grant(struct builder *b, const struct spec_grant *g, bool config, size_t i,
+		     struct err *err)
+{
+	const char *kind = config ? "config" : "secret";
+	char *target = NULL;
+	int r = plan_clean_path(g->target, &target, err);
+	if (r < 0)
+		return err_wrap(err, r, "the target of %s \"%s\"", kind, g->source);
+	if (target_taken(b->p, target)) {
+		r = err_set(err, -EEXIST,
+			    "the %s \"%s\" cannot be at \"%s\": something else is mounted there; "
+			    "choose another target",
+			    kind, g->source, target);
+		free(target);
+		return r;
+	}
+	struct rt_mount *m = mount_add(b, target);
+	m->source = secretfiles_path(b->in->run_dir, b->in->task->id, config, i);
+	m->read_only = true;
+	/* A config may be a script to run, as in Docker. */
+	m->options = xstrdup(config ? "nosuid,nodev,exec" : "nosuid,nodev,noexec");
+	return 0;
+}
+
+static int add_grants(struct builder *b, const struct spec_service *s, struct err *err)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < s->n_secrets; i++)
+		r = add_grant(b, &s->secrets[i], false, i, err);
+	for (size_t i = 0; r == 0 && i < s->n_configs; i++)
+		r = add_grant(b, &s->configs[i], true, i, err);
+	return r;
+}
+
 int plan_mounts(const struct plan_input *in, struct plan *p, struct err *err)
 {
 	const struct spec_service *s = &in->task->spec;
@@ -221,6 +257,9 @@ int plan_mounts(const struct plan_input *in, struct plan *p, struct err *err)
 		if (r < 0)
 			return r;
 	}
+	int granted = add_grants(&b, s, err);
+	if (granted < 0)
+		return granted;
 	/* The image's own volumes, where the service mounts nothing itself. */
 	for (size_t i = 0; i < in->image->volumes.n && i < LIMIT_SERVICE_MOUNTS; i++) {
 		char *target = NULL;

@@ -3,6 +3,7 @@
 #include "agent/core/taskset.h"
 #include "agent/core/assign.h"
 #include "agent/core/nodetask_parts.h"
+#include "agent/core/secretfiles.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -100,6 +101,19 @@ void taskset_sweep_sandboxes(struct taskset *s)
 	}
 	if (r < 0)
 		log_warn("agent", "old sandboxes were not all removed: %s", err_text(&err));
+}
+
+/* An ended task needs no files any more, whatever its agent did not live to remove. */
+static bool needs_files(const char *id, void *arg)
+{
+	const struct taskset *s = arg;
+	const struct nodetask *t = map_get(&s->tasks, id);
+	return t && !task_state_ended(nodetask_state_now(t));
+}
+
+void taskset_sweep_secrets(struct taskset *s)
+{
+	secretfiles_sweep(s->core->secrets, needs_files, s);
 }
 
 void taskset_event(struct taskset *s, const char *id, const struct rt_status *st)

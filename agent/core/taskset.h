@@ -12,6 +12,8 @@ void taskset_free(struct taskset *s); /* containers go on; NULL is fine */
 void taskset_sync(struct taskset *s);
 /* Takes away sandboxes that belong to no task; once after the start. */
 void taskset_sweep_sandboxes(struct taskset *s);
+/* Takes away files of configs and secrets that no task needs; once after the start. */
+void taskset_sweep_secrets(struct taskset *s);
 void taskset_event(struct taskset *s, const char *id, const struct rt_status *st);
 void taskset_report_all(struct taskset *s);
 size_t taskset_count(const struct taskset *s);

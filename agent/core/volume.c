@@ -6,19 +6,9 @@
 #include "base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/stat.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-
-static bool is_mounted(const char *path)
-{
-	struct statx sx;
-	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &sx) < 0)
-		return false;
-	return (sx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) &&
-	       (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
-}
 
 static const struct {
 	const char *name;
@@ -92,7 +82,7 @@ static int mount_volume(const struct spec_volume *v, const char *path, struct er
 	const char *type = kvlist_get(&v->driver_opts, "type");
 	const char *device = kvlist_get(&v->driver_opts, "device");
 	const char *o = kvlist_get(&v->driver_opts, "o");
-	if (r < 0 || (!type && !o && !device) || is_mounted(path))
+	if (r < 0 || (!type && !o && !device) || path_is_mount(path))
 		return r;
 	unsigned long flags = 0;
 	auto_str data = {0};
@@ -167,7 +157,7 @@ int volume_prepare(const struct plan_dir *d, struct err *err)
 void volume_release(const char *data_dir, const char *name)
 {
 	auto_free char *path = plan_volume_path(data_dir, name);
-	if (is_mounted(path) && umount2(path, UMOUNT_NOFOLLOW) < 0)
+	if (path_is_mount(path) && umount2(path, UMOUNT_NOFOLLOW) < 0)
 		log_warn("agent", "volume \"%s\" stays mounted: %s", name, strerror(errno));
 }
 

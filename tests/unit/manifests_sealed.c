@@ -104,7 +104,7 @@ static void nothing_passes_for_another(void **state)
 		} else {
 			s.data[40] = s.data[40] == 'A' ? 'B' : 'A';
 		}
-		assert_int_equal(sealed_open(&s, &node, &back, &n, &err), -EACCES);
+		assert_int_equal(sealed_open(&s, &node, &back, &n, &err), -EBADMSG);
 		assert_null(back);
 		assert_null(strstr(err_text(&err), "hunter2"));
 		sealed_done(&s);
