@@ -57,16 +57,15 @@ char *secretfiles_path(const char *run_dir, const char *task_id, bool config, si
 static unsigned long long memory_max(void)
 {
 	struct sysinfo si;
-	unsigned long long quarter = sysinfo(&si) == 0 ? (unsigned long long)si.totalram *
-								 si.mem_unit / 4
-						       : MEMORY_MAX;
+	unsigned long long quarter =
+		sysinfo(&si) == 0 ? (unsigned long long)si.totalram * si.mem_unit / 4 : MEMORY_MAX;
 	return quarter < MEMORY_MAX ? quarter : MEMORY_MAX;
 }
 
 static int mount_root(const char *path, struct err *err)
 {
-	auto_free char *plain = xasprintf("mode=0700,size=%llu,nr_inodes=%d", memory_max(),
-					  INODES_MAX);
+	auto_free char *plain =
+		xasprintf("mode=0700,size=%llu,nr_inodes=%d", memory_max(), INODES_MAX);
 	auto_free char *held = xasprintf("%s,noswap", plain);
 	/* Kernels before 6.4 do not know noswap. */
 	if (mount("tmpfs", path, "tmpfs", MOUNT_FLAGS, held) < 0 &&
@@ -133,8 +132,8 @@ static int write_file(int dir, const char *name, const struct spec_grant *g, con
 		      size_t n)
 {
 	/* Nobody but root sees it before it has its owner and mode. */
-	auto_close int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-				   0600);
+	auto_close int fd =
+		openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	int r = fd_write_all(fd, value, n);
@@ -182,8 +181,7 @@ static int all_here(const struct secretfiles *s, const struct spec_grant *v, siz
 	for (size_t i = 0; i < n; i++) {
 		const struct sealed *it = sealed_of(s, &v[i]);
 		if (!it)
-			return err_set(err, -EAGAIN,
-				       "waits for the %s \"%s\" from the controller",
+			return err_set(err, -EAGAIN, "waits for the %s \"%s\" from the controller",
 				       kind_of(config), v[i].source);
 		if (it->config != config)
 			return err_set(err, -EINVAL, "the %s \"%s\" was sent as a %s",
