@@ -24,6 +24,8 @@ struct bundle_host { /* what the plan needs to know of this container's place */
 
 /* Refuses what cannot be asked for, before anything is made. */
 int bundle_check(const struct rt_spec *s, struct err *err);
+/* The same with the root file system at hand: no file is to be mounted on a folder. */
+int bundle_check_places(const struct rt_spec *s, int rootfd, struct err *err);
 /* NULL with err on failure; caller decrefs. */
 json_t *bundle_plan(const struct rt_spec *s, const struct bundle_host *h, struct err *err);
 /* The process object of a command run in a container: that of the container with changes. */

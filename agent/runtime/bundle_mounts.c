@@ -2,9 +2,12 @@
  * The mounts of a container: those of every container, its files in /etc, and the user's. */
 #include "agent/runtime/bundle_parts.h"
 #include "base/fd.h"
+#include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SHM_DEFAULT (64 << 20)
 
@@ -166,6 +169,32 @@ int bundle_check_mounts(const struct rt_spec *s, struct err *err)
 			return err_set(err, -ENOENT,
 				       "cannot mount '%s': it is not there on this host",
 				       m->source);
+	}
+	return 0;
+}
+
+/* Does another mount decide what is at this target? */
+static bool is_covered(const struct rt_spec *s, const struct rt_mount *m)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (&s->mounts[i] != m && is_below(m->target, s->mounts[i].target))
+			return true;
+	return false;
+}
+
+int bundle_check_places(const struct rt_spec *s, int rootfd, struct err *err)
+{
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const struct rt_mount *m = &s->mounts[i];
+		struct stat st;
+		if (m->tmpfs || stat(m->source, &st) < 0 || S_ISDIR(st.st_mode) || is_covered(s, m))
+			continue;
+		auto_close int fd = open_in_root(rootfd, m->target, O_PATH, 0);
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+			return err_set(err, -EISDIR,
+				       "no file can be mounted at '%s': the image has a folder "
+				       "there; name a file in it",
+				       m->target);
 	}
 	return 0;
 }

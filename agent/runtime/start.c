@@ -98,6 +98,8 @@ static int make_bundle(const struct container *c, const struct rt_spec *s, struc
 	struct rt_user user = {0};
 	r = rootfs_check(rootfd, err);
 	if (r == 0)
+		r = bundle_check_places(s, rootfd, err);
+	if (r == 0)
 		r = user_lookup(rootfd, s->user, &s->groups, &user, err);
 	if (r == 0)
 		r = fill_volumes(s, rootfd, err);

@@ -4,8 +4,8 @@
 #include "agent/core/assign.h"
 #include "agent/core/nodetask_parts.h"
 #include "agent/core/report.h"
-#include "agent/core/secretfiles.h"
 #include "agent/core/sealkey.h"
+#include "agent/core/secretfiles.h"
 #include "agent/core/taskset.h"
 #include "base/fd.h"
 #include "tests/unit/agent-core_fakes.h"
@@ -363,8 +363,8 @@ static void test_reboot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_key),  cmocka_unit_test(test_files),
-		cmocka_unit_test(test_task), cmocka_unit_test(test_not_ours),
+		cmocka_unit_test(test_key),    cmocka_unit_test(test_files),
+		cmocka_unit_test(test_task),   cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_reboot),
 	};
 	fake_unused();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Real containers: how they start, end, are limited, log, and what exec does. */
 #include "tests/unit/agent-runtime_live.h"
+#include <sys/mount.h>
 
 static void test_exit_codes(void **state)
 {
@@ -316,6 +317,122 @@ static void test_volumes(void **state)
 	delete ("vol");
 }
 
+/* Configs and secrets, as agent/core/plan_mounts.c asks for them: files of a tmpfs without exec. */
+struct granted {
+	char *files, *secret, *config, *volume;
+	struct rt_mount m[7];
+};
+
+static void granted_make(struct granted *g)
+{
+	g->files = xasprintf("%s/granted", t.dir);
+	g->secret = xasprintf("%s/secret.0", g->files);
+	g->config = xasprintf("%s/config.0", g->files);
+	g->volume = xasprintf("%s/holder", t.dir);
+	assert_int_equal(dir_make(g->files, 0700, NULL), 0);
+	assert_int_equal(dir_make(g->volume, 0755, NULL), 0);
+	assert_int_equal(mount("tmpfs", g->files, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			       "mode=0700"),
+			 0);
+	assert_int_equal(file_replace(g->secret, "hunter2\n", 8, 0500, NULL), 0);
+	assert_int_equal(chown(g->secret, 33, 33), 0);
+	assert_int_equal(file_replace(g->config, "#!/bin/sh\necho ran\n", 19, 0555, NULL), 0);
+	assert_int_equal(chmod(g->volume, 0777), 0);
+	static const char *const targets[] = {"/run/secrets/pass", "/no/such/place/pass",
+					      "/data/in/pass", "/etc/passwd"};
+	for (size_t i = 0; i < ARRAY_LEN(targets); i++)
+		g->m[i] = (struct rt_mount){.source = g->secret,
+					    .target = (char *)targets[i],
+					    .read_only = true,
+					    .options = (char *)"nosuid,nodev,noexec"};
+	g->m[4] = (struct rt_mount){.source = g->config,
+				    .target = (char *)"/script",
+				    .read_only = true,
+				    .options = (char *)"nosuid,nodev,exec"};
+	g->m[5] = (struct rt_mount){.source = g->volume, .target = (char *)"/data"};
+	g->m[6] = (struct rt_mount){.target = (char *)"/run", .tmpfs = true};
+}
+
+static void granted_done(struct granted *g)
+{
+	free(g->files);
+	free(g->secret);
+	free(g->config);
+	free(g->volume);
+}
+
+static bool is_there(void)
+{
+	return path_exists(t.want_path);
+}
+
+static void test_granted_files(void **state)
+{
+	(void)state;
+	need_live();
+	struct granted g;
+	granted_make(&g);
+	struct rt_spec s =
+		shell("granted", "cat /run/secrets/pass /no/such/place/pass /data/in/pass "
+				 "/etc/passwd; stat -c '%a %u:%g' /run/secrets/pass; /script; "
+				 "(echo x >>/run/secrets/pass) 2>/dev/null || echo kept; "
+				 "/run/secrets/pass 2>/dev/null || echo $?; ls /run/secrets; "
+				 "touch /run/own /data/own && echo wrote; "
+				 "until [ -e /data/go ]; do sleep 0.02; done; "
+				 "cat /run/secrets/pass");
+	s.user = "33:33";
+	s.read_only = true;
+	s.mounts = g.m;
+	s.n_mounts = ARRAY_LEN(g.m);
+	start_spec(&s);
+	/* Removed under a container that runs, they stay in it. */
+	t.want_path = xasprintf("%s/own", g.volume);
+	wait_until(is_there);
+	free(t.want_path);
+	assert_int_equal(unlink(g.secret), 0);
+	assert_int_equal(umount2(g.files, UMOUNT_NOFOLLOW), 0);
+	auto_free char *go = xasprintf("%s/go", g.volume);
+	assert_int_equal(file_replace(go, "", 0, 0644, NULL), 0);
+	assert_int_equal(wait_state("granted", RT_ENDED).exit_code, 0);
+	assert_string_equal(logs_of("granted", false, -1),
+			    "1:hunter2\n1:hunter2\n1:hunter2\n1:hunter2\n1:500 33:33\n1:ran\n"
+			    "1:kept\n1:126\n1:pass\n1:wrote\n1:hunter2\n");
+	delete ("granted");
+	granted_done(&g);
+}
+
+/* Where there can be no file: a sentence that says so, and nothing left. */
+static void test_granted_nowhere(void **state)
+{
+	(void)state;
+	need_live();
+	static const char *const bad[] = {"/bin", "/script/below", "/sys/x"};
+	struct granted g;
+	struct err err = {0};
+	granted_make(&g);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct rt_spec s = shell("nowhere", "true");
+		struct rt_mount m[] = {g.m[4], g.m[0]};
+		m[1].target = (char *)bad[i];
+		s.mounts = m;
+		s.n_mounts = ARRAY_LEN(m);
+		if (i == 0) {
+			assert_int_equal(runtime_start(t.rt, &s, &err), -EISDIR);
+			assert_non_null(strstr(err.text, "at '/bin': the image has a folder"));
+			strlist_done(&s.layers);
+			strlist_done(&s.args);
+			t.want_id = "nowhere";
+			wait_until(is_gone);
+			continue;
+		}
+		start_spec(&s);
+		assert_non_null(strstr(wait_state("nowhere", RT_ENDED).error, bad[i]));
+		delete ("nowhere");
+	}
+	assert_int_equal(umount2(g.files, UMOUNT_NOFOLLOW), 0);
+	granted_done(&g);
+}
+
 /* A hundred layers with long names, one of them hostile. */
 static void test_layers(void **state)
 {
@@ -373,13 +490,14 @@ static void test_network(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exit_codes), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_view),       cmocka_unit_test(test_kill_and_stop),
-		cmocka_unit_test(test_init),       cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_oom),        cmocka_unit_test(test_rotation),
-		cmocka_unit_test(test_again),      cmocka_unit_test(test_exec),
-		cmocka_unit_test(test_tty),        cmocka_unit_test(test_volumes),
-		cmocka_unit_test(test_layers),     cmocka_unit_test(test_network),
+		cmocka_unit_test(test_exit_codes),    cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_view),          cmocka_unit_test(test_kill_and_stop),
+		cmocka_unit_test(test_init),          cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_oom),           cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_again),         cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_tty),           cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_granted_files), cmocka_unit_test(test_granted_nowhere),
+		cmocka_unit_test(test_layers),        cmocka_unit_test(test_network),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

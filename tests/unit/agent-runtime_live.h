@@ -40,6 +40,7 @@ static struct {
 	int exec_code;
 	bool exec_done, log_done;
 	const char *want_id;
+	char *want_path;
 	enum rt_state want_state;
 } t;
 
