@@ -190,18 +190,30 @@ static bool grant_target(struct decode *c, const struct node *n, struct spec_gra
 	return false;
 }
 
-static bool target_free(const struct spec_service *s, const char *target)
+static bool below(const char *path, const char *file)
 {
-	for (size_t i = 0; i < s->n_secrets; i++)
-		if (streq(s->secrets[i].target, target))
-			return false;
-	for (size_t i = 0; i < s->n_configs; i++)
-		if (streq(s->configs[i].target, target))
-			return false;
+	size_t n = strlen(file);
+	return strncmp(path, file, n) == 0 && path[n] == '/';
+}
+
+/* A file takes its own place, and leaves none below it for other files and mounts. */
+static const char *target_taken(const struct spec_service *s, const char *target)
+{
+	for (size_t i = 0; i < s->n_secrets + s->n_configs; i++) {
+		const char *other = i < s->n_secrets ? s->secrets[i].target
+						     : s->configs[i - s->n_secrets].target;
+		if (streq(other, target) || below(target, other) || below(other, target))
+			return other;
+	}
 	for (size_t i = 0; i < s->n_mounts; i++)
-		if (streq(s->mounts[i].target, target))
-			return false;
-	return true;
+		if (streq(s->mounts[i].target, target) || below(s->mounts[i].target, target))
+			return s->mounts[i].target;
+	for (size_t i = 0; i < s->tmpfs.n; i++) { /* PATH or PATH:OPTIONS */
+		auto_free char *path = xstrndup(s->tmpfs.v[i], strcspn(s->tmpfs.v[i], ":"));
+		if (streq(path, target) || below(path, target))
+			return s->tmpfs.v[i];
+	}
+	return NULL;
 }
 
 static bool grant_check(struct decode *c, const struct node *n, struct spec_grant *g, bool config,
@@ -225,10 +237,18 @@ static bool grant_check(struct decode *c, const struct node *n, struct spec_gran
 	}
 	if (!grant_target(c, n, g, config))
 		return false;
-	if (target_free(s, g->target))
+	const char *other = target_taken(s, g->target);
+	if (!other)
 		return true;
-	decode_refuse(c, n, "something is mounted at '%.200s' already; choose another 'target'",
-		      g->target);
+	if (streq(other, g->target))
+		decode_refuse(c, n,
+			      "something is mounted at '%.200s' already; choose another 'target'",
+			      other);
+	else
+		decode_refuse(c, n,
+			      "'%.200s' and '%.200s' cannot both be there: one is a file; choose "
+			      "another 'target'",
+			      other, g->target);
 	return false;
 }
 

@@ -35,6 +35,7 @@ static int make(struct fixture *f)
 	struct plan_input in = {.task = &f->t,
 				.image = &f->i,
 				.data_dir = "/d",
+				.run_dir = "/r",
 				.gateway = "10.1.0.1"};
 	plan_done(&f->p);
 	return plan_make(&in, &f->p, &f->err);
@@ -116,6 +117,41 @@ static void test_env_user_names(void **state)
 	f.t.spec.working_dir = (char *)"/proc/self/fd/7";
 	assert_int_equal(make(&f), -EPERM);
 	f.t.spec.working_dir = (char *)"/a/../../b";
+	assert_int_equal(make(&f), -EINVAL);
+	end(&f);
+}
+
+static void test_grants(void **state)
+{
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	struct spec_grant s[] = {{.source = (char *)"a", .target = (char *)"/run/secrets/a"},
+				 {.source = (char *)"b", .target = (char *)"/etc//b"}};
+	struct spec_grant c[] = {{.source = (char *)"a", .target = (char *)"/a"}};
+	f.t.spec.secrets = s;
+	f.t.spec.n_secrets = 2;
+	f.t.spec.configs = c;
+	f.t.spec.n_configs = 1;
+	strlist_add(&f.i.volumes, "/etc/b"); /* the image's own makes place */
+	assert_int_equal(make(&f), 0);
+	const struct rt_mount *rm = f.p.rt.mounts;
+	assert_int_equal(f.p.rt.n_mounts, 3);
+	assert_int_equal(f.p.n_dirs, 0);
+	assert_string_equal(rm[0].source, "/r/secrets/0123456789abcdef0123/secret.0");
+	assert_string_equal(rm[0].target, "/run/secrets/a");
+	assert_string_equal(rm[0].options, "nosuid,nodev,noexec");
+	assert_string_equal(rm[1].source, "/r/secrets/0123456789abcdef0123/secret.1");
+	assert_string_equal(rm[1].target, "/etc/b");
+	assert_string_equal(rm[2].source, "/r/secrets/0123456789abcdef0123/config.0");
+	assert_string_equal(rm[2].target, "/a");
+	assert_string_equal(rm[2].options, "nosuid,nodev,exec"); /* as in Docker */
+	for (size_t i = 0; i < 3; i++)
+		assert_true(rm[i].read_only && !rm[i].copy_up && !rm[i].tmpfs);
+	/* What the language refuses is not made here either. */
+	c[0].target = (char *)"/etc/b";
+	assert_int_equal(make(&f), -EEXIST);
+	c[0].target = (char *)"/x/../etc/passwd";
 	assert_int_equal(make(&f), -EINVAL);
 	end(&f);
 }
@@ -319,10 +355,10 @@ static void test_health(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_args),      cmocka_unit_test(test_env_user_names),
-		cmocka_unit_test(test_mounts),    cmocka_unit_test(test_network),
-		cmocka_unit_test(test_resources), cmocka_unit_test(test_security),
-		cmocka_unit_test(test_health),
+		cmocka_unit_test(test_args),     cmocka_unit_test(test_env_user_names),
+		cmocka_unit_test(test_grants),   cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_network),  cmocka_unit_test(test_resources),
+		cmocka_unit_test(test_security), cmocka_unit_test(test_health),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,6 +148,17 @@ static void mistakes(void **state)
 		{WEB
 		 "    volumes: [\"/run/secrets/s\"]\n    secrets: [s]\nsecrets: {s: {file: a}}\n",
 		 5, 15, "mounted at"},
+		{WEB "    tmpfs: [\"/run/secrets/s:size=1m\"]\n    secrets: [s]\n"
+		     "secrets: {s: {file: a}}\n",
+		 5, 15, "cannot both be there"},
+		{WEB "    secrets: [s, {source: s, target: s/t}]\nsecrets: {s: {file: a}}\n", 4, 18,
+		 "cannot both be there"},
+		{WEB "    secrets: [{source: s, target: s/t}, s]\nsecrets: {s: {file: a}}\n", 4, 41,
+		 "cannot both be there"},
+		{WEB "    configs: [s]\n    volumes: [\"/s/t\"]\nconfigs: {s: {file: a}}\n", 4, 15,
+		 "cannot both be there"},
+		{WEB "    tmpfs: [/run]\n    secrets: [s]\nsecrets: {s: {file: app.env}}\n", 0, 0,
+		 NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		if (cases[i].words)
