@@ -18,7 +18,7 @@ VERSION := 0.1.0
 B       := build/$(MODE)
 
 PKGS := yaml-0.1 libcurl jansson libsodium libnl-3.0 libnl-route-3.0 libarchive libnftables \
-        libevent libevent_openssl openssl sqlite3 ldns libisal libzstd zlib libseccomp libbpf
+        libevent_core libevent_openssl openssl sqlite3 ldns libisal libzstd zlib libseccomp libbpf
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -40,19 +40,25 @@ endif
 CFLAGS ?=
 ALL_CFLAGS := -std=gnu11 -I. -D_GNU_SOURCE -DCARRACK_VERSION='"$(VERSION)"' $(WARN) $(CFLAGS_$(MODE)) \
               $(PKG_CFLAGS) $(CFLAGS)
+# Each program is linked with what it calls; libcurl with none, it is loaded at its first use (base/curl.h).
 LIBS := -Wl,--as-needed $(PKG_LIBS) -lm -lpthread
 
 # One static library for each room; the order is that of who may use whom (users first).
 ROOMS := cli lab agent agent/core agent/image agent/runtime overlay controller controller/api \
          controller/core controller/store controller/sched manifests base
 SHIM_SRC := agent/runtime/shim.c
-MAIN_SRC := cli/main.c
+# The programs: MAIN_NAME is its main file; what it needs of the rooms is linked.
+MAIN_carrack            := cli/main
+MAIN_carrack-agent      := agent/program
+MAIN_carrack-controller := controller/program
+PROGRAMS := carrack carrack-agent carrack-controller
+MAIN_SRC := $(foreach p,$(PROGRAMS),$(MAIN_$(p)).c)
 room_src = $(filter-out $(SHIM_SRC) $(MAIN_SRC),$(wildcard $(1)/*.c))
 SRCS := $(foreach r,$(ROOMS),$(call room_src,$(r)))
 OBJS := $(SRCS:%.c=$(B)/%.o)
 
 .PHONY: all
-all: $(B)/carrack $(B)/carrack-shim
+all: $(PROGRAMS:%=$(B)/%) $(B)/carrack-shim
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -81,9 +87,12 @@ $(foreach r,$(ROOMS),$(eval $(call lib_rule,$(r))))
 lib = $(B)/lib/$(subst /,-,$(1)).a
 ALL_LIBS := $(foreach r,$(ROOMS),$(call lib,$(r)))
 
-$(B)/carrack: $(B)/cli/main.o $(ALL_LIBS)
-	@echo "  LD    $@"
-	$(Q)$(CC) $(LDFLAGS_$(MODE)) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS)
+define program_rule
+$(B)/$(1): $(B)/$(MAIN_$(1)).o $(ALL_LIBS)
+	@echo "  LD    $$@"
+	$(Q)$(CC) $(LDFLAGS_$(MODE)) $(LDFLAGS) -o $$@ $$< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
 $(B)/carrack-shim: $(SHIM_SRC)
 	@mkdir -p $(@D)
@@ -101,7 +110,7 @@ below_controller-api  := controller/api controller/core controller/store control
 below_agent-image     := agent/image manifests base
 below_agent-runtime   := agent/runtime manifests base
 below_agent-core      := agent/core agent/image agent/runtime overlay manifests base
-below_cli             := cli lab agent agent/core agent/image agent/runtime overlay controller controller/api controller/core controller/store controller/sched manifests base
+below_cli             := cli manifests base
 below_lab             := lab base
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT     := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
@@ -133,7 +142,7 @@ unit-bins: $(UNIT)
 sim-bin: $(B)/tests/sim/sim
 fuzz-bins: $(FUZZ)
 
--include $(OBJS:.o=.d) $(B)/cli/main.d $(B)/carrack-shim.d $(UNIT:=.d)
+-include $(OBJS:.o=.d) $(MAIN_SRC:%.c=$(B)/%.d) $(B)/carrack-shim.d $(UNIT:=.d)
 
 .PHONY: format
 format:
@@ -147,7 +156,7 @@ clean:
 
 .PHONY: help deps demo check check-vm unit sim lint fuzz bench cluster install uninstall
 help:
-	@echo "make            build carrack and carrack-shim (build/$(MODE)/)"
+	@echo "make            build carrack and its programs (build/$(MODE)/)"
 	@echo "make demo       a cluster on this machine: apply hello.yaml, ping, HTTP by name, down"
 	@echo "make check      lint, unit tests (plain and sanitized), simulation, fuzz, cluster tests"
 	@echo "make check-vm   hosts with kernels of their own, in software emulation (T='traffic' for some)"
@@ -192,7 +201,7 @@ bench:
 
 install: all
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(SYSTEMDDIR)'
-	install -m 755 $(B)/carrack $(B)/carrack-shim '$(DESTDIR)$(BINDIR)'
+	install -m 755 $(PROGRAMS:%=$(B)/%) $(B)/carrack-shim '$(DESTDIR)$(BINDIR)'
 	install -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
 	$(B)/carrack completion bash >'$(DESTDIR)$(BASHDIR)/carrack'
 	$(B)/carrack completion zsh >'$(DESTDIR)$(ZSHDIR)/_carrack'
@@ -202,6 +211,6 @@ install: all
 	done
 
 uninstall:
-	rm -f '$(DESTDIR)$(BINDIR)/carrack' '$(DESTDIR)$(BINDIR)/carrack-shim'
+	rm -f $(foreach p,$(PROGRAMS) carrack-shim,'$(DESTDIR)$(BINDIR)/$(p)')
 	rm -f '$(DESTDIR)$(BASHDIR)/carrack' '$(DESTDIR)$(ZSHDIR)/_carrack' '$(DESTDIR)$(FISHDIR)/carrack.fish'
 	rm -f '$(DESTDIR)$(SYSTEMDDIR)/carrack-controller.service' '$(DESTDIR)$(SYSTEMDDIR)/carrack-agent.service'

@@ -4,12 +4,11 @@
  * not by libcurl, so that credentials of any form stay with the host they were meant for.
  */
 #include "base/http.h"
+#include "base/curl.h"
 #include "base/mem.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -39,17 +38,8 @@ struct exchange {
 	int code;        /* and with this code; on_body's when why is NULL */
 };
 
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-static void start_curl(void)
-{
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		abort();
-}
-
 struct http *http_new(void)
 {
-	pthread_once(&curl_once, start_curl);
 	struct http *h = xcalloc(1, sizeof(*h));
 	h->curl = curl_easy_init();
 	if (!h->curl)

@@ -12,5 +12,6 @@ struct cmd {
 	const char *summary; /* one line for `carrack --help` */
 	const char *help;    /* the rest of `carrack VERB --help`: options, examples */
 	int (*run)(int argc, char **argv); /* argv[0] is the verb */
+	const char *program;               /* in place of run: the program that has this verb */
 	bool hidden;
 };

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The one binary: a table of verbs, help, and the way into each. The only file that sees all rooms. */
-#include "agent/main.h"
-#include "agent/doctor.h"
-#include "agent/image/image.h"
+ * The command: a table of verbs, help, and the way into each. The daemons' verbs are programs of their own, so
+ * that a command loads only the libraries that it needs itself. */
+#include "base/program.h"
 #include "base/str.h"
 #include "cli/cmds.h"
 #include "cli/complete.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "controller/main.h"
 #include "lab/lab.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-static int run_image_worker(int argc, char **argv)
-{
-	(void)argc, (void)argv;
-	return image_worker_main();
-}
+#include <unistd.h>
 
 static int run_version(int argc, char **argv);
 static int run_help(int argc, char **argv);
@@ -26,19 +20,16 @@ static int run_complete(int argc, char **argv);
 
 static const struct cmd cmd_controller = {.name = "controller",
 					  .summary = "Run the controller of a cluster.",
-					  .run = controller_main};
+					  .program = "carrack-controller"};
 static const struct cmd cmd_agent = {.name = "agent",
 				     .summary = "Run the agent of a host.",
-				     .run = agent_main};
+				     .program = "carrack-agent"};
 static const struct cmd cmd_lab = {.name = "lab",
 				   .summary = "A whole cluster of virtual hosts on this machine.",
 				   .run = lab_main};
 static const struct cmd cmd_doctor = {.name = "doctor",
 				      .summary = "Tell what this host has and lacks.",
-				      .run = agent_doctor};
-static const struct cmd cmd_image_worker = {.name = "image-worker",
-					    .run = run_image_worker,
-					    .hidden = true};
+				      .program = "carrack-agent"};
 static const struct cmd cmd_version = {.name = "version",
 				       .summary = "Print the version.",
 				       .run = run_version};
@@ -81,12 +72,11 @@ static int run_version(int argc, char **argv)
 }
 
 static const struct cmd *const verbs[] = {
-	&cmd_apply,      &cmd_plan,    &cmd_diff,   &cmd_config,       &cmd_rm,
-	&cmd_ls,         &cmd_ps,      &cmd_logs,   &cmd_exec,         &cmd_inspect,
-	&cmd_events,     &cmd_scale,   &cmd_net,    &cmd_nodes,        &cmd_secret,
-	&cmd_configs,    &cmd_token,   &cmd_doctor, &cmd_lab,          &cmd_agent,
-	&cmd_controller, &cmd_version, &cmd_help,   &cmd_image_worker, &cmd_completion,
-	&cmd_complete,
+	&cmd_apply,      &cmd_plan,    &cmd_diff,   &cmd_config,     &cmd_rm,
+	&cmd_ls,         &cmd_ps,      &cmd_logs,   &cmd_exec,       &cmd_inspect,
+	&cmd_events,     &cmd_scale,   &cmd_net,    &cmd_nodes,      &cmd_secret,
+	&cmd_configs,    &cmd_token,   &cmd_doctor, &cmd_lab,        &cmd_agent,
+	&cmd_controller, &cmd_version, &cmd_help,   &cmd_completion, &cmd_complete,
 };
 
 static int run_complete(int argc, char **argv)
@@ -162,6 +152,23 @@ static int unknown(const char *name)
 	return 2;
 }
 
+/* argv[0] is carrack, argv[1] the verb; a program of its own gets both, so that it is listed as what was called. */
+static int run_verb(const struct cmd *c, int argc, char **argv)
+{
+	if (!c->program)
+		return c->run(argc - 1, argv + 1);
+	auto_free char *path = program_find(NULL, c->program);
+	if (!path) {
+		out_error("'%s' is neither beside carrack nor on PATH: install it there; it is the "
+			  "program behind `carrack %s`",
+			  c->program, c->name);
+		return 1;
+	}
+	execv(path, argv);
+	out_error("cannot run '%s': %s", path, strerror(errno));
+	return 1;
+}
+
 static int run_help(int argc, char **argv)
 {
 	const struct cmd *c;
@@ -175,10 +182,10 @@ static int run_help(int argc, char **argv)
 		return unknown(argv[1]);
 	/* A verb without a help text of its own in the table explains itself. */
 	if (!c->help && c->run != run_help && c->run != run_version && !c->hidden) {
-		char help[] = "--help";
-		char *args[] = {argv[1], help, NULL};
+		char self[] = "carrack", help[] = "--help";
+		char *args[] = {self, argv[1], help, NULL};
 
-		return c->run(2, args);
+		return run_verb(c, 3, args);
 	}
 	opts_help(c);
 	return 0;
@@ -199,5 +206,5 @@ int main(int argc, char **argv)
 	if (streq(argv[1], "--version"))
 		return run_version(1, argv);
 	c = find(argv[1]);
-	return c ? c->run(argc - 1, argv + 1) : unknown(argv[1]);
+	return c ? run_verb(c, argc, argv) : unknown(argv[1]);
 }

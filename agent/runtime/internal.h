@@ -79,9 +79,8 @@ struct spawn_fd {
 pid_t spawn(const char *const argv[], const struct spawn_fd *fds, size_t n, const char *cwd);
 int pidfd_of(pid_t pid); /* O_CLOEXEC; -errno */
 int pidfd_signal(int pidfd, int signo);
-pid_t parent_of(pid_t pid);                              /* -1: no such process */
-bool is_child_of(pid_t pid, pid_t parent);               /* or a grandchild */
-char *program_find(const char *given, const char *name); /* path or NULL */
+pid_t parent_of(pid_t pid);                /* -1: no such process */
+bool is_child_of(pid_t pid, pid_t parent); /* or a grandchild */
 
 /* console.c: the socket by which the OCI runtime hands over a terminal */
 int console_listen(const char *dir, const char *name); /* non-blocking descriptor or -errno */

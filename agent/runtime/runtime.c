@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/program.h"
 
 #include <dirent.h>
 #include <errno.h>

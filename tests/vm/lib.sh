@@ -73,8 +73,8 @@ Y
 vm_boot() { # I: one virtual machine, with the binaries as they are now
   local i=$1 dir=$work/vm$1
   mkdir -p "$dir/carrack"
-  cp "$bin/carrack" "$bin/carrack-shim" "$dir/carrack/"
-  strip "$dir/carrack/carrack"
+  cp "$bin"/carrack{,-agent,-shim} "$dir/carrack/"
+  strip "$dir"/carrack/carrack{,-agent}
   printf 'cgroup_parent: /carrack\nregistries: {insecure: ["registry.lab:5000", "10.77.0.254:5000"]}\n%s\n' "${VM_CONFIG:-}" \
     >"$dir/carrack/carrack.yaml"
   { cat "$image/first.gz"; (cd "$dir" && find carrack | cpio --quiet -o -H newc | gzip -1); } >"$dir/initrd.gz"
