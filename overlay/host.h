@@ -172,8 +172,13 @@ struct ingress_flow {
 	uint16_t port, served_port;
 	uint8_t proto;
 };
+struct ingress_index { /* ports that this host holds, sorted; valid until they change */
+	const struct ingress_port **v;
+	size_t n, cap;
+};
+void ingress_index_fill(struct ingress_index *x, const struct overlay *o);
 /* Would a new flow be served so? *ret_ours: the port is one of ours. */
-bool ingress_leads(const struct overlay *o, const struct ingress_flow *f, bool *ret_ours);
+bool ingress_leads(const struct ingress_index *x, const struct ingress_flow *f, bool *ret_ours);
 
 /* stale.c */
 void stale_open(struct overlay *o);

@@ -275,28 +275,56 @@ void ingress_retry(struct overlay *o)
 		stale_later(o);
 }
 
-bool ingress_leads(const struct overlay *o, const struct ingress_flow *f, bool *ret_ours)
+static int by_port(const void *a, const void *b)
+{
+	const struct ingress_port *const *x = a, *const *y = b;
+	int px = (*x)->proto << 16 | (*x)->port, py = (*y)->proto << 16 | (*y)->port;
+	return px - py;
+}
+
+void ingress_index_fill(struct ingress_index *x, const struct overlay *o)
 {
 	map_each(&o->ingress, e)
 	{
 		const struct ingress *in = e->val;
 		for (size_t i = 0; i < in->n; i++) {
-			const struct ingress_port *p = &in->ports[i];
-			if (!p->held || p->port != f->port || p->proto != f->proto ||
-			    !(ipaddr_is_any(&p->host_ip) || ipaddr_equal(&p->host_ip, f->to)))
+			if (!in->ports[i].held)
 				continue;
-			size_t family = 0;
-			for (size_t k = 0; k < p->n; k++) {
-				const struct ov_backend *b = &p->backends[k];
-				const struct ipaddr *a = ipaddr_is_v4(f->to) ? &b->ip : &b->ip6;
-				family += ipaddr_is_set(a);
-				if (ipaddr_equal(a, f->served_by) && b->port == f->served_port)
-					return *ret_ours = true;
-			}
-			*ret_ours = true;
-			return family == 0 && p->n > 0; /* the proxy's */
+			x->v = vec_grow(x->v, x->n, &x->cap, sizeof(*x->v));
+			x->v[x->n++] = &in->ports[i];
 		}
 	}
+	if (x->n)
+		qsort(x->v, x->n, sizeof(*x->v), by_port);
+}
+
+static bool port_leads(const struct ingress_port *p, const struct ingress_flow *f)
+{
+	size_t family = 0;
+	for (size_t k = 0; k < p->n; k++) {
+		const struct ov_backend *b = &p->backends[k];
+		const struct ipaddr *a = ipaddr_is_v4(f->to) ? &b->ip : &b->ip6;
+		family += ipaddr_is_set(a);
+		if (ipaddr_equal(a, f->served_by) && b->port == f->served_port)
+			return true;
+	}
+	return family == 0 && p->n > 0; /* the proxy's */
+}
+
+bool ingress_leads(const struct ingress_index *x, const struct ingress_flow *f, bool *ret_ours)
+{
+	const struct ingress_port key = {.port = f->port, .proto = f->proto}, *at = &key;
+	const struct ingress_port **found =
+		x->n ? bsearch(&at, x->v, x->n, sizeof(*x->v), by_port) : NULL;
 	*ret_ours = false;
+	while (found && found > x->v && by_port(&found[-1], &at) == 0)
+		found--;
+	for (; found && found < x->v + x->n && by_port(found, &at) == 0; found++) {
+		const struct ingress_port *p = *found;
+		if (!ipaddr_is_any(&p->host_ip) && !ipaddr_equal(&p->host_ip, f->to))
+			continue;
+		*ret_ours = true;
+		return port_leads(p, f);
+	}
 	return false;
 }

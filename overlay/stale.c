@@ -7,15 +7,20 @@
 
 struct look {
 	struct overlay *o;
-	struct link_addrs own;
+	struct link_addrs own; /* sorted */
+	struct ingress_index ports;
 };
+
+static int by_address(const void *a, const void *b)
+{
+	return ipaddr_compare(&((const struct link_addr *)a)->ip,
+			      &((const struct link_addr *)b)->ip);
+}
 
 static bool is_own(const struct look *l, const struct ipaddr *a)
 {
-	for (size_t i = 0; i < l->own.n; i++)
-		if (ipaddr_equal(&l->own.v[i].ip, a))
-			return true;
-	return false;
+	const struct link_addr key = {.ip = *a};
+	return l->own.n && bsearch(&key, l->own.v, l->own.n, sizeof(key), by_address);
 }
 
 static bool is_stale(const struct conntrack_flow *f, void *arg)
@@ -34,7 +39,7 @@ static bool is_stale(const struct conntrack_flow *f, void *arg)
 				 .proto = f->proto,
 				 .served_by = &f->served_by,
 				 .served_port = f->served_port};
-	return !ingress_leads(l->o, &g, &ours) && ours && is_own(l, &f->to);
+	return !ingress_leads(&l->ports, &g, &ours) && ours && is_own(l, &f->to);
 }
 
 static void sweep(void *overlay)
@@ -44,6 +49,9 @@ static void sweep(void *overlay)
 	struct err err = {0};
 	size_t n = 0;
 	int r = link_addrs(o->nl, &l.own, &err);
+	if (l.own.n)
+		qsort(l.own.v, l.own.n, sizeof(*l.own.v), by_address);
+	ingress_index_fill(&l.ports, o);
 	if (r == 0)
 		r = conntrack_forget(is_stale, &l, &n, &err);
 	if (r < 0)
@@ -51,6 +59,7 @@ static void sweep(void *overlay)
 	if (n)
 		log_debug("overlay", "forgot %zu tracked connections that led nowhere", n);
 	cleanup_link_addrs(&l.own);
+	free(l.ports.v);
 	map_clear(&o->dead);
 }
 

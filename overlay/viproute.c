@@ -125,10 +125,14 @@ struct route {
 	struct vip_addr vip;
 	int bridge;
 };
+struct places { /* the networks of this host, to be looked up */
+	const struct network **by_vni, **by_bridge;
+	size_t n;
+};
 struct routes {
 	struct route *v;
 	size_t n, cap;
-	const struct overlay *o;
+	const struct places *places;
 };
 
 static void add_route(struct routes *l, const struct vip_addr *vip, int bridge)
@@ -137,32 +141,53 @@ static void add_route(struct routes *l, const struct vip_addr *vip, int bridge)
 	l->v[l->n++] = (struct route){*vip, bridge};
 }
 
-static const struct network *by_vni(const struct overlay *o, uint32_t vni)
+static int vni_order(const void *a, const void *b)
 {
-	map_each(&o->networks, e)
-	{
-		const struct network *n = e->val;
-		if (n->spec.vni == vni)
-			return n;
-	}
-	return NULL;
+	const struct network *const *x = a, *const *y = b;
+	return ((*x)->spec.vni > (*y)->spec.vni) - ((*x)->spec.vni < (*y)->spec.vni);
 }
 
-static const struct network *by_bridge(const struct overlay *o, int index)
+static int bridge_order(const void *a, const void *b)
 {
-	map_each(&o->networks, e)
-	{
-		const struct network *n = e->val;
-		if (n->bridge_index == index)
-			return n;
-	}
-	return NULL;
+	const struct network *const *x = a, *const *y = b;
+	return ((*x)->bridge_index > (*y)->bridge_index) -
+	       ((*x)->bridge_index < (*y)->bridge_index);
+}
+
+static void places_fill(struct places *p, const struct overlay *o)
+{
+	p->by_vni = xcalloc(o->networks.n + 1, sizeof(*p->by_vni));
+	p->by_bridge = xcalloc(o->networks.n + 1, sizeof(*p->by_bridge));
+	map_each(&o->networks, e) p->by_bridge[p->n] = p->by_vni[p->n] = e->val, p->n++;
+	qsort(p->by_vni, p->n, sizeof(*p->by_vni), vni_order);
+	qsort(p->by_bridge, p->n, sizeof(*p->by_bridge), bridge_order);
+}
+
+static void places_done(struct places *p)
+{
+	free(p->by_vni);
+	free(p->by_bridge);
+}
+
+static const struct network *by_vni(const struct places *p, uint32_t vni)
+{
+	const struct network key = {.spec = {.vni = vni}}, *at = &key;
+	const struct network **found = bsearch(&at, p->by_vni, p->n, sizeof(*p->by_vni), vni_order);
+	return found ? *found : NULL;
+}
+
+static const struct network *by_bridge(const struct places *p, int index)
+{
+	const struct network key = {.bridge_index = index}, *at = &key;
+	const struct network **found =
+		bsearch(&at, p->by_bridge, p->n, sizeof(*p->by_bridge), bridge_order);
+	return found ? *found : NULL;
 }
 
 static void want_route(uint32_t network, const struct vip_addr *vip, void *arg)
 {
 	struct routes *l = arg;
-	const struct network *n = by_vni(l->o, network);
+	const struct network *n = by_vni(l->places, network);
 	if (n)
 		add_route(l, vip, n->bridge_index);
 }
@@ -201,9 +226,10 @@ static int read_routes(struct overlay *o, struct routes *out, struct err *err)
 	return r;
 }
 
-static int mend_route(struct overlay *o, const struct route *r, bool add, struct err *err)
+static int mend_route(struct overlay *o, const struct places *p, const struct route *r, bool add,
+		      struct err *err)
 {
-	const struct network *n = by_bridge(o, r->bridge);
+	const struct network *n = by_bridge(p, r->bridge);
 	struct ipaddr ip = plain(&r->vip);
 	return n ? write_route(o, n, &ip, add, err) : 0;
 }
@@ -217,10 +243,10 @@ static int compare_routes(struct overlay *o, const struct routes *want, const st
 		int order = i == want->n ? 1 : j == have->n ? -1 : by_vip(&want->v[i], &have->v[j]);
 		if (order < 0) {
 			++*mended;
-			r = mend_route(o, &want->v[i], true, err);
+			r = mend_route(o, want->places, &want->v[i], true, err);
 		} else if (order > 0 && o->settled) {
 			++*mended;
-			r = mend_route(o, &have->v[j], false, err);
+			r = mend_route(o, want->places, &have->v[j], false, err);
 		}
 		i += order <= 0;
 		j += order >= 0;
@@ -230,7 +256,9 @@ static int compare_routes(struct overlay *o, const struct routes *want, const st
 
 static int check_routes(struct overlay *o, size_t *mended, struct err *err)
 {
-	struct routes want = {.o = o}, have = {.o = o};
+	struct places places = {0};
+	struct routes want = {.places = &places}, have = {.places = &places};
+	places_fill(&places, o);
 	vips_each(o->vips, want_route, &want);
 	int r = read_routes(o, &have, err);
 	if (want.n)
@@ -241,6 +269,7 @@ static int check_routes(struct overlay *o, size_t *mended, struct err *err)
 		r = compare_routes(o, &want, &have, mended, err);
 	free(want.v);
 	free(have.v);
+	places_done(&places);
 	return r;
 }
 

@@ -4,24 +4,23 @@
 #include "agent/core/assign.h"
 #include "agent/core/netprobe.h"
 #include "base/fd.h"
+#include "base/forked.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK_LIMIT_S 60
-#define SMALL         84 /* bytes of an ordinary ping */
+#define CHECK_LIMIT_MS 60000
+#define LINE_MAX       65536
+#define SMALL          84 /* bytes of an ordinary ping */
 
 struct netcheck {
-	pid_t pid;
-	int fd;
-	struct watch *watch;
-	struct str in;
+	struct core *c;
+	char *only; /* network; NULL: all */
+	struct forked *work;
 	bool found; /* something is wrong */
 	const struct netcheck_ops *ops;
 	void *arg;
@@ -213,71 +212,53 @@ static void check_all(struct checker *k)
 	}
 }
 
-static void finish(struct netcheck *n)
+static void on_line(const char *text, size_t len, void *arg)
 {
-	int status = 0;
-	watch_free(take_ptr(n->watch));
-	while (waitpid(n->pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	n->pid = 0;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		json_t *j = json_object();
-		json_put_str(j, "what", "check");
-		json_put_str(j, "text", "the check did not come to its end in time");
-		n->found = true;
+	struct netcheck *n = arg;
+	json_t *j = json_parse(text, len, NULL);
+	n->found = true;
+	if (j)
 		n->ops->line(j, n->arg);
+}
+
+static void on_end(enum forked_end how, const char *text, size_t len, void *arg)
+{
+	struct netcheck *n = arg;
+	(void)text;
+	(void)len;
+	if (how != FORKED_OK) {
+		n->found = true;
+		n->ops->line(finding(n->c, NULL, NULL, "check",
+				     "the check did not come to its end in time"),
+			     n->arg);
 	}
 	n->ops->end(n->found, n->arg); /* may free n */
 }
 
-static void on_output(int fd, unsigned flags, void *arg)
+static void work(int out, void *arg)
 {
-	struct netcheck *n = arg;
-	char buf[4096];
-	(void)flags;
-	ssize_t got = read(fd, buf, sizeof(buf));
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got <= 0) {
-		finish(n);
-		return;
-	}
-	str_addn(&n->in, buf, (size_t)got);
-	for (char *nl; n->in.len && (nl = memchr(n->in.data, '\n', n->in.len));) {
-		size_t len = (size_t)(nl - n->in.data);
-		json_t *j = json_parse(n->in.data, len, NULL);
-		str_consume(&n->in, len + 1);
-		n->found = true;
-		if (j)
-			n->ops->line(j, n->arg);
-	}
+	const struct netcheck *n = arg;
+	struct checker k = {.c = n->c, .only = n->only, .fd = out};
+	check_all(&k);
 }
 
 int netcheck_start(struct core *c, const char *network, const struct netcheck_ops *ops, void *arg,
 		   struct netcheck **ret, struct err *err)
 {
-	int fds[2];
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, -errno, "cannot check the network");
-	pid_t pid = fork();
-	if (pid < 0) {
-		int r = -errno;
-		close(fds[0]);
-		close(fds[1]);
-		return err_sys(err, r, "cannot check the network");
-	}
-	if (pid == 0) {
-		struct checker k = {.c = c, .only = network, .fd = fds[1]};
-		signal(SIGALRM, SIG_DFL);
-		alarm(CHECK_LIMIT_S);
-		check_all(&k);
-		_exit(0);
-	}
-	close(fds[1]);
 	struct netcheck *n = xcalloc(1, sizeof(*n));
-	*n = (struct netcheck){.pid = pid, .fd = fds[0], .ops = ops, .arg = arg};
-	(void)fd_set_nonblock(n->fd);
-	n->watch = watch_fd(c->loop, n->fd, WATCH_READ, on_output, n);
+	*n = (struct netcheck){.c = c, .ops = ops, .arg = arg};
+	n->only = network ? xstrdup(network) : NULL;
+	const struct forked_spec spec = {.work = work,
+					 .line = on_line,
+					 .end = on_end,
+					 .arg = n,
+					 .limit_ms = CHECK_LIMIT_MS,
+					 .max_bytes = LINE_MAX};
+	int r = forked_start(c->loop, &spec, &n->work, err);
+	if (r < 0) {
+		netcheck_free(n);
+		return err_wrap(err, r, "cannot check the network");
+	}
 	*ret = n;
 	return 0;
 }
@@ -286,14 +267,8 @@ void netcheck_free(struct netcheck *n)
 {
 	if (!n)
 		return;
-	watch_free(n->watch);
-	if (n->pid > 0) {
-		kill(n->pid, SIGKILL);
-		while (waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
-			continue;
-	}
-	close(n->fd);
-	str_done(&n->in);
+	forked_free(n->work);
+	free(n->only);
 	free(n);
 }
 

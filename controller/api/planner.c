@@ -2,11 +2,9 @@
  * Forked plans and their answers; see planner.h. */
 #include "controller/api/planner.h"
 #include "base/fd.h"
+#include "base/forked.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,7 +12,6 @@
 #define PLAN_MS    60000
 #define PLAN_CPU_S 30
 #define PLAN_BYTES (64u << 20)
-#define PLAN_READ  65536
 
 struct job {
 	struct planner *p;
@@ -22,12 +19,7 @@ struct job {
 	char *stack;
 	json_t *request;
 	planner_cb cb;
-	pid_t pid; /* 0: has ended */
-	int fd;    /* -1: all was read */
-	struct watch *read, *child;
-	struct timer *timer;
-	struct str text;
-	bool late, large;
+	struct forked *work;
 	struct job *next, **prev;
 };
 
@@ -51,15 +43,8 @@ static void job_free(struct job *j)
 	if (j->next)
 		j->next->prev = j->prev;
 	j->p->n--;
-	watch_free(j->read);
-	watch_free(j->child);
-	timer_free(j->timer);
-	if (j->fd >= 0)
-		close(j->fd);
-	if (j->pid > 0)
-		kill(j->pid, SIGKILL);
+	forked_free(j->work);
 	json_decref(j->request);
-	str_done(&j->text);
 	free(j->stack);
 	free(j);
 }
@@ -109,26 +94,24 @@ static json_t *work(struct job *j)
 }
 
 /* In the child: nothing of the parent's may be touched, its connections least of all. */
-static _Noreturn void child_main(struct job *j, int out)
+static void child_main(int out, void *arg)
 {
 	const struct rlimit cpu = {PLAN_CPU_S, PLAN_CPU_S + 1};
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGPIPE, SIG_DFL);
 	setrlimit(RLIMIT_CPU, &cpu);
 	if (dup2(out, STDOUT_FILENO) < 0)
 		_exit(1);
 	closefrom(STDERR_FILENO + 1);
-	json_t *answer = work(j);
+	json_t *answer = work(arg);
 	auto_free char *text = json_text(answer);
 
-	_exit(fd_write_all(STDOUT_FILENO, text, strlen(text)) ? 1 : 0);
+	if (fd_write_all(STDOUT_FILENO, text, strlen(text)))
+		_exit(1);
 }
 
-static void finish(struct job *j)
+static void finish(enum forked_end how, const char *text, size_t len, void *arg)
 {
+	struct job *j = arg;
 	struct call c = {.s = j->p->s, .req = j->req, .arg = {j->stack}};
 	struct err err = {0};
 	auto_json *answer = NULL;
@@ -138,12 +121,12 @@ static void finish(struct job *j)
 		job_free(j);
 		return;
 	}
-	answer = j->text.len ? json_parse(j->text.data, j->text.len, &err) : NULL;
+	answer = how == FORKED_OK && len ? json_parse(text, len, &err) : NULL;
 	code = (int)json_int(answer, "code", -EIO);
-	if (j->late)
+	if (how == FORKED_LATE)
 		code = err_set(&err, -EBUSY, "the plan took longer than %d s and was given up",
 			       PLAN_MS / 1000);
-	else if (j->large)
+	else if (how == FORKED_LARGE)
 		code = err_set(&err, -E2BIG, "the plan is larger than %u MB", PLAN_BYTES >> 20);
 	else if (!answer)
 		code = err_set(&err, -EIO,
@@ -155,92 +138,24 @@ static void finish(struct job *j)
 	job_free(j);
 }
 
-/* Done when the pipe was read to its end and the process was reaped. */
-static void settle(struct job *j)
-{
-	if (j->fd < 0 && !j->pid)
-		finish(j);
-}
-
-static void stop_reading(struct job *j)
-{
-	watch_free(j->read);
-	j->read = NULL;
-	close(j->fd);
-	j->fd = -1;
-}
-
-static void on_read(int fd, unsigned flags, void *arg)
-{
-	struct job *j = arg;
-	char room[PLAN_READ];
-	ssize_t n = read(fd, room, sizeof(room));
-
-	(void)flags;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n > 0 && j->text.len + (size_t)n > PLAN_BYTES) {
-		j->large = true;
-		if (j->pid > 0)
-			kill(j->pid, SIGKILL);
-		n = 0;
-	}
-	if (n > 0) {
-		str_addn(&j->text, room, (size_t)n);
-		return;
-	}
-	stop_reading(j);
-	settle(j);
-}
-
-static void on_child(pid_t pid, int status, void *arg)
-{
-	struct job *j = arg;
-
-	(void)pid, (void)status;
-	j->pid = 0;
-	settle(j);
-}
-
-static void on_late(void *arg)
-{
-	struct job *j = arg;
-
-	j->late = true;
-	if (j->pid > 0)
-		kill(j->pid, SIGKILL);
-}
-
 static void on_close(void *arg)
 {
 	struct job *j = arg;
 
 	j->req = NULL;
-	if (j->pid > 0)
-		kill(j->pid, SIGKILL);
+	forked_kill(j->work);
 }
 
 static int spawn(struct job *j, struct err *err)
 {
-	int fds[2];
+	const struct forked_spec spec = {.work = child_main,
+					 .end = finish,
+					 .arg = j,
+					 .limit_ms = PLAN_MS,
+					 .max_bytes = PLAN_BYTES};
+	int r = forked_start(j->p->s->loop, &spec, &j->work, err);
 
-	if (pipe2(fds, O_CLOEXEC))
-		return err_sys(err, -errno, "cannot make a pipe for the plan");
-	j->pid = fork();
-	if (j->pid == 0)
-		child_main(j, fds[1]);
-	if (j->pid < 0) {
-		int r = err_sys(err, -errno, "cannot start a process for the plan");
-
-		j->pid = 0;
-		close(fds[0]);
-		close(fds[1]);
-		return r;
-	}
-	close(fds[1]);
-	j->fd = fds[0];
-	fcntl(j->fd, F_SETFL, O_NONBLOCK);
-	return 0;
+	return r ? err_wrap(err, r, "the plan cannot be made") : 0;
 }
 
 void planner_start(struct call *c, json_t *request_taken, planner_cb cb)
@@ -256,7 +171,7 @@ void planner_start(struct call *c, json_t *request_taken, planner_cb cb)
 		return;
 	}
 	j = xcalloc(1, sizeof(*j));
-	*j = (struct job){.p = p, .req = c->req, .request = request_taken, .cb = cb, .fd = -1};
+	*j = (struct job){.p = p, .req = c->req, .request = request_taken, .cb = cb};
 	j->stack = xstrdup(c->arg[0]);
 	j->next = p->jobs;
 	j->prev = &p->jobs;
@@ -269,9 +184,5 @@ void planner_start(struct call *c, json_t *request_taken, planner_cb cb)
 		job_free(j);
 		return;
 	}
-	j->read = watch_fd(p->s->loop, j->fd, WATCH_READ, on_read, j);
-	j->child = watch_child(p->s->loop, j->pid, on_child, j);
-	j->timer = timer_new(p->s->loop, on_late, j);
-	timer_set(j->timer, PLAN_MS);
 	httpd_on_close(c->req, on_close, j);
 }
