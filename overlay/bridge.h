@@ -18,6 +18,7 @@ struct bridge_spec {
 	struct ipaddr gateway, gateway6; /* one may be missing */
 	unsigned prefix_len, prefix6_len;
 };
+bool bridge_settings_right(const char *name, bool ipv6); /* what bridge_ensure sets in /proc/sys */
 int bridge_ensure(struct nlsock *s, const struct bridge_spec *b, int *ret_index, struct err *err);
 
 struct vxlan_spec {

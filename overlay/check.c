@@ -4,6 +4,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "overlay/host.h"
+#include "overlay/nftgen.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -51,9 +54,9 @@ static void keep_ripe(const struct overlay *o, struct fdb_list *del)
 	del->n = kept;
 }
 
-/* What must be written and what has no place, of all networks, read by nl. */
-static int compare_entries(const struct overlay *o, struct nlsock *nl, struct fdb_list *set,
-			   struct fdb_list *del, struct err *err)
+/* What must be written and what has no place, of all networks. */
+static int compare_entries(struct overlay *o, struct fdb_list *set, struct fdb_list *del,
+			   struct err *err)
 {
 	auto_fdb want = {0}, have = {0};
 	struct owner owner = {.v = xcalloc(o->networks.n * 2 + 1, sizeof(int))};
@@ -66,24 +69,74 @@ static int compare_entries(const struct overlay *o, struct nlsock *nl, struct fd
 		sandbox_entries(o, n, &want);
 	}
 	qsort(owner.v, owner.n, sizeof(int), by_index);
-	int r = fdb_read(nl, is_owned, &owner, &have, err);
+	int r = fdb_read(o->nl, is_owned, &owner, &have, err);
 	free(owner.v);
 	if (r == 0)
 		fdb_diff(&want, &have, set, del);
 	return r;
 }
 
+bool check_found(struct overlay *o, const char *network_id, size_t n, const char *fmt, ...)
+{
+	auto_free char *text = NULL;
+	va_list ap;
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	if (o->look) {
+		o->look(network_id, text, o->look_arg);
+		return false;
+	}
+	o->mended += n;
+	log_info("overlay", "mended: %s", text);
+	return true;
+}
+
+static const char *kind_text(const struct fdb_entry *e, char out[96])
+{
+	char ip[IPADDR_TEXT];
+	const uint8_t *m = e->mac;
+	if (e->kind == FDB_NEIGH)
+		snprintf(out, 96, "the neighbour entry of %s", ipaddr_format(&e->ip, ip));
+	else
+		snprintf(out, 96, "the %s entry of %02x:%02x:%02x:%02x:%02x:%02x",
+			 e->kind == FDB_TUNNEL ? "VXLAN" : "forwarding", m[0], m[1], m[2], m[3],
+			 m[4], m[5]);
+	return out;
+}
+
+/* One by one where they are few. */
+static bool tell_entries(struct overlay *o, const struct fdb_list *set, const struct fdb_list *del)
+{
+	static const size_t few = 8;
+	bool mend = false;
+	char text[96];
+	if (set->n + del->n > few)
+		return check_found(
+			o, NULL, set->n + del->n,
+			"forwarding and neighbour entries: %zu missing or false, %zu too "
+			"many",
+			set->n, del->n);
+	for (size_t i = 0; i < set->n + del->n; i++) {
+		bool missing = i < set->n;
+		const struct fdb_entry *e = missing ? &set->v[i] : &del->v[i - set->n];
+		const struct network *n = network_at(o, e->dev);
+		mend |= check_found(o, n ? n->id : NULL, 1, "%s %s", kind_text(e, text),
+				    missing ? "is missing or false" : "has no place here");
+	}
+	return mend;
+}
+
 static int mend_entries(struct overlay *o, struct err *err)
 {
 	auto_fdb set = {0}, del = {0};
-	int r = compare_entries(o, o->nl, &set, &del, err);
+	int r = compare_entries(o, &set, &del, err);
 	if (r < 0)
 		return r;
 	keep_ripe(o, &del);
-	o->mended += set.n + del.n;
-	if (set.n + del.n)
-		log_info("overlay", "mended forwarding entries: %zu written, %zu removed", set.n,
-			 del.n);
+	if (!tell_entries(o, &set, &del))
+		return 0;
 	r = fdb_write(o->nl, &del, true, err);
 	return r < 0 ? r : fdb_write(o->nl, &set, false, err);
 }
@@ -107,46 +160,51 @@ static void settle(struct overlay *o)
 		log_warn("overlay", "%s", err_text(&err));
 }
 
-static size_t entries_of(const struct network *n, const struct fdb_list *l)
+/* Everything that is compared; what differs is mended, or told while o->look is set. */
+static void check_all(struct overlay *o)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < l->n; i++)
-		count += l->v[i].dev == n->bridge_index || l->v[i].dev == n->vxlan_index;
-	return count;
+	struct err err = {0};
+	if (tunnel_check(o, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
+	int r = linkcheck_run(o, &err);
+	if (r == 0)
+		r = mend_entries(o, &err);
+	if (r < 0)
+		log_warn("overlay", "%s", err_text(&err));
+	insidecheck_run(o);
+	if (firewall_check(o, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
+	if (viproute_check(o, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
 }
 
-int overlay_compare(const struct overlay *o, void (*each)(const char *id, const char *text, void *),
+/* Sockets of its own: what the kernel answers on the others is the agent's. */
+static int look_begin(struct overlay *o, struct err *err)
+{
+	o->nl = NULL;
+	o->nft = NULL;
+	int r = nlsock_open(&o->nl, err);
+	if (r == 0)
+		r = nft_open(&o->nft, err);
+	if (r == 0)
+		r = o->nft_gen = nftgen_open(err);
+	if (r >= 0 && o->tunnel.ns >= 0)
+		r = tunnel_look(o, err);
+	map_each(&o->sandboxes, e)((struct sandbox *)e->val)->nft_seen = 0;
+	o->nft_seen = 0;
+	vips_look(o->vips);
+	return r < 0 ? r : 0;
+}
+
+int overlay_compare(struct overlay *o, void (*each)(const char *id, const char *text, void *),
 		    void *arg, struct err *err)
 {
-	auto_nlsock *nl = NULL;
-	auto_fdb set = {0}, del = {0};
-	int r = nlsock_open(&nl, err);
-	if (r == 0)
-		r = compare_entries(o, nl, &set, &del, err);
+	int r = look_begin(o, err);
 	if (r < 0)
 		return r;
-	map_each(&o->networks, e)
-	{
-		const struct network *n = e->val;
-		struct link_info b = {0}, v = {0};
-		struct vxlan_spec want;
-		size_t missing = entries_of(n, &set), stray = entries_of(n, &del);
-		network_vxlan(o, n, &want);
-		if (link_find(nl, n->bridge, &b, NULL) < 0 || !b.up)
-			each(n->id, "its bridge is missing or down", arg);
-		else if (link_find(nl, n->vxlan, &v, NULL) < 0 || !v.up || v.master != b.index ||
-			 !vxlan_right(&v, &want))
-			each(n->id, "its VXLAN link is missing, down or not as it should be", arg);
-		else if (b.mtu != network_mtu(o, n) || v.mtu != network_mtu(o, n))
-			each(n->id, "a link has another MTU than the network", arg);
-		if (missing + stray) {
-			auto_free char *text = xasprintf(
-				"forwarding and neighbour tables differ from what the controller "
-				"holds: %zu entries missing or false, %zu too many",
-				missing, stray);
-			each(n->id, text, arg);
-		}
-	}
+	o->look = each;
+	o->look_arg = arg;
+	check_all(o);
 	return 0;
 }
 
@@ -166,21 +224,10 @@ static uint64_t cpu_ms(void)
 void check_run(void *overlay)
 {
 	struct overlay *o = overlay;
-	struct err err = {0};
 	uint64_t start = cpu_ms(), mended = o->mended;
 	peers_flush(o);
-	if (tunnel_check(o, &err) < 0)
-		log_warn("overlay", "%s", err_text(&err));
-	int r = linkcheck_run(o, &err);
-	if (r == 0)
-		r = mend_entries(o, &err);
-	if (r < 0)
-		log_warn("overlay", "%s", err_text(&err));
+	check_all(o);
 	ingress_retry(o);
-	if (firewall_check(o, &err) < 0)
-		log_warn("overlay", "%s", err_text(&err));
-	if (viproute_check(o, &err) < 0)
-		log_warn("overlay", "%s", err_text(&err));
 	if (!o->settled && clock_ms() - o->opened_ms >= HOST_SETTLE_MS)
 		settle(o);
 	/* Where something was wrong, more may be: the next look comes soon. */

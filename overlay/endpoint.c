@@ -30,8 +30,12 @@ int endpoint_ensure(struct overlay *o, struct endpoint *e, int ns, struct err *e
 		return err_set(err, -ENOENT, "network \"%s\" is not on this host; set it first",
 			       e->network_id);
 	struct link_info li;
-	if (e->veth_index && link_find(o->nl, e->veth, &li, NULL) == 0 && li.index == e->veth_index)
-		return veth_attach(o->nl, li.index, n->bridge_index, err);
+	if (e->veth_index && link_find(o->nl, e->veth, &li, NULL) == 0 &&
+	    li.index == e->veth_index) {
+		struct link_change c = {.mtu = network_mtu(o, n)};
+		int r = link_set(o->nl, li.index, &c, err);
+		return r < 0 ? r : veth_attach(o->nl, li.index, n->bridge_index, err);
+	}
 	struct veth_spec v = {.name = e->veth,
 			      .peer_name = e->ifname,
 			      .peer_ns = ns,
@@ -76,7 +80,7 @@ static int keep_address(struct nlsock *nl, int index, const struct ipaddr *a, un
 	return r < 0 ? r : link_keep_addr(nl, index, a, prefix_len, err);
 }
 
-static bool has_ipv6(const struct endpoint *e)
+bool endpoint_has_ipv6(const struct endpoint *e)
 {
 	bool found = ipaddr_is_set(&e->ip6);
 	for (size_t i = 0; i < e->n_extra; i++)
@@ -94,8 +98,11 @@ static int configure_link(struct overlay *o, struct nlsock *nl, const struct end
 		return r == -ENODEV
 			       ? err_set(err, r, "link \"%s\" is missing in the sandbox", e->ifname)
 			       : r;
-	netns_link_ipv6(e->ifname, has_ipv6(e));
-	struct link_change c = {.up = true};
+	netns_link_ipv6(e->ifname, endpoint_has_ipv6(e));
+	bool same_mac = memcmp(li.mac, e->mac, sizeof(li.mac)) == 0;
+	struct link_change c = {.up = true,
+				.mtu = network_mtu(o, n),
+				.mac = same_mac ? NULL : e->mac};
 	r = link_set(nl, li.index, &c, err);
 	if (r == 0)
 		r = keep_address(nl, li.index, &e->ip, n->spec.subnet.len, err);

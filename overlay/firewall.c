@@ -91,8 +91,8 @@ static int mend(struct overlay *o, const char *listing, struct err *err)
 	auto_elements have = {0}, want = {0};
 	elements_of_listing(&have, listing, &rest);
 	if (!streq(rest.data, o->tables)) {
-		o->mended++;
-		log_info("overlay", "mended the rules of the packet filter");
+		if (!check_found(o, NULL, 1, "the rules of the packet filter"))
+			return 0;
 		/* If members were lost too, they are written from the peers that are known. */
 		return firewall_rewrite(o, o->settled, err);
 	}
@@ -101,10 +101,8 @@ static int mend(struct overlay *o, const char *listing, struct err *err)
 	/* Until the peers were set again, members of an earlier life stay. */
 	size_t n =
 		elements_diff(&want, &have, o->settled ? NULL : "inet ck_overlay members", &script);
-	if (n == 0)
+	if (n == 0 || !check_found(o, NULL, n, "the packet filter: %zu elements", n))
 		return 0;
-	o->mended += n;
-	log_info("overlay", "mended the packet filter: %zu elements", n);
 	o->nft_seen = 0;
 	return nft_run(o->nft, script.data, err);
 }
@@ -119,7 +117,7 @@ int firewall_check(struct overlay *o, struct err *err)
 	o->nft_seen = r < 0 ? 0 : now;
 	if (list_tables(o, &listing, NULL) == 0)
 		return mend(o, listing.data, err);
-	o->mended++;
-	log_info("overlay", "mended the packet filter: a table was gone");
+	if (!check_found(o, NULL, 1, "the packet filter: a table was gone"))
+		return 0;
 	return firewall_rewrite(o, o->settled, err);
 }

@@ -58,8 +58,11 @@ struct sandbox {
 	size_t n_endpoints;
 	struct published *ports;
 	size_t n_ports;
-	bool served;     /* an ingress led to it */
-	struct dns *dns; /* NULL: found after a restart and not yet asked for */
+	bool served;               /* an ingress led to it */
+	uint16_t dns_udp, dns_tcp; /* where the resolver listens; 0: not known */
+	char *resolver_rules; /* the table that leads to it, as it should list; NULL: not known */
+	uint32_t nft_seen;    /* generation up to which its own packet filter is right; 0: none */
+	struct dns *dns;      /* NULL: found after a restart and not yet asked for */
 };
 
 /* See tunnel.c. */
@@ -102,6 +105,8 @@ struct overlay {
 	struct timer *check, *flush, *stale;
 	uint64_t opened_ms, mended;
 	bool settled;
+	void (*look)(const char *network_id, const char *text, void *arg); /* see check_found */
+	void *look_arg;
 	char *tables; /* the tables without their elements, as they should list */
 };
 
@@ -114,6 +119,8 @@ void network_rules(const struct network *n, bool add, struct str *script);
 int network_build(struct overlay *o, struct network *n, struct err *err); /* links, addresses */
 void ov_network_free(void *network);
 int network_mtu(const struct overlay *o, const struct network *n);
+void network_mac(const struct network *n, uint8_t mac[6]); /* of its bridge, on every host */
+bool network_settings_right(const struct network *n);      /* of its bridge, /proc/sys */
 /* What its VXLAN link should be; without the bridge's index. */
 void network_vxlan(const struct overlay *o, const struct network *n, struct vxlan_spec *ret);
 /* Both addresses are its subnets' and not its gateways'; at least one is there. */
@@ -128,6 +135,9 @@ void peers_flush(void *overlay);
 void sandbox_free(void *sandbox);
 void sandbox_entries(const struct overlay *o, const struct network *n, struct fdb_list *out);
 int sandbox_rules(struct overlay *o, const struct sandbox *s, bool add, struct str *script);
+/* In its namespace: its settings, and 127.0.0.11:53 leads to the resolver. */
+void sandbox_sysctls(const struct kv **ret, size_t *ret_n); /* those that every sandbox has */
+int sandbox_lead_names(const struct sandbox *s, struct err *err);
 
 /* endpoint.c */
 int endpoint_ensure(struct overlay *o, struct endpoint *e, int ns, struct err *err);
@@ -141,6 +151,7 @@ const struct endpoint *endpoint_outer(struct overlay *o, const struct sandbox *s
 /* What its port lets through, or not any more. */
 void endpoint_rules(const struct endpoint *e, bool add, struct str *script);
 int endpoint_configure(struct overlay *o, const struct sandbox *s, struct err *err);
+bool endpoint_has_ipv6(const struct endpoint *e);
 void endpoint_entries(const struct network *n, const struct endpoint *e, struct fdb_list *out);
 void endpoint_remove(struct overlay *o, const struct endpoint *e);
 void endpoint_name(const char *sandbox_id, size_t number, char out[IFNAMSIZ]);
@@ -209,7 +220,8 @@ void tunnel_init(struct tunnel *t, const char *state_dir);
 void tunnel_done(struct tunnel *t); /* the kernel's state stays */
 /* Namespace, device, address and peers, as they should be. -EOPNOTSUPP with a sentence. */
 int tunnel_ensure(struct overlay *o, struct err *err);
-void tunnel_drop(struct overlay *o); /* no encrypted network is left */
+void tunnel_drop(struct overlay *o);                 /* no encrypted network is left */
+int tunnel_look(struct overlay *o, struct err *err); /* sockets of its own, for a forked copy */
 /* Compares, mends and counts. */
 int tunnel_check(struct overlay *o, struct err *err);
 /* MTU of a network through it, for an underlay of this family and MTU. */
@@ -219,6 +231,10 @@ int tunnel_network_mtu(const struct ipaddr *underlay, int underlay_mtu);
 /* Mends links, their places and the gateways' addresses, and counts. */
 int linkcheck_run(struct overlay *o, struct err *err);
 
+/* insidecheck.c */
+/* The same inside of sandboxes: interfaces, addresses, routes, settings, the way to the resolver. */
+void insidecheck_run(struct overlay *o);
+
 /* viproute.c */
 /* Mends the VIPs' routes and counts. */
 int viproute_check(struct overlay *o, struct err *err);
@@ -227,3 +243,8 @@ int viproute_join(struct overlay *o, const struct sandbox *s, int ns, struct err
 
 /* check.c */
 void check_run(void *overlay);
+/* Something (a phrase) is wrong: counted and logged as mended, and the caller mends it; or, while
+ * o->look is set, only told to that: then false, and nothing may be written. network_id NULL: it is of
+ * no network. */
+bool check_found(struct overlay *o, const char *network_id, size_t n, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));

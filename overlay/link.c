@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,31 @@ static void read_vxlan(const struct rtattr *data, struct link_info *li)
 	li->vxlan.underlay = (int)nl_get_u32(tb[IFLA_VXLAN_LINK], 0);
 	li->vxlan.port = ntohs(nl_get_u16(tb[IFLA_VXLAN_PORT], 0));
 	li->vxlan.learning = nl_get_u8(tb[IFLA_VXLAN_LEARNING], 1) != 0;
+	li->vxlan.odd = tb[IFLA_VXLAN_GROUP] || tb[IFLA_VXLAN_GROUP6] ||
+			nl_get_u8(tb[IFLA_VXLAN_PROXY], 0) || nl_get_u8(tb[IFLA_VXLAN_RSC], 0) ||
+			nl_get_u8(tb[IFLA_VXLAN_L2MISS], 0) || nl_get_u8(tb[IFLA_VXLAN_L3MISS], 0);
+}
+
+static void read_bridge(const struct rtattr *data, struct link_info *li)
+{
+	const struct rtattr *tb[IFLA_BR_MAX + 1];
+	nl_nested(data, tb, IFLA_BR_MAX);
+	li->bridge.stp = nl_get_u32(tb[IFLA_BR_STP_STATE], 0) != 0;
+	li->bridge.vlan_filtering = nl_get_u8(tb[IFLA_BR_VLAN_FILTERING], 0) != 0;
+	li->bridge.snooping = nl_get_u8(tb[IFLA_BR_MCAST_SNOOPING], 0) != 0;
+}
+
+static void read_port(const struct rtattr *data, struct link_info *li)
+{
+	const struct rtattr *tb[IFLA_BRPORT_MAX + 1];
+	nl_nested(data, tb, IFLA_BRPORT_MAX);
+	li->port.forwarding = nl_get_u8(tb[IFLA_BRPORT_STATE], 0) == BR_STATE_FORWARDING;
+	li->port.learning = nl_get_u8(tb[IFLA_BRPORT_LEARNING], 1) != 0;
+	li->port.flood = nl_get_u8(tb[IFLA_BRPORT_UNICAST_FLOOD], 1) ||
+			 nl_get_u8(tb[IFLA_BRPORT_MCAST_FLOOD], 1) ||
+			 nl_get_u8(tb[IFLA_BRPORT_BCAST_FLOOD], 1);
+	li->port.suppress = nl_get_u8(tb[IFLA_BRPORT_NEIGH_SUPPRESS], 0) != 0;
+	li->port.isolated = nl_get_u8(tb[IFLA_BRPORT_ISOLATED], 0) != 0;
 }
 
 static bool read_link(const struct nlmsghdr *h, struct link_info *li)
@@ -45,6 +71,10 @@ static bool read_link(const struct nlmsghdr *h, struct link_info *li)
 			 (const char *)RTA_DATA(info[IFLA_INFO_KIND]));
 	if (strcmp(li->kind, "vxlan") == 0 && info[IFLA_INFO_DATA])
 		read_vxlan(info[IFLA_INFO_DATA], li);
+	if (strcmp(li->kind, "bridge") == 0 && info[IFLA_INFO_DATA])
+		read_bridge(info[IFLA_INFO_DATA], li);
+	if (li->master && info[IFLA_INFO_SLAVE_DATA])
+		read_port(info[IFLA_INFO_SLAVE_DATA], li);
 	li->vxlan.abroad = tb[IFLA_LINK_NETNSID] != NULL;
 	return true;
 }

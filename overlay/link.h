@@ -25,7 +25,14 @@ struct link_info {
 		uint16_t port;
 		bool learning;
 		bool abroad; /* its packets travel in another namespace */
+		bool odd; /* something is set that nothing of ours sets: a default destination, ... */
 	} vxlan;
+	struct { /* of kind "bridge" */
+		bool stp, vlan_filtering, snooping;
+	} bridge;
+	struct { /* as a port of a bridge (linux/if_bridge.h); all false of no port */
+		bool forwarding, learning, flood, suppress, isolated;
+	} port;
 };
 
 /* -ENODEV, with no text, when there is none of that name. */
@@ -56,6 +63,8 @@ int link_add_addr(struct nlsock *s, int index, const struct ipaddr *a, unsigned 
 /* Removes the addresses of keep's family other than keep. */
 int link_keep_addr(struct nlsock *s, int index, const struct ipaddr *keep, unsigned prefix_len,
 		   struct err *err);
+int link_del_addr(struct nlsock *s, int index, const struct ipaddr *a, unsigned prefix_len,
+		  struct err *err);
 int link_default_route(struct nlsock *s, int index, const struct ipaddr *gateway, struct err *err);
 
 struct link_addr {
@@ -74,5 +83,25 @@ static inline void cleanup_link_addrs(struct link_addrs *l)
 	free(l->v);
 }
 #define auto_link_addrs __attribute__((cleanup(cleanup_link_addrs))) struct link_addrs
+struct link_route {         /* of the main table */
+	struct ipprefix to; /* not set: the default route, of family */
+	struct ipaddr gateway;
+	int index;
+	uint8_t family;
+	bool dead; /* blackhole, prohibit, unreachable */
+};
+struct link_routes {
+	struct link_route *v;
+	size_t n, cap;
+};
+int link_routes(struct nlsock *s, struct link_routes *ret, struct err *err);
+static inline void cleanup_link_routes(struct link_routes *l)
+{
+	free(l->v);
+}
+#define auto_link_routes __attribute__((cleanup(cleanup_link_routes))) struct link_routes
+/* The way that the kernel would take to an address now. -ENETUNREACH, no text: it knows none. */
+int link_route_to(struct nlsock *s, const struct ipaddr *to, struct link_route *ret,
+		  struct err *err);
 /* The default route's link and MTU metric (0: none); -ENETUNREACH, no text, without such a route. */
 int link_default(struct nlsock *s, int *ret_index, int *ret_mtu, struct err *err);

@@ -62,15 +62,60 @@ static bool address_right(const struct network *n, const struct seen *s)
 	       (size_t)ipaddr_is_set(&n->spec.gateway) + (size_t)ipaddr_is_set(&n->spec.gateway6);
 }
 
-static bool network_right(const struct overlay *o, const struct network *n, const struct seen *s)
+/* What is wrong with a bridge; NULL: nothing. */
+static const char *bridge_fault(const struct overlay *o, const struct network *n,
+				const struct seen *s)
 {
-	const struct link_info *b = at(s, n->bridge), *v = at(s, n->vxlan);
-	int mtu = network_mtu(o, n);
+	const struct link_info *b = at(s, n->bridge);
+	uint8_t mac[6];
+	network_mac(n, mac);
+	if (!b || b->index != n->bridge_index)
+		return "is missing";
+	if (!b->up)
+		return "is down";
+	if (b->mtu != network_mtu(o, n))
+		return "has another MTU";
+	if (memcmp(b->mac, mac, sizeof(mac)) != 0)
+		return "has another MAC";
+	if (b->bridge.stp || b->bridge.vlan_filtering || b->bridge.snooping)
+		return "has STP, VLAN filtering or multicast snooping on";
+	if (!address_right(n, s))
+		return "has not the gateways' addresses, or others too";
+	return network_settings_right(n) ? NULL : "has other settings (sysctl)";
+}
+
+static const char *vxlan_fault(const struct overlay *o, const struct network *n,
+			       const struct seen *s)
+{
+	const struct link_info *v = at(s, n->vxlan);
 	struct vxlan_spec want;
 	network_vxlan(o, n, &want);
-	return b && v && b->index == n->bridge_index && v->index == n->vxlan_index && b->up &&
-	       v->up && v->master == b->index && b->mtu == mtu && v->mtu == mtu &&
-	       vxlan_right(v, &want) && address_right(n, s);
+	if (!v || v->index != n->vxlan_index)
+		return "is missing";
+	if (!v->up)
+		return "is down";
+	if (v->master != n->bridge_index)
+		return "is not on its bridge";
+	if (v->mtu != want.mtu)
+		return "has another MTU";
+	if (!vxlan_right(v, &want))
+		return "has another VNI, address, port or another attribute that is not ours";
+	if (!v->port.forwarding || v->port.isolated)
+		return "does not forward, as a port of its bridge";
+	if (v->port.learning || v->port.flood || !v->port.suppress)
+		return "learns, floods or does not answer ARP, as a port of its bridge";
+	return NULL;
+}
+
+static bool network_wrong(struct overlay *o, const struct network *n, const struct seen *s)
+{
+	const char *bridge = bridge_fault(o, n, s), *vxlan = vxlan_fault(o, n, s);
+	bool mend = false;
+	if (bridge)
+		mend |= check_found(o, n->id, 1, "bridge %s %s", n->bridge, bridge);
+	if (vxlan)
+		mend |= check_found(o, n->id, 1, "VXLAN link %s %s", n->vxlan, vxlan);
+	return mend;
 }
 
 static bool mend_networks(struct overlay *o, const struct seen *s)
@@ -80,23 +125,35 @@ static bool mend_networks(struct overlay *o, const struct seen *s)
 	{
 		struct network *n = e->val;
 		struct err err = {0};
-		if (network_right(o, n, s))
+		if (!network_wrong(o, n, s))
 			continue;
-		o->mended++;
 		mended = true;
-		log_info("overlay", "mended the links of network \"%s\"", n->id);
 		if (network_build(o, n, &err) < 0)
 			log_warn("overlay", "%s", err_text(&err));
 	}
 	return mended;
 }
 
-static bool veth_right(const struct overlay *o, const struct endpoint *e, const struct seen *s)
+static const char *veth_fault(const struct overlay *o, const struct endpoint *e,
+			      const struct seen *s)
 {
 	const struct network *n = map_get(&o->networks, e->network_id);
 	const struct link_info *li = at(s, e->veth);
-	return !n || !e->veth_index ||
-	       (li && li->index == e->veth_index && li->up && li->master == n->bridge_index);
+	if (!n || !e->veth_index)
+		return NULL;
+	if (!li || li->index != e->veth_index)
+		return "is missing";
+	if (!li->up)
+		return "is down";
+	if (li->master != n->bridge_index)
+		return "is not on its bridge";
+	if (li->mtu != network_mtu(o, n))
+		return "has another MTU";
+	if (!li->port.forwarding || li->port.isolated)
+		return "does not forward, as a port of its bridge";
+	return li->port.learning || li->port.suppress
+		       ? "learns or hides ARP, as a port of its bridge"
+		       : NULL;
 }
 
 /* A veth that is gone took the container's interface with it: both are made again, with the address
@@ -109,11 +166,11 @@ static int mend_sandbox(struct overlay *o, struct sandbox *b, const struct seen 
 		return ns;
 	for (size_t i = 0; i < b->n_endpoints; i++) {
 		struct endpoint *e = &b->endpoints[i];
+		const char *fault = veth_fault(o, e, s);
 		int was = e->veth_index;
-		if (veth_right(o, e, s))
+		if (!fault || !check_found(o, e->network_id, 1, "link %s of sandbox \"%s\" %s",
+					   e->veth, b->id, fault))
 			continue;
-		o->mended++;
-		log_info("overlay", "mended a link of sandbox \"%s\"", b->id);
 		int r = endpoint_ensure(o, e, ns, err);
 		if (r < 0)
 			return r;
@@ -137,15 +194,33 @@ static void mend_sandboxes(struct overlay *o, const struct seen *s)
 		struct err err = {0};
 		bool right = true;
 		for (size_t i = 0; i < b->n_endpoints && right; i++)
-			right = veth_right(o, &b->endpoints[i], s);
+			right = !veth_fault(o, &b->endpoints[i], s);
 		if (!right && mend_sandbox(o, b, s, &err) < 0)
 			log_warn("overlay", "sandbox \"%s\": %s", b->id, err_text(&err));
 	}
 }
 
+/* Without it nothing goes from one network to another, or out. */
+static void mend_forwarding(struct overlay *o)
+{
+	bool v6 = false;
+	struct err err = {0};
+	map_each(&o->networks, e) v6 |=
+		ipprefix_is_set(&((const struct network *)e->val)->spec.subnet6);
+	if (!netns_sysctl_is("net.ipv4.ip_forward", "1") &&
+	    check_found(o, NULL, 1, "this host does not forward IPv4 (net.ipv4.ip_forward)"))
+		(void)netns_sysctl("net.ipv4.ip_forward", "1", NULL);
+	if (v6 && !netns_sysctl_is("net.ipv6.conf.all.forwarding", "1") &&
+	    check_found(o, NULL, 1,
+			"this host does not forward IPv6 (net.ipv6.conf.all.forwarding)") &&
+	    underlay_forward6(&err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
+}
+
 int linkcheck_run(struct overlay *o, struct err *err)
 {
 	struct seen s = {0};
+	mend_forwarding(o);
 	int r = look(o, &s, err);
 	if (r == 0 && mend_networks(o, &s)) {
 		forget(&s); /* a new bridge has no ports yet */

@@ -88,16 +88,37 @@ void netns_leave(int home)
 	abort();
 }
 
-int netns_sysctl(const char *name, const char *value, struct err *err)
+static bool sysctl_path(const char *name, char path[256])
 {
-	char path[256];
-	int n = snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	if (n < 0 || (size_t)n >= sizeof(path) || strncmp(name, "net.", 4) != 0 ||
-	    strstr(name, "..") || strchr(name, '/'))
-		return err_set(err, -EINVAL, "setting \"%s\" is not a net.* setting", name);
+	int n = snprintf(path, 256, "/proc/sys/%s", name);
+	if (n < 0 || n >= 256 || strncmp(name, "net.", 4) != 0 || strstr(name, "..") ||
+	    strchr(name, '/'))
+		return false;
 	for (char *p = path + strlen("/proc/sys/"); *p; p++)
 		if (*p == '.')
 			*p = '/';
+	return true;
+}
+
+bool netns_sysctl_is(const char *name, const char *value)
+{
+	char path[256], have[64];
+	if (!sysctl_path(name, path))
+		return true;
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, have, sizeof(have) - 1);
+	if (n < 0)
+		return true;
+	have[n] = '\0';
+	have[strcspn(have, "\n")] = '\0';
+	return strcmp(have, value) == 0;
+}
+
+int netns_sysctl(const char *name, const char *value, struct err *err)
+{
+	char path[256];
+	if (!sysctl_path(name, path))
+		return err_set(err, -EINVAL, "setting \"%s\" is not a net.* setting", name);
 	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, -errno, "cannot set \"%s\"", name);

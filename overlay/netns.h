@@ -22,6 +22,8 @@ void netns_leave(int home);
 
 /* Writes value to a setting such as "net.ipv4.ip_forward"; -ENOENT when the kernel lacks it. */
 int netns_sysctl(const char *name, const char *value, struct err *err);
+/* Has the setting this value? Also where the kernel lacks it. */
+bool netns_sysctl_is(const char *name, const char *value);
 /* Sets whether a link of this thread's namespace has IPv6, and in either case that it has it without
  * rumours: no address and no router by advertisement, no link-local address that the controller does
  * not know, no search for duplicates where it gives out the addresses. */

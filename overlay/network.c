@@ -128,20 +128,32 @@ void network_vxlan(const struct overlay *o, const struct network *n, struct vxla
 	ret->host_ns = o->home;
 }
 
+/* One gateway MAC on every host: "ck" and the VNI. */
+void network_mac(const struct network *n, uint8_t mac[6])
+{
+	uint32_t vni = n->spec.vni;
+	const uint8_t all[6] = {0x02,        0x63, 0x6b, (uint8_t)(vni >> 16), (uint8_t)(vni >> 8),
+				(uint8_t)vni};
+	memcpy(mac, all, sizeof(all));
+}
+
+bool network_settings_right(const struct network *n)
+{
+	return bridge_settings_right(n->bridge, ipaddr_is_set(&n->spec.gateway6));
+}
+
 int network_build(struct overlay *o, struct network *n, struct err *err)
 {
 	uint32_t vni = n->spec.vni;
 	int mtu = network_mtu(o, n);
 	struct bridge_spec b = {.name = n->bridge,
-				/* One gateway MAC on every host: "ck" and the VNI. */
-				.mac = {0x02, 0x63, 0x6b, (uint8_t)(vni >> 16), (uint8_t)(vni >> 8),
-					(uint8_t)vni},
 				.mtu = mtu,
 				.group = BRIDGE_GROUP_BASE + vni,
 				.gateway = n->spec.gateway,
 				.gateway6 = n->spec.gateway6,
 				.prefix_len = n->spec.subnet.len,
 				.prefix6_len = n->spec.subnet6.len};
+	network_mac(n, b.mac);
 	int r = ipprefix_is_set(&n->spec.subnet6) ? underlay_forward6(err) : 0;
 	if (r == 0)
 		r = bridge_ensure(o->nl, &b, &n->bridge_index, err);

@@ -152,9 +152,9 @@ int overlay_overhead(const struct overlay *o); /* bytes of a packet that VXLAN t
 int overlay_network_mtu(struct overlay *o, const char *network_id);
 /* Compares everything with the kernel at once instead of at the next check, and mends. */
 void overlay_check(struct overlay *o);
-/* What differs now, nothing mended: calls each with the network's id and a sentence. Reads only, so a
- * forked child may do it, by a socket of its own. */
-int overlay_compare(const struct overlay *o, void (*each)(const char *id, const char *text, void *),
+/* What differs now, nothing mended: calls each with the network's id (NULL: of none) and a phrase. For a
+ * forked copy of the process only: o can do nothing else afterwards. */
+int overlay_compare(struct overlay *o, void (*each)(const char *id, const char *text, void *),
 		    void *arg, struct err *err);
 /* VIPs: an address of the network that leads to one of the tasks, for each connection anew; none:
  * connections are refused. It answers ping in any case. Replaces what it led to before. */

@@ -53,6 +53,17 @@ int link_addrs(struct nlsock *s, struct link_addrs *ret, struct err *err)
 	return code < 0 ? err_wrap(err, code, "cannot list the addresses of this host") : 0;
 }
 
+int link_del_addr(struct nlsock *s, int index, const struct ipaddr *a, unsigned prefix_len,
+		  struct err *err)
+{
+	struct ifaddrmsg ifa = {.ifa_family = a->family,
+				.ifa_prefixlen = (uint8_t)prefix_len,
+				.ifa_index = (unsigned)index};
+	struct nlreq *r = nlreq_new(RTM_DELADDR, 0, &ifa, sizeof(ifa));
+	nlreq_put(r, IFA_LOCAL, a->bytes, ipaddr_len(a));
+	return nlsock_call(s, r, err);
+}
+
 int link_keep_addr(struct nlsock *s, int index, const struct ipaddr *keep, unsigned prefix_len,
 		   struct err *err)
 {
@@ -63,12 +74,7 @@ int link_keep_addr(struct nlsock *s, int index, const struct ipaddr *keep, unsig
 		if (a->index != index || a->ip.family != keep->family ||
 		    (ipaddr_equal(&a->ip, keep) && a->prefix_len == prefix_len))
 			continue;
-		struct ifaddrmsg ifa = {.ifa_family = a->ip.family,
-					.ifa_prefixlen = (uint8_t)a->prefix_len,
-					.ifa_index = (unsigned)index};
-		struct nlreq *r = nlreq_new(RTM_DELADDR, 0, &ifa, sizeof(ifa));
-		nlreq_put(r, IFA_LOCAL, a->ip.bytes, ipaddr_len(&a->ip));
-		code = nlsock_call(s, r, err);
+		code = link_del_addr(s, index, &a->ip, a->prefix_len, err);
 	}
 	return code;
 }
@@ -84,6 +90,67 @@ int link_default_route(struct nlsock *s, int index, const struct ipaddr *gateway
 	nlreq_put(r, RTA_GATEWAY, gateway->bytes, ipaddr_len(gateway));
 	nlreq_u32(r, RTA_OIF, (uint32_t)index);
 	return nlsock_call(s, r, err);
+}
+
+static bool read_route(const struct nlmsghdr *h, struct link_route *ret)
+{
+	const struct rtmsg *rt = NLMSG_DATA(h);
+	const struct rtattr *tb[RTA_MAX + 1];
+	struct ipaddr to = {0};
+	if (h->nlmsg_type != RTM_NEWROUTE || h->nlmsg_len < NLMSG_LENGTH(sizeof(*rt)) ||
+	    (rt->rtm_family != AF_INET && rt->rtm_family != AF_INET6))
+		return false;
+	nl_attrs(h, sizeof(*rt), tb, RTA_MAX);
+	*ret = (struct link_route){.family = rt->rtm_family,
+				   .index = (int)nl_get_u32(tb[RTA_OIF], 0),
+				   .dead = rt->rtm_type != RTN_UNICAST &&
+					   rt->rtm_type != RTN_LOCAL};
+	nl_get_addr(tb[RTA_GATEWAY], &ret->gateway);
+	if (rt->rtm_dst_len && nl_get_addr(tb[RTA_DST], &to))
+		ret->to = ipprefix_of(&to, rt->rtm_dst_len);
+	return true;
+}
+
+static void take_route(const struct nlmsghdr *h, void *arg)
+{
+	struct link_routes *l = arg;
+	struct link_route r;
+	const struct rtmsg *rt = NLMSG_DATA(h);
+	if (!read_route(h, &r) || rt->rtm_table != RT_TABLE_MAIN || rt->rtm_flags & RTM_F_CLONED)
+		return;
+	l->v = vec_grow(l->v, l->n, &l->cap, sizeof(*l->v));
+	l->v[l->n++] = r;
+}
+
+int link_routes(struct nlsock *s, struct link_routes *ret, struct err *err)
+{
+	struct rtmsg rt = {.rtm_family = AF_UNSPEC};
+	int code = nlsock_dump(s, nlreq_new(RTM_GETROUTE, NLM_F_DUMP, &rt, sizeof(rt)), take_route,
+			       ret, err);
+	return code < 0 ? err_wrap(err, code, "cannot list routes") : 0;
+}
+
+static void take_way(const struct nlmsghdr *h, void *arg)
+{
+	(void)read_route(h, arg);
+}
+
+int link_route_to(struct nlsock *s, const struct ipaddr *to, struct link_route *ret,
+		  struct err *err)
+{
+	struct rtmsg rt = {.rtm_family = to->family, .rtm_dst_len = (uint8_t)ipaddr_bits(to)};
+	struct nlreq *r = nlreq_new(RTM_GETROUTE, 0, &rt, sizeof(rt));
+	struct link_route found = {0};
+	struct err why = {0};
+	nlreq_put(r, RTA_DST, to->bytes, ipaddr_len(to));
+	int code = nlsock_dump(s, r, take_way, &found, &why);
+	if (code == -ENETUNREACH || code == -EHOSTUNREACH || code == -EACCES || code == -EINVAL ||
+	    (code == 0 && (!found.family || found.dead)))
+		return -ENETUNREACH;
+	if (code < 0)
+		return err_set(err, code, "cannot look up a route: %s", err_text(&why));
+	*ret = found;
+	return 0;
 }
 
 struct best_route {

@@ -21,6 +21,7 @@ void sandbox_free(void *sandbox)
 		publish_close(&s->ports[i]);
 	endpoints_free(s->endpoints, s->n_endpoints);
 	free(s->ports);
+	free(s->resolver_rules);
 	free(s->path);
 	free(s->id);
 	free(s);
@@ -166,7 +167,7 @@ static int take_ports(struct overlay *o, struct sandbox *s, const struct ov_sand
 	return 0;
 }
 
-static int set_sysctls(const struct kvlist *list, struct err *err)
+void sandbox_sysctls(const struct kv **ret, size_t *ret_n)
 {
 	static const struct kv own[] = {
 		/* No address by rumour, no router by advertisement; IPv6 on networks that have it. */
@@ -178,7 +179,16 @@ static int set_sysctls(const struct kvlist *list, struct err *err)
 		{(char *)"net.ipv4.conf.all.arp_announce", (char *)"2"},
 		{(char *)"net.ipv4.ip_unprivileged_port_start", (char *)"0"},
 	};
-	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+	*ret = own;
+	*ret_n = ARRAY_LEN(own);
+}
+
+static int set_sysctls(const struct kvlist *list, struct err *err)
+{
+	const struct kv *own;
+	size_t n;
+	sandbox_sysctls(&own, &n);
+	for (size_t i = 0; i < n; i++)
 		(void)netns_sysctl(own[i].k, own[i].v, NULL); /* absent without IPv6 */
 	for (size_t i = 0; list && i < list->n; i++) {
 		int r = netns_sysctl(list->v[i].k, list->v[i].v ? list->v[i].v : "", err);
@@ -188,26 +198,33 @@ static int set_sysctls(const struct kvlist *list, struct err *err)
 	return 0;
 }
 
+int sandbox_lead_names(const struct sandbox *s, struct err *err)
+{
+	struct nft *nft = NULL;
+	auto_str script = {0};
+	rules_resolver(&script, s->dns_udp, s->dns_tcp);
+	int r = nft_open(&nft, err);
+	if (r == 0)
+		r = nft_run(nft, script.data, err);
+	nft_close(nft);
+	return r < 0 ? err_wrap(err, r, "cannot lead %s:53 to the resolver", DNS_ADDRESS) : 0;
+}
+
 static int start_resolver(struct overlay *o, struct sandbox *s, const struct strlist *servers,
 			  struct err *err)
 {
 	struct dns_source src = {.find = find_name, .name_of = name_of, .arg = s};
 	struct dns *d = NULL;
-	struct nft *nft = NULL;
-	uint16_t udp, tcp;
-	auto_str script = {0};
 	int r = dns_open(o->loop, o->upstream, &src, servers, &d, err);
 	if (r < 0)
 		return r;
-	dns_ports(d, &udp, &tcp);
-	rules_resolver(&script, udp, tcp);
-	r = nft_open(&nft, err);
-	if (r == 0)
-		r = nft_run(nft, script.data, err);
-	nft_close(nft);
+	dns_ports(d, &s->dns_udp, &s->dns_tcp);
+	free_and_null(&s->resolver_rules);
+	s->nft_seen = 0;
+	r = sandbox_lead_names(s, err);
 	if (r < 0) {
 		dns_close(d);
-		return err_wrap(err, r, "cannot lead %s:53 to the resolver", DNS_ADDRESS);
+		return r;
 	}
 	dns_close(s->dns);
 	s->dns = d;

@@ -74,6 +74,13 @@ static int open_sockets(struct overlay *o, struct tunnel *t, struct err *err)
 	return r;
 }
 
+int tunnel_look(struct overlay *o, struct err *err)
+{
+	o->tunnel.nl = NULL;
+	o->tunnel.wg = NULL;
+	return open_sockets(o, &o->tunnel, err);
+}
+
 static int make_device(struct overlay *o, struct tunnel *t, struct err *err)
 {
 	struct ifinfomsg ifi = {.ifi_family = AF_UNSPEC};
@@ -165,22 +172,22 @@ static void want_peers(const struct tunnel *t, const struct wg_list *have, struc
 	}
 }
 
-/* Key, port and peers. *ret_wrong: how many were not as they should be. */
-static int sync_device(struct tunnel *t, size_t *ret_wrong, struct err *err)
+/* Key, port and peers. *ret_wrong: how many are not as they should be. */
+static int sync_device(struct tunnel *t, bool write, size_t *ret_wrong, struct err *err)
 {
 	struct wg_device d = {0};
 	auto_wg_list want = {0}, set = {0}, del = {0};
 	int r = wg_read(t->wg, t->index, &d, err);
 	bool key =
 		r == 0 && crypto_equal(d.key, t->self.key, sizeof(d.key)) && d.port == t->self.port;
-	if (r == 0 && !key)
+	if (r == 0 && !key && write)
 		r = wg_set_key(t->wg, t->index, t->self.key, t->self.port, err);
 	if (r == 0 && t->peers_known) {
 		want_peers(t, &d.peers, &want);
 		wg_diff(&want, &d.peers, &set, &del);
 		*ret_wrong = set.n + del.n;
-		r = wg_write(t->wg, t->index, &set, false, err);
-		int w = wg_write(t->wg, t->index, &del, true, r < 0 ? NULL : err);
+		r = write ? wg_write(t->wg, t->index, &set, false, err) : 0;
+		int w = write ? wg_write(t->wg, t->index, &del, true, r < 0 ? NULL : err) : 0;
 		r = r < 0 ? r : w;
 	}
 	*ret_wrong += !key;
@@ -208,7 +215,7 @@ int tunnel_ensure(struct overlay *o, struct err *err)
 	if (r == 0)
 		r = build_device(o, t, err);
 	if (r == 0)
-		r = sync_device(t, &wrong, err);
+		r = sync_device(t, true, &wrong, err);
 	if (r < 0) {
 		shut(t);
 		if (netns_drop(t->path, NULL) < 0)
@@ -234,16 +241,14 @@ int tunnel_check(struct overlay *o, struct err *err)
 	if (t->ns < 0)
 		return 0;
 	if (!device_right(t, &li) || li.index != t->index) {
-		o->mended++;
-		log_info("overlay", "mended the WireGuard device");
+		if (!check_found(o, NULL, 1, "the WireGuard device"))
+			return 0;
 		r = build_device(o, t, err);
-		return r < 0 ? r : sync_device(t, &wrong, err);
+		return r < 0 ? r : sync_device(t, true, &wrong, err);
 	}
-	r = sync_device(t, &wrong, err);
-	if (wrong) {
-		o->mended += wrong;
-		log_info("overlay", "mended WireGuard: %zu peers or keys", wrong);
-	}
+	r = sync_device(t, !o->look, &wrong, err);
+	if (wrong)
+		(void)check_found(o, NULL, wrong, "WireGuard: %zu peers or keys", wrong);
 	return r;
 }
 
@@ -266,5 +271,5 @@ int overlay_tunnel_peers(struct overlay *o, const struct ov_tunnel_peer *peers, 
 	t->peers = n ? xmemdup(peers, n * sizeof(*peers)) : NULL;
 	t->n_peers = n;
 	t->peers_known = true;
-	return t->ns < 0 ? 0 : sync_device(t, &wrong, err);
+	return t->ns < 0 ? 0 : sync_device(t, true, &wrong, err);
 }

@@ -67,6 +67,8 @@ int veth_attach(struct nlsock *s, int index, int bridge, struct err *err)
 		struct nlreq *q = nlreq_new(RTM_SETLINK, 0, &ifi, sizeof(ifi));
 		void *port = nlreq_nest(q, IFLA_PROTINFO | NLA_F_NESTED);
 		nlreq_u8(q, IFLA_BRPORT_LEARNING, 0);
+		nlreq_u8(q, IFLA_BRPORT_NEIGH_SUPPRESS, 0);
+		nlreq_u8(q, IFLA_BRPORT_ISOLATED, 0);
 		nlreq_nest_end(q, port);
 		r = nlsock_call(s, q, &why);
 	}

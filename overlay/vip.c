@@ -247,6 +247,16 @@ int vips_check(struct vips *v, bool strays, size_t *mended, struct err *err)
 	return v->path->check(v, strays, mended, err);
 }
 
+void vips_look(struct vips *v)
+{
+	v->look = true;
+	map_each(&v->sandboxes, e)
+	{
+		struct vip_sandbox *s = e->val;
+		s->seen = 0;
+	}
+}
+
 void vips_each(const struct vips *v, vips_each_fn fn, void *arg)
 {
 	map_each(&v->vips, e)

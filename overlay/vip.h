@@ -57,6 +57,9 @@ void vips_leave(struct vips *v, const char *sandbox);
  * nobody asked for may go (all that is wanted has been asked for). */
 int vips_check(struct vips *v, bool strays, size_t *mended, struct err *err);
 
+/* From now on vips_check only counts, by sockets of its own: for a forked copy of this process. */
+void vips_look(struct vips *v);
+
 /* A namespace is not as it should be and waits for vips_check. */
 bool vips_behind(const struct vips *v);
 

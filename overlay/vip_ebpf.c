@@ -258,9 +258,10 @@ static int by_key(const void *a, const void *b, void *size)
 	return memcmp(a, b, *(const size_t *)size);
 }
 
-static int compare(struct vipbpf *b, enum vipbpf_table t, struct records *want, bool strays,
+static int compare(const struct vips *v, enum vipbpf_table t, struct records *want, bool strays,
 		   size_t *mended)
 {
+	struct vipbpf *b = bpf_of(v);
 	size_t k = vipbpf_key_size(t), size = k + vipbpf_value_size(t), n_have;
 	auto_free uint8_t *have = NULL;
 	int r = vipbpf_dump(b, t, &have, &n_have);
@@ -278,12 +279,12 @@ static int compare(struct vipbpf *b, enum vipbpf_table t, struct records *want, 
 			j++;
 			if (!strays)
 				continue;
-			r = vipbpf_del(b, t, h);
+			r = v->look ? 0 : vipbpf_del(b, t, h);
 			++*mended;
 			continue;
 		}
 		if (order < 0 || memcmp(w + k, h + k, size - k) != 0) {
-			r = vipbpf_put(b, t, w, w + k);
+			r = v->look ? 0 : vipbpf_put(b, t, w, w + k);
 			++*mended;
 		}
 		i++;
@@ -298,7 +299,7 @@ static int check_ebpf(struct vips *v, bool strays, size_t *mended, struct err *e
 	size_t broken = vipbpf_broken(e->bpf);
 	if (broken) {
 		*mended += broken;
-		int r = open_again(v, err);
+		int r = v->look ? 0 : open_again(v, err);
 		if (r < 0)
 			return r;
 	}
@@ -309,7 +310,7 @@ static int check_ebpf(struct vips *v, bool strays, size_t *mended, struct err *e
 	static const enum vipbpf_table order[] = {VIPBPF_SLOTS, VIPBPF_VIPS, VIPBPF_MEMBERS};
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
 		if (r == 0)
-			r = compare(e->bpf, order[i], &want[order[i]], strays, mended);
+			r = compare(v, order[i], &want[order[i]], strays, mended);
 		free(want[order[i]].v);
 	}
 	return finish(v, r, err);

@@ -260,9 +260,9 @@ static int sync_elements(struct vips *v, struct vip_sandbox *s, bool strays, siz
 		}
 	}
 	*mended += d.add.elems + (strays ? d.have.all.n : 0);
-	if (r == 0)
+	if (r == 0 && !v->look)
 		r = nfset_send(s->nl, &d.del, err);
-	if (r == 0)
+	if (r == 0 && !v->look)
 		r = nfset_send(s->nl, &d.add, err);
 	nfset_batch_done(&d.del);
 	nfset_batch_done(&d.add);
@@ -468,7 +468,7 @@ static int check_one(struct vips *v, struct vip_sandbox *s, bool strays, size_t 
 		     struct err *err)
 {
 	uint32_t now = 0;
-	int r = nftgen_read(s->gen, &now);
+	int r = v->look ? 0 : nftgen_read(s->gen, &now);
 	if (r < 0)
 		return err_sys(err, r, "cannot ask for the packet filter's generation");
 	if (s->seen && s->seen == now && (s->clean || !strays))
@@ -488,18 +488,23 @@ static int check_one(struct vips *v, struct vip_sandbox *s, bool strays, size_t 
 	if (r == 0)
 		(void)list_rules(nft, &have, NULL); /* it may be gone altogether */
 	nft_close(nft);
-	if (r == 0 && !streq(have, s->rules)) {
-		++*mended;
+	bool rules = r == 0 && streq(have, s->rules);
+	*mended += r == 0 && !rules;
+	if (r == 0 && v->look) /* a socket of its own: the other's answers are the agent's */
+		s->nl = nfset_open(err);
+	else if (r == 0 && !rules)
 		r = build_table(s, err);
-	}
 	netns_leave(v->home);
+	if (v->look && (!rules || s->nl < 0))
+		return r;
 	if (r == 0)
 		r = sync_elements(v, s, strays, mended, err);
 	if (r < 0)
 		return r;
 	s->stale = false;
 	s->clean |= strays;
-	note_generation(s);
+	if (!v->look)
+		note_generation(s);
 	return r;
 }
 

@@ -31,6 +31,7 @@ struct vips {
 	void *state; /* the path's */
 	char *run_dir, *why;
 	int home;
+	bool look;            /* check counts and writes nothing */
 	struct map vips;      /* address text -> struct vip */
 	struct map sandboxes; /* id -> struct vip_sandbox */
 };

@@ -243,10 +243,10 @@ static int compare_routes(struct overlay *o, const struct routes *want, const st
 		int order = i == want->n ? 1 : j == have->n ? -1 : by_vip(&want->v[i], &have->v[j]);
 		if (order < 0) {
 			++*mended;
-			r = mend_route(o, want->places, &want->v[i], true, err);
+			r = o->look ? 0 : mend_route(o, want->places, &want->v[i], true, err);
 		} else if (order > 0 && o->settled) {
 			++*mended;
-			r = mend_route(o, want->places, &have->v[j], false, err);
+			r = o->look ? 0 : mend_route(o, want->places, &have->v[j], false, err);
 		}
 		i += order <= 0;
 		j += order >= 0;
@@ -278,12 +278,11 @@ int viproute_check(struct overlay *o, struct err *err)
 	size_t mended = 0, count = 0;
 	int r = vips_check(o->vips, o->settled, &mended, err);
 	if (mended)
-		log_info("overlay", "mended the tables of VIPs (%s): %zu entries",
-			 vips_path(o->vips), mended);
+		(void)check_found(o, NULL, mended, "the tables of VIPs (%s): %zu entries",
+				  vips_path(o->vips), mended);
 	struct err why = {0};
 	int code = check_routes(o, &count, &why);
 	if (count)
-		log_info("overlay", "mended the routes of VIPs: %zu", count);
-	o->mended += mended + count;
+		(void)check_found(o, NULL, count, "the routes of VIPs: %zu", count);
 	return r < 0 ? r : code < 0 ? err_set(err, code, "%s", err_text(&why)) : 0;
 }

@@ -43,8 +43,8 @@ bool vxlan_right(const struct link_info *li, const struct vxlan_spec *v)
 {
 	return strcmp(li->kind, "vxlan") == 0 && li->vxlan.vni == v->vni &&
 	       ipaddr_equal(&li->vxlan.local, &v->local) && li->vxlan.underlay == v->underlay &&
-	       li->vxlan.port == v->port && !li->vxlan.learning && li->group == v->group &&
-	       li->vxlan.abroad == (v->abroad != NULL);
+	       li->vxlan.port == v->port && !li->vxlan.learning && !li->vxlan.odd &&
+	       li->group == v->group && li->vxlan.abroad == (v->abroad != NULL);
 }
 
 /* Another link with this VNI: one of an earlier life is deleted; -EEXIST names a stranger's. */
@@ -99,6 +99,7 @@ static int attach(struct nlsock *s, int index, const struct vxlan_spec *v, struc
 	nlreq_u8(q, IFLA_BRPORT_MCAST_FLOOD, 0);
 	nlreq_u8(q, IFLA_BRPORT_BCAST_FLOOD, 0);
 	nlreq_u8(q, IFLA_BRPORT_NEIGH_SUPPRESS, 1);
+	nlreq_u8(q, IFLA_BRPORT_ISOLATED, 0);
 	nlreq_nest_end(q, port);
 	return nlsock_call(s, q, err);
 }

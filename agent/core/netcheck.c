@@ -70,9 +70,9 @@ static bool wanted(const struct checker *k, const struct wire_network *w)
 static void on_difference(const char *id, const char *text, void *arg)
 {
 	struct checker *k = arg;
-	const struct wire_network *w = map_get(assign_networks(k->c->assign), id);
-	if (wanted(k, w))
-		emit(k, NULL, w->name, "tables",
+	const struct wire_network *w = id ? map_get(assign_networks(k->c->assign), id) : NULL;
+	if (!w || wanted(k, w))
+		emit(k, NULL, w ? w->name : NULL, "tables",
 		     "%s; the agent mends it within a second, `carrack net repair` at once", text);
 }
 

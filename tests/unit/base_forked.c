@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Work in a forked copy: its lines, its whole text, its ends. */
-#include "base/forked.h"
 #include "base/fd.h"
+#include "base/forked.h"
 #include "base/str.h"
 // clang-format off
 #include <setjmp.h>
@@ -87,8 +87,10 @@ static void test_lines(void **state)
 {
 	(void)state;
 	struct seen s = {0};
-	run(&s, (struct forked_spec){
-			.work = say, .line = on_line, .limit_ms = 60000, .max_bytes = 100});
+	run(&s, (struct forked_spec){.work = say,
+				     .line = on_line,
+				     .limit_ms = 60000,
+				     .max_bytes = 100});
 	assert_int_equal(s.how, FORKED_OK);
 	assert_string_equal(s.lines.data, "one|two|");
 	assert_int_equal(s.rest.len, 3);
