@@ -137,7 +137,8 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(ALL_LIBS)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(LDFLAGS_$(MODE)) -o $@ $< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS)
 
-.PHONY: unit unit-bins sim-bin fuzz-bins
+.PHONY: objects unit unit-bins sim-bin fuzz-bins
+objects: $(OBJS) $(B)/cli/main.o $(B)/carrack-shim
 unit-bins: $(UNIT)
 sim-bin: $(B)/tests/sim/sim
 fuzz-bins: $(FUZZ)
