@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Agents as the controller sees them: a set on disk, containers that take their time, reports. */
+#include "base/num.h"
 #include "tests/sim/world.h"
 
 #include <stdio.h>
@@ -94,12 +95,43 @@ static const char *tail(const char *text)
 	return n > 150 ? text + n - 150 : text;
 }
 
+/* A sealed key is another each time. */
+static bool same_object(const char *at, const json_t *a, const json_t *b)
+{
+	if (str_starts(at, "sealed/"))
+		return streq(json_str(a, "data"), json_str(b, "data"));
+	return json_equal(a, b);
+}
+
+/* It holds the configs and secrets that its tasks use, and no others. */
+static void check_sealed(struct world *w, const struct sim_agent *a)
+{
+	struct map uses = {0};
+	size_t n = 0, i;
+	map_each(&a->set, e)
+	{
+		const json_t *spec = json_object_get(e->val, "spec"), *g;
+		n += str_starts(e->key, "sealed/");
+		json_array_foreach(json_object_get(spec, "secrets"), i, g)
+		{
+			auto_free char *at = xasprintf("sealed/%s", json_str_or(g, "version", "?"));
+			if (!map_has(&a->set, at))
+				sim_fail(w, "%s has the task '%s' without its secret", a->name,
+					 e->key);
+			map_set(&uses, at, w);
+		}
+	}
+	if (n != uses.n)
+		sim_fail(w, "%s holds %zu secrets, and its tasks use %zu", a->name, n, uses.n);
+	map_clear(&uses);
+}
+
 static void same_sets(struct world *w, const struct sim_agent *a, const struct map *was)
 {
 	map_each(was, e)
 	{
 		const json_t *now = map_get(&a->set, e->key);
-		if (now && json_equal(now, e->val))
+		if (now && same_object(e->key, now, e->val))
 			continue;
 		auto_free char *had = json_text_canonical(e->val);
 		auto_free char *has = now ? json_text_canonical(now) : xstrdup("nothing");
@@ -134,8 +166,10 @@ static void take_assign(struct world *w, struct sim_agent *a, const char *text)
 	apply_entries(a, msg, "del", false);
 	a->dirty = true;
 	a->version = json_int(msg, "version", 0);
-	if (prev < 0 && a->compare)
+	if (prev < 0 && a->compare) {
 		same_sets(w, a, &was);
+		check_sealed(w, a);
+	}
 	if (prev < 0)
 		a->compare = false;
 	map_clear(&was);
@@ -235,12 +269,15 @@ static void report(struct world *w, struct sim_agent *a, bool all)
 static void dial(struct world *w, struct sim_agent *a)
 {
 	auto_json *msg = json_object();
+	char key[2 * CRYPTO_KEY + 1];
 	struct wire_node n = {.name = a->name,
 			      .address = a->id + 4,
 			      .os = (char *)"linux",
 			      .arch = (char *)"amd64",
 			      .cpus = 4,
-			      .memory = 8LL << 30};
+			      .memory = 8LL << 30,
+			      .seal_key = key};
+	hex_encode(w->sealing->now.pub, CRYPTO_KEY, key);
 	a->linked = true;
 	a->beat_ms = a->heard_ms = w->now;
 	json_put_int(msg, "wire", WIRE_VERSION);

@@ -5,6 +5,33 @@
 
 #include <string.h>
 
+/* The stack's one secret, of the value that it is to have: its version. */
+static void secret_version(const struct world *w, const char *stack, char value,
+			   char out[SEALED_VERSION + 1])
+{
+	const struct sealed_id id = {.stack = stack, .name = "pw"};
+	sealed_version(w->sealing->naming, id, &value, 1, out);
+}
+
+/* As the command line does before it sends a stack. */
+static void send_secrets(struct world *w, const char *stack)
+{
+	const struct sealed_id id = {.stack = stack, .name = "pw"};
+	for (char value = 'a'; value < 'a' + SIM_VALUES; value++) {
+		char version[SEALED_VERSION + 1];
+		struct sealed s;
+		struct err err = {0};
+		secret_version(w, stack, value, version);
+		if (map_has(&w->c->versions, version))
+			continue;
+		sealed_make(w->sealing->now.pub, id, version, &value, 1, &s);
+		auto_json *j = sealed_json(&s);
+		if (cluster_sealed_put(w->c, j, &err) < 0)
+			sim_fail(w, "%s: %s", stack, err.text);
+		sealed_done(&s);
+	}
+}
+
 static void service_text(struct world *w, struct str *s, size_t stack, size_t i)
 {
 	bool start_first = i == 1;
@@ -17,6 +44,13 @@ static void service_text(struct world *w, struct str *s, size_t stack, size_t i)
 			 ",\"ports\":[{\"target\":80,\"published\":%zu,\"protocol\":\"tcp\","
 			 "\"mode\":\"host\"}]",
 			 8000 + stack);
+	if (sim_chance(w, 5000)) {
+		char version[SEALED_VERSION + 1];
+		secret_version(w, w->stacks[stack].name, w->stacks[stack].value, version);
+		str_addf(s,
+			 ",\"secrets\":[{\"source\":\"pw\",\"target\":\"/pw\",\"version\":\"%s\"}]",
+			 version);
+	}
 	/* Only on those before it: no circles. */
 	if (i > 0 && sim_chance(w, 4000))
 		str_addf(s,
@@ -40,6 +74,9 @@ static json_t *random_stack(struct world *w, size_t ix)
 {
 	struct str s = {0};
 	const char *name = w->stacks[ix].name;
+	char version[SEALED_VERSION + 1];
+	w->stacks[ix].value = (char)('a' + sim_random(w, SIM_VALUES));
+	secret_version(w, name, w->stacks[ix].value, version);
 	str_addf(&s, "{\"name\":\"%s\",\"services\":{", name);
 	size_t n = 3 + sim_random(w, 2);
 	for (size_t i = 0; i < n; i++)
@@ -50,7 +87,7 @@ static json_t *random_stack(struct world *w, size_t ix)
 		 name, sim_chance(w, 3000) ? ",\"internal\":true" : "", name);
 	if (sim_chance(w, 3000))
 		str_addf(&s, ",\"ipam\":{\"config\":[{\"subnet\":\"172.20.%zu.0/24\"}]}", ix);
-	str_add(&s, "}}}");
+	str_addf(&s, "}},\"secrets\":{\"pw\":{\"name\":\"pw\",\"version\":\"%s\"}}}", version);
 	struct err err = {0};
 	auto_json *raw = json_parse(s.data, s.len, &err);
 	struct spec_stack *spec = NULL;
@@ -118,7 +155,7 @@ bool chaos_operate(struct world *w)
 			rc = cluster_stack_del(w->c, ss->name, &err);
 		else if (ss->want && ss->there && !ss->unsure && sim_chance(w, 1000))
 			rc = try_scale(w, ss, &err);
-		else if (ss->want)
+		else if (ss->want && (send_secrets(w, ss->name), true))
 			rc = cluster_stack_put(w->c, ss->name, ss->want, &answer, &err);
 		else
 			continue;

@@ -51,6 +51,50 @@ static void check_networks(struct world *w)
 	}
 }
 
+/* What a placed task uses is there to be handed out; what nobody uses any more is not. */
+static void check_secrets(struct world *w)
+{
+	map_each(&w->c->tasks, e)
+	{
+		const struct task *t = e->val;
+		for (size_t i = 0; i < t->tmpl->spec.n_secrets; i++) {
+			const struct version *v =
+				map_get(&w->c->versions, t->tmpl->spec.secrets[i].version);
+			if (!v || !v->s.data || !v->refs)
+				sim_fail(w, "the secret of task %s is not there", t->id);
+		}
+	}
+}
+
+static void note_uses(const struct spec_service *s, struct map *out)
+{
+	for (size_t i = 0; i < s->n_secrets; i++)
+		map_set(out, s->secrets[i].version, out);
+}
+
+/* What no stack's spec and no template names any more is not kept. */
+static void check_versions(struct world *w)
+{
+	struct map uses = {0};
+	map_each(&w->c->stacks, e)
+	{
+		const struct stack *s = e->val;
+		for (size_t i = 0; i < s->spec->n_services; i++)
+			note_uses(&s->spec->services[i], &uses);
+	}
+	map_each(&w->c->tmpls, e)
+	{
+		note_uses(&((const struct tmpl *)e->val)->spec, &uses);
+	}
+	map_each(&w->c->versions, e)
+	{
+		const struct version *v = e->val;
+		if (v->used && !map_has(&uses, v->s.version))
+			sim_fail(w, "the version %s is kept for nobody", v->s.version);
+	}
+	map_clear(&uses);
+}
+
 /* Containers that really run, wherever they are, partitioned hosts too. */
 static void check_containers(struct world *w)
 {
@@ -89,6 +133,7 @@ void check_step(struct world *w)
 	}
 	check_networks(w);
 	check_containers(w);
+	check_secrets(w);
 	if (cluster_next_ms(w->c) <= w->now)
 		sim_fail(w, "a step left work behind");
 }
@@ -96,6 +141,7 @@ void check_step(struct world *w)
 /* Agents that have heard everything are given a snapshot, which must be what they have. */
 void check_sets(struct world *w)
 {
+	check_versions(w);
 	for (size_t i = 0; i < w->n_agents; i++) {
 		struct sim_agent *a = &w->agents[i];
 		struct node *n = map_get(&w->c->nodes, a->id);
@@ -215,11 +261,15 @@ void check_end(struct world *w)
 	}
 	if (networks)
 		sim_fail(w, "%zu networks were left behind", networks);
-	size_t rows = 0;
+	check_versions(w);
+	size_t rows = 0, sealed = 0;
 	map_each(&w->rows, e)
 	{
 		rows += str_starts(e->key, "tasks/");
+		sealed += str_starts(e->key, "sealed/");
 	}
+	if (sealed != w->c->versions.n)
+		sim_fail(w, "%zu rows for %zu versions of secrets", sealed, w->c->versions.n);
 	if (rows != w->c->tasks.n)
 		sim_fail(w, "%zu rows for %zu tasks", rows, w->c->tasks.n);
 }

@@ -62,7 +62,11 @@ void world_init(struct world *w, uint64_t seed)
 	w->rng = seed;
 	w->now = 1000000;
 	w->rows.free_val = free;
-	w->cfg = (struct cluster_config){.pool = "10.128.0.0/16", .prefix_len = 24};
+	w->sealing = xcalloc(1, sizeof(*w->sealing));
+	crypto_pair_make(&w->sealing->now);
+	w->cfg = (struct cluster_config){.pool = "10.128.0.0/16",
+					 .prefix_len = 24,
+					 .sealing = w->sealing};
 	world_start_controller(w);
 	w->n_agents = 3 + sim_random(w, SIM_AGENTS - 2);
 	for (size_t i = 0; i < w->n_agents; i++) {
@@ -91,6 +95,7 @@ void world_done(struct world *w)
 	}
 	map_clear(&w->rows);
 	map_clear(&w->ever_lost);
+	sealing_free(w->sealing);
 }
 
 static struct sim_agent *agent_of(struct world *w, const char *id)

@@ -5,11 +5,13 @@
  */
 #pragma once
 #include "controller/core/cluster.h"
-#include "controller/core/state.h"
+#include "controller/core/sealing.h"
+#include "controller/core/secrets.h"
 
 #define SIM_TICK_MS 100
 #define SIM_AGENTS  8
 #define SIM_STACKS  4
+#define SIM_VALUES  3   /* that the secret of a stack may have */
 #define SIM_DELAY   400 /* ms a message takes at most */
 
 struct sim_msg { /* on its way */
@@ -47,6 +49,7 @@ struct sim_agent {
 struct sim_stack { /* what was acknowledged last */
 	char name[16];
 	bool there, tried;
+	char value;   /* of its secret, in what is wanted */
 	bool unsure;  /* a request was made and its answer lost */
 	json_t *spec; /* of the last acknowledged apply */
 	json_t *want; /* to be tried until it is acknowledged; NULL with want_rm: removal */
@@ -57,6 +60,7 @@ struct world {
 	uint64_t rng, now;
 	struct cluster *c;
 	struct cluster_config cfg;
+	struct sealing *sealing;
 	struct map rows;
 	struct sim_agent agents[SIM_AGENTS];
 	size_t n_agents;
