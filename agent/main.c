@@ -229,7 +229,8 @@ static int get_identity(struct agent *a, struct err *err)
 	auto_free char *stale = assignments_path(a);
 	if (unlink(stale) < 0 && errno != ENOENT)
 		return err_sys(err, -errno, "old assignments \"%s\" cannot be removed", stale);
-	return 0;
+	auto_free char *sealed = xasprintf("%s/sealed", a->opt.conf.data_dir);
+	return dir_remove(sealed, err);
 }
 
 static int open_images(struct agent *a, struct err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The assignment set and its file. Knows no containers. */
 #include "agent/core/assign.h"
+#include "agent/core/sealedcache.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -11,6 +12,7 @@
 
 struct assign {
 	char *path;
+	struct sealedcache *sealed;
 	struct timer *write;
 	struct map sets[KIND_MAX];
 	int64_t version, epoch;
@@ -116,9 +118,8 @@ static const struct kind_ops {
 	[KIND_SEALED] = {sizeof(struct sealed), free_sealed, parse_sealed, sealed_text},
 };
 
-static void write_now(void *arg)
+static int write_rows(struct assign *a, struct err *err)
 {
-	struct assign *a = arg;
 	auto_json *root = json_object();
 	json_object_set_new(root, "format", json_integer(ASSIGN_FORMAT));
 	json_object_set_new(root, "version", json_integer(a->version));
@@ -126,6 +127,8 @@ static void write_now(void *arg)
 	json_object_set_new(root, "known", json_boolean(a->known));
 	json_t *set = json_array();
 	for (int k = 0; k < KIND_MAX; k++) {
+		if (k == KIND_SEALED) /* in files of their own, see write_now */
+			continue;
 		map_each(&a->sets[k], e)
 		{
 			json_t *item = json_object();
@@ -137,8 +140,20 @@ static void write_now(void *arg)
 	}
 	json_object_set_new(root, "set", set);
 	auto_free char *text = json_text(root);
+	return file_write_atomic(a->path, text, strlen(text), 0600, err);
+}
+
+/* Sealed versions first: a task that is on disk has what it needs there. */
+static void write_now(void *arg)
+{
+	struct assign *a = arg;
 	struct err err = {0};
-	if (file_write_atomic(a->path, text, strlen(text), 0600, &err) < 0) {
+	int r = sealedcache_write(a->sealed, &a->sets[KIND_SEALED], &err);
+	if (r < 0)
+		(void)write_rows(a, NULL);
+	else
+		r = write_rows(a, &err);
+	if (r < 0) {
 		log_error("agent", "the assignments are not kept on disk: %s", err_text(&err));
 		timer_set(a->write, 1000);
 	}
@@ -154,6 +169,9 @@ struct assign *assign_new(struct loop *l, const char *path)
 {
 	struct assign *a = xcalloc(1, sizeof(*a));
 	a->path = xstrdup(path);
+	const char *slash = strrchr(path, '/');
+	auto_free char *sealed = xasprintf("%.*ssealed", slash ? (int)(slash + 1 - path) : 0, path);
+	a->sealed = sealedcache_new(sealed);
 	a->write = timer_new(l, write_now, a);
 	for (int k = 0; k < KIND_MAX; k++)
 		a->sets[k].free_val = kinds[k].free_obj;
@@ -169,6 +187,7 @@ void assign_free(struct assign *a)
 	timer_free(a->write);
 	for (int k = 0; k < KIND_MAX; k++)
 		map_clear(&a->sets[k]);
+	sealedcache_free(a->sealed);
 	free(a->path);
 	free(a);
 }
@@ -299,6 +318,22 @@ int assign_epoch(struct assign *a, int64_t epoch, struct err *err)
 	return 0;
 }
 
+/* Is every version here that the tasks name? */
+static bool sealed_complete(const struct assign *a)
+{
+	map_each(&a->sets[KIND_TASK], e)
+	{
+		const struct spec_service *s = &((const struct wire_task *)e->val)->spec;
+		for (size_t i = 0; i < s->n_secrets + s->n_configs; i++) {
+			const char *v = i < s->n_secrets ? s->secrets[i].version
+							 : s->configs[i - s->n_secrets].version;
+			if (v && !assign_sealed(a, v))
+				return false;
+		}
+	}
+	return true;
+}
+
 int assign_load(struct assign *a, struct err *err)
 {
 	struct err inner = {0};
@@ -308,7 +343,9 @@ int assign_load(struct assign *a, struct err *err)
 	if (json_int(root, "format", 0) != ASSIGN_FORMAT)
 		return err_set(err, -EINVAL, "\"%s\" is of another version of carrack", a->path);
 	apply_items(a, root);
-	a->version = json_int(root, "version", 0);
+	sealedcache_load(a->sealed, &a->sets[KIND_SEALED]);
+	/* 0: what was lost is in the snapshot that the controller sends then. */
+	a->version = sealed_complete(a) ? json_int(root, "version", 0) : 0;
 	a->epoch = json_int(root, "epoch", 0);
 	a->known = json_bool(root, "known", false);
 	return 0;

@@ -17,6 +17,7 @@
 
 struct assign;
 
+/* Sealed versions lie in a folder "sealed" beside path. */
 struct assign *assign_new(struct loop *l, const char *path);
 void assign_free(struct assign *a); /* writes what is pending; NULL is fine */
 /* The set of the last run; -ENOENT when there is none. A damaged file is an error, and the set empty:

@@ -337,24 +337,44 @@ static void test_reboot(void **state)
 	(void)state;
 	struct fixture f;
 	struct err err = {0};
+	struct stat st;
 	char *text = NULL;
 	size_t n;
 	if (!alone)
 		skip();
 	begin(&f, &node);
-	give(f.a, json_pack("[O,O,O]", f.items[0], f.items[1], f.items[2]), true);
+	give(f.a, json_pack("[o,O,O,O]", task_item(&f), f.items[0], f.items[1], f.items[2]), true);
 	assign_free(f.a); /* writes */
 	auto_free char *path = in_dir("assignments.json");
-	assert_int_equal(file_read(path, 1 << 20, &text, &n, &err), 0);
+	auto_free char *cached = xasprintf("%s/sealed/%s", dir, f.v[0]);
+	assert_int_equal(stat(cached, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(file_read(cached, 1 << 20, &text, &n, &err), 0);
 	assert_non_null(strstr(text, f.v[0]));
 	assert_null(strstr(text, "hunter2"));
 	free(text);
+	/* Damaged or strange, they are left out, and sent again when the controller is there. */
+	auto_free char *other = xasprintf("%s/sealed/%s", dir, f.v[1]);
+	auto_free char *strange = xasprintf("%s/sealed/strange", dir);
+	assert_int_equal(file_replace(other, "{\"version\":1", 12, 0600, &err), 0);
+	assert_int_equal(file_replace(strange, "x", 1, 0600, &err), 0);
 	f.a = assign_new(NULL, path);
 	secretfiles_free(f.s);
 	f.s = secretfiles_new(run_dir, f.a, &node);
 	assert_int_equal(assign_load(f.a, &err), 0);
+	assert_int_equal(secretfiles_put(f.s, &f.t, &err), -EAGAIN);
+	assert_int_equal(assign_version(f.a), 0); /* asks for a snapshot */
+	give(f.a, json_pack("[o,O,O,O]", task_item(&f), f.items[0], f.items[1], f.items[2]), true);
 	assert_int_equal(secretfiles_put(f.s, &f.t, &err), 0);
 	assert_file(ID, false, 0, "hunter2", 0444, 0);
+	fake_advance(ASSIGN_WRITE_MS);
+	assert_false(path_exists(strange));
+	assert_true(path_exists(other));
+	/* What is no longer assigned is not kept. */
+	give(f.a, json_pack("[O]", f.items[0]), true);
+	fake_advance(ASSIGN_WRITE_MS);
+	assert_false(path_exists(other));
+	assert_true(path_exists(cached));
 	secretfiles_drop(f.s, ID);
 	assert_true(nothing_left());
 	end(&f);
