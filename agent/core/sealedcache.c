@@ -71,8 +71,9 @@ void sealedcache_load(struct sealedcache *c, struct map *set)
 		struct err err = {0};
 		auto_free char *path = xasprintf("%s/%s", c->dir, names.v[i]);
 		if (sealed_version_valid(names.v[i]) && load_one(path, names.v[i], set, &err) < 0)
-			log_warn("agent", "\"%s\" cannot be used; the controller sends it again: %s",
-				 path, err_text(&err));
+			log_warn("agent",
+				 "\"%s\" cannot be used; the controller sends it again: %s", path,
+				 err_text(&err));
 	}
 }
 
