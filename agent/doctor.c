@@ -16,9 +16,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
 #define DISK_WARN_MB 2048
@@ -225,6 +227,21 @@ static void check_vip(struct doctor *d)
 		    why);
 }
 
+/* Whether what agent/core/secretfiles.c keeps in memory can get to a disk. */
+static void check_secrets(struct doctor *d)
+{
+	struct sysinfo si;
+	auto_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	if (fs >= 0 && fsconfig(fs, FSCONFIG_SET_FLAG, "noswap", NULL, 0) == 0)
+		say(d, OK, "secrets", "lie in memory that is never swapped out");
+	else if (sysinfo(&si) == 0 && si.totalswap == 0)
+		say(d, OK, "secrets", "lie in memory, and this host has no swap");
+	else
+		say(d, WARN, "secrets",
+		    "this kernel can swap them out (Linux 6.4 and later do not): turn swap off, "
+		    "or encrypt it");
+}
+
 static int parse_args(struct doctor *d, int argc, char **argv)
 {
 	static const struct option options[] = {{"data-dir", required_argument, NULL, 'd'},
@@ -260,6 +277,7 @@ int agent_doctor(int argc, char **argv)
 		check_encryption(&d);
 		check_overlayfs(&d);
 		check_vip(&d);
+		check_secrets(&d);
 	} else {
 		say(&d, FAIL, "user", "not root; run `sudo carrack doctor`");
 	}
