@@ -114,36 +114,35 @@ below_cli             := cli manifests base
 below_lab             := lab base
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT     := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
+$(B)/tests/%.o: ALL_CFLAGS += -Wno-missing-prototypes
 test_room = $(firstword $(subst _, ,$(notdir $(1))))
 define unit_rule
-$(B)/tests/unit/$(1): tests/unit/$(1).c $(foreach r,$(below_$(call test_room,$(1))),$(call lib,$(r)))
-	@mkdir -p $$(@D)
+$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(foreach r,$(below_$(call test_room,$(1))),$(call lib,$(r)))
 	@echo "  LD    $$@"
-	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(LDFLAGS_$(MODE)) -MMD -MP -MF $$@.d -o $$@ $$< \
-		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(LIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS_$(MODE)) $(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(LIBS) -lcmocka
 endef
 $(foreach t,$(UNIT_SRC:tests/unit/%.c=%),$(eval $(call unit_rule,$(t))))
 
-$(B)/tests/sim/sim: $(wildcard tests/sim/*.c) $(foreach r,$(below_controller-core),$(call lib,$(r)))
+SIM_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c))
+$(B)/tests/sim/sim: $(SIM_OBJ) $(foreach r,$(below_controller-core),$(call lib,$(r)))
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS_$(MODE)) -o $@ $(filter %.c,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	$(Q)$(CC) $(LDFLAGS_$(MODE)) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput; MODE=fuzz only.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ     := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/tests/fuzz/%)
-$(B)/tests/fuzz/%: tests/fuzz/%.c $(ALL_LIBS)
-	@mkdir -p $(@D)
+$(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(ALL_LIBS)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(LDFLAGS_$(MODE)) -o $@ $< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS)
+	$(Q)$(CC) $(LDFLAGS_$(MODE)) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ALL_LIBS) -Wl,--end-group $(LIBS)
 
 .PHONY: objects unit unit-bins sim-bin fuzz-bins
-objects: $(OBJS) $(B)/cli/main.o $(B)/carrack-shim
+objects: $(OBJS) $(foreach p,$(PROGRAMS),$(B)/$(MAIN_$(p)).o) $(B)/carrack-shim
 unit-bins: $(UNIT)
 sim-bin: $(B)/tests/sim/sim
 fuzz-bins: $(FUZZ)
 
--include $(OBJS:.o=.d) $(MAIN_SRC:%.c=$(B)/%.d) $(B)/carrack-shim.d $(UNIT:=.d)
+-include $(OBJS:.o=.d) $(MAIN_SRC:%.c=$(B)/%.d) $(B)/carrack-shim.d $(UNIT:=.d) $(FUZZ:=.d) $(SIM_OBJ:.o=.d)
 
 .PHONY: format
 format:

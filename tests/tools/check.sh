@@ -103,7 +103,7 @@ part_unit() {
     build "$mode" unit-bins || continue
     for b in build/"$mode"/tests/unit/*; do
       case $b in
-      *.d) ;;
+      *.d | *.o) ;;
       */overlay_*) slow+=("$b") ;;
       *) quick+=("$b") ;;
       esac
@@ -138,7 +138,7 @@ part_fuzz() {
   local -a targets=()
   build fuzz fuzz-bins || return
   for b in build/fuzz/tests/fuzz/fuzz_*; do
-    case $b in *.d) ;; *) targets+=("$b") ;; esac
+    case $b in *.d | *.o) ;; *) targets+=("$b") ;; esac
   done
   lanes fuzz_target "${targets[@]}"
 }
