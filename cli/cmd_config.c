@@ -2,6 +2,7 @@
  * `carrack config`: what stack files mean once merged and filled in, without asking a cluster; and
  * what of the language is honoured. */
 #include "base/digest.h"
+#include "base/fd.h"
 #include "cli/cmds.h"
 #include "cli/loadstack.h"
 #include "cli/opts.h"
@@ -289,6 +290,17 @@ static int config(struct loadstack *from, const struct wants *w, const char *sup
 	return w->support ? print_support(j) : print_config(j, w);
 }
 
+/* `docker config ls` is typed by many; a file of that name is a file all the same. */
+static bool is_verb_of_configs(const char *word)
+{
+	static const char *const verbs[] = {"create", "update", "ls", "inspect", "rm"};
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (streq(verbs[i], word))
+			return !path_exists(word);
+	return false;
+}
+
 static int run(int argc, char **argv)
 {
 	auto_strlist args = {0};
@@ -317,6 +329,11 @@ static int run(int argc, char **argv)
 
 	if (r < 0)
 		r = loadstack_check(&from, &cmd_config);
+	if (r < 0 && args.n && is_verb_of_configs(args.v[0]))
+		r = opts_misuse(&cmd_config,
+				"there is no file '%s'; to make, list or remove configs use "
+				"`carrack configs %s`",
+				args.v[0], args.v[0]);
 	if (r < 0 && w.format && !streq(w.format, "yaml") && !streq(w.format, "json"))
 		r = opts_misuse(&cmd_config, "--format is yaml or json, not '%s'", w.format);
 	if (r < 0) {

@@ -42,8 +42,10 @@ static void print_event(const json_t *e, bool json)
 		str_addf(&line, " %s", json_str(e, "stack"));
 	if (json_str(e, "node"))
 		str_addf(&line, " on %s", json_str(e, "node"));
+	bool about = what || json_str(e, "stack") || json_str(e, "node");
+
 	if (json_str(e, "text"))
-		str_addf(&line, ": %s", json_str(e, "text"));
+		str_addf(&line, "%s%s", about ? ": " : " ", json_str(e, "text"));
 	clean = out_clean(line.data, line.len);
 	puts(clean);
 }

@@ -347,7 +347,8 @@ static int run_configs(int argc, char **argv)
 
 const struct cmd cmd_secret = {
 	.name = "secret",
-	.args = "create|update NAME [FILE] | ls | inspect|rm NAME… | rotate-key",
+	.args = "create NAME [FILE] | update SECRET [FILE] | ls | inspect SECRET… | rm SECRET… | "
+		"rotate-key",
 	.summary = "Make, list, change and remove secrets that stacks name as external.",
 	.help = VALUE_HELP
 	"  rotate-key          a new key for the cluster; nothing restarts\n" OPTION_HELP
@@ -361,7 +362,7 @@ const struct cmd cmd_secret = {
 
 const struct cmd cmd_configs = {
 	.name = "configs",
-	.args = "create|update NAME [FILE] | ls | inspect|rm NAME…",
+	.args = "create NAME [FILE] | update CONFIG [FILE] | ls | inspect CONFIG… | rm CONFIG…",
 	.summary = "Make, list, change and remove configs that stacks name as external.",
 	.help = VALUE_HELP OPTION_HELP
 	"Configs are kept and sent like secrets, and lie in the node's memory only while a task "

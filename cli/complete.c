@@ -120,11 +120,9 @@ static void offer_kind(const char *kind, void *arg)
 {
 	static const struct {
 		const char *kind, *noun;
-	} kinds[] = {{"STACK", "stacks"},
-		     {"SERVICE", "services"},
-		     {"TASK", "tasks"},
-		     {"NODE", "nodes"},
-		     {"NETWORK", "networks"}};
+	} kinds[] = {{"STACK", "stacks"},  {"SERVICE", "services"}, {"TASK", "tasks"},
+		     {"NODE", "nodes"},    {"NETWORK", "networks"}, {"SECRET", "secrets"},
+		     {"CONFIG", "configs"}};
 	const char *begin = arg;
 	auto_(client_free) struct client *c = NULL;
 	struct err err = {0};

@@ -26,16 +26,27 @@ static const char usage[] =
 	"  --listen ADDR:PORT   where it serves (0.0.0.0:7677)\n"
 	"  --advertise ADDR     an address put into join tokens; may be repeated (this host's)\n"
 	"  --heartbeat-ms N     how often agents tell that they live (1000)\n"
+	"  --new-sealing-key    make a new key of configs and secrets where the file with it is "
+	"lost\n"
 	"  --config FILE        configuration file (" CONF_DEFAULT_PATH ", if it is there)\n"
 	"  --verbose            log more\n";
 
-enum { OPT_DATA_DIR = 256, OPT_LISTEN, OPT_ADVERTISE, OPT_HEARTBEAT, OPT_CONFIG, OPT_VERBOSE };
+enum {
+	OPT_DATA_DIR = 256,
+	OPT_LISTEN,
+	OPT_ADVERTISE,
+	OPT_HEARTBEAT,
+	OPT_NEW_KEY,
+	OPT_CONFIG,
+	OPT_VERBOSE
+};
 
 static const struct option long_options[] = {
 	{"data-dir", required_argument, NULL, OPT_DATA_DIR},
 	{"listen", required_argument, NULL, OPT_LISTEN},
 	{"advertise", required_argument, NULL, OPT_ADVERTISE},
 	{"heartbeat-ms", required_argument, NULL, OPT_HEARTBEAT},
+	{"new-sealing-key", no_argument, NULL, OPT_NEW_KEY},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"verbose", no_argument, NULL, OPT_VERBOSE},
 	{"help", no_argument, NULL, 'h'},
@@ -47,7 +58,7 @@ struct options {
 	const char *listen, *config;
 	struct strlist advertise;
 	int64_t heartbeat_ms; /* 0: the configuration's */
-	bool verbose, help;
+	bool verbose, help, new_key;
 };
 
 static int options_parse(int argc, char **argv, struct options *o, struct err *err)
@@ -74,6 +85,9 @@ static int options_parse(int argc, char **argv, struct options *o, struct err *e
 					"--heartbeat-ms takes milliseconds from 10 to 600000, "
 					"not '%s'",
 					optarg);
+			break;
+		case OPT_NEW_KEY:
+			o->new_key = true;
 			break;
 		case OPT_CONFIG:
 			o->config = optarg;
@@ -162,6 +176,7 @@ static int run(struct options *o, struct conf *conf)
 	c.advertise = o->advertise.n ? &o->advertise : &conf->advertise;
 	c.heartbeat_ms = o->heartbeat_ms ? (int)o->heartbeat_ms : conf->heartbeat_ms;
 	c.heartbeat_misses = conf->heartbeat_misses;
+	c.new_sealing_key = o->new_key;
 	c.pool = conf->network_pool;
 	c.pool6 = conf->network_pool6;
 	if (dir_make(c.data_dir, 0700, &err)) {

@@ -33,6 +33,11 @@ const struct route routes[] = {
 	{"DELETE", "/v1/nodes/*", ROLE_OPERATOR, false, api_node_del},
 	{"PATCH", "/v1/nodes/*/labels", ROLE_OPERATOR, false, api_node_labels},
 	{"POST", "/v1/nodes/*/session/*", ROLE_OPERATOR, true, api_node_session},
+	{"GET", "/v1/tokens", ROLE_OPERATOR, false, api_token_list},
+	{"POST", "/v1/tokens", ROLE_OPERATOR, false, api_token_create},
+	{"DELETE", "/v1/tokens/*", ROLE_OPERATOR, false, api_token_del},
+	{"GET", "/v1/events", ROLE_OPERATOR, false, api_event_list},
+	{"POST", "/v1/events", ROLE_OPERATOR, true, api_event_follow},
 	{"GET", "/v1/sealing", ROLE_OPERATOR, false, api_sealing},
 	{"POST", "/v1/sealing/rotate", ROLE_OPERATOR, false, api_sealing_rotate},
 	{"PUT", "/v1/sealed/*", ROLE_OPERATOR, false, api_sealed_put},
@@ -44,11 +49,6 @@ const struct route routes[] = {
 	{"GET", "/v1/configs/*", ROLE_OPERATOR, false, api_config_get},
 	{"PUT", "/v1/configs/*", ROLE_OPERATOR, false, api_config_put},
 	{"DELETE", "/v1/configs/*", ROLE_OPERATOR, false, api_config_del},
-	{"GET", "/v1/tokens", ROLE_OPERATOR, false, api_token_list},
-	{"POST", "/v1/tokens", ROLE_OPERATOR, false, api_token_create},
-	{"DELETE", "/v1/tokens/*", ROLE_OPERATOR, false, api_token_del},
-	{"GET", "/v1/events", ROLE_OPERATOR, false, api_event_list},
-	{"POST", "/v1/events", ROLE_OPERATOR, true, api_event_follow},
 };
 const size_t routes_n = ARRAY_LEN(routes);
 

@@ -309,7 +309,8 @@ static int open_sealing(struct server *s, const struct server_config *c, struct 
 {
 	int r = store_list(s->store, "sealed/", stop_at_first, NULL, err);
 
-	return r < 0 ? r : sealing_open(c->data_dir, r == 0, &s->sealing, err);
+	return r < 0 ? r
+		     : sealing_open(c->data_dir, r == 0 || c->new_sealing_key, &s->sealing, err);
 }
 
 static int open_state(struct server *s, const struct server_config *c, struct err *err)

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/str.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct server;
@@ -17,6 +18,7 @@ struct server_config {
 	const char *listen;              /* "0.0.0.0:7677" */
 	const struct strlist *advertise; /* "host:port"; empty: this host's addresses */
 	int heartbeat_ms, heartbeat_misses;
+	bool new_sealing_key;     /* where there is none, although values are sealed to it */
 	const char *pool, *pool6; /* of networks' subnets; NULL: default */
 };
 

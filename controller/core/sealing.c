@@ -99,7 +99,8 @@ int sealing_open(const char *dir, bool fresh, struct sealing **ret, struct err *
 	} else if (why.code == -ENOENT) {
 		rc = err_set(err, -ENOENT,
 			     "the file '%s' is missing, and with it the key of the configs and "
-			     "secrets in the store; restore it from a backup",
+			     "secrets in the store; restore it from a backup, or, if it is lost, "
+			     "start once with --new-sealing-key and apply the stacks again",
 			     s->path);
 	} else {
 		rc = err_set(err, why.code ? why.code : -EUCLEAN, "%s", err_text(&why));
