@@ -227,8 +227,9 @@ static int get_identity(struct agent *a, struct err *err)
 	log_info("agent", "joined as node %s \"%s\"", a->id.node_id, a->name);
 	/* What another cluster assigned to this host says nothing in this one. */
 	auto_free char *stale = assignments_path(a);
-	if (unlink(stale) < 0 && errno != ENOENT)
-		return err_sys(err, -errno, "old assignments \"%s\" cannot be removed", stale);
+	r = assign_forget(stale, err);
+	if (r < 0)
+		return r;
 	auto_free char *sealed = xasprintf("%s/sealed", a->opt.conf.data_dir);
 	return dir_remove(sealed, err);
 }

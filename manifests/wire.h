@@ -18,7 +18,8 @@
  *                         WIRE_NODE       {"node":{...wire_node}}  what hello said of it has changed
  *   controller -> agent   WIRE_WELCOME    {"node":ID,"epoch":E,"heartbeat_ms":N}
  *                         WIRE_ASSIGN     {"version":V,"prev":P or absent for a snapshot,
- *                                          "set":[{"kind":K,"id":I,"obj":{…}}…],"del":[{"kind","id"}…]}
+ *                                          "set":[{"kind":K,"id":I,"obj":{…}}…],"del":[{"kind","id"}…],
+ *                                          "more":true where the rest of it follows in the next}
  *                         WIRE_SESSION    {"session":S,"kind":"exec"|"logs","task":T,…options}: dial
  *                                          back to /v1/agent/session/S and speak session frames there
  */
@@ -117,8 +118,8 @@ struct wire_endpoint { /* a task's place on a network, as every node on that net
 	char *network_id, *task_id, *task_name, *service; /* service: short name in the stack */
 	struct strlist names; /* all names that resolve to it: service, aliases, stack_service */
 	char *ip, *ip6, *mac; /* one of the addresses may be NULL */
-	char *vip;            /* of its service on this network; NULL: it has none */
-	struct strlist vip_names; /* names that resolve to vip */
+	char *vip, *vip6;     /* of its service on this network; NULL: none of that family */
+	struct strlist vip_names; /* names that resolve to them */
 	bool vip_local;           /* clients prefer tasks of their own node */
 	char *node_id, *vtep;     /* underlay address of its node */
 	bool ready;               /* task_ready: resolve it */

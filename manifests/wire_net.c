@@ -94,6 +94,7 @@ void wire_endpoint_done(struct wire_endpoint *e)
 	strlist_done(&e->names);
 	strlist_done(&e->vip_names);
 	free(e->vip);
+	free(e->vip6);
 	free(e->ip);
 	free(e->ip6);
 	free(e->mac);
@@ -112,6 +113,7 @@ json_t *wire_endpoint_json(const struct wire_endpoint *e)
 	json_put_str(j, "service", e->service);
 	json_put_strlist(j, "names", &e->names);
 	json_put_str(j, "vip", e->vip);
+	json_put_str(j, "vip6", e->vip6);
 	json_put_strlist(j, "vip_names", &e->vip_names);
 	if (e->vip_local)
 		json_put_bool(j, "vip_local", true);
@@ -142,6 +144,8 @@ static int endpoint_parse(const json_t *j, struct wire_endpoint *e, struct err *
 		rc = wire_get_list(j, "vip_names", &e->vip_names, err);
 	if (rc == 0)
 		rc = wire_get_text(j, "vip", false, &e->vip, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "vip6", false, &e->vip6, err);
 	if (rc == 0)
 		rc = wire_get_text(j, "ip", false, &e->ip, err);
 	if (rc == 0)

@@ -190,8 +190,8 @@ struct network *ov_network_new(const struct ov_network *spec)
 void network_rules(const struct network *n, bool add, struct str *script)
 {
 	rules_network(script, add, n->bridge, n->spec.internal || !add);
-	rules_subnet(script, add, &n->spec.subnet, &n->spec.gateway);
-	rules_subnet(script, add, &n->spec.subnet6, &n->spec.gateway6);
+	rules_subnet(script, add, n->bridge, &n->spec.subnet, &n->spec.gateway);
+	rules_subnet(script, add, n->bridge, &n->spec.subnet6, &n->spec.gateway6);
 }
 
 static int publish_change(struct overlay *o, const struct network *n, bool was_internal,

@@ -17,6 +17,7 @@ static const char tables[] =
 	"add set inet ck_overlay members6 { type ipv6_addr; }\n"
 	"add set inet ck_overlay subnets4 { type ipv4_addr; flags interval; }\n"
 	"add set inet ck_overlay subnets6 { type ipv6_addr; flags interval; }\n"
+	"add set inet ck_overlay near6 { typeof iifname . ip6 daddr; flags interval; }\n"
 	"add set inet ck_overlay gateways4 { type ipv4_addr; }\n"
 	"add set inet ck_overlay gateways6 { type ipv6_addr; }\n"
 	"add set bridge ck_overlay source { type ifname . ether_addr . ipv4_addr; }\n"
@@ -44,6 +45,9 @@ static const char nat_rules[] =
 static const char vip_rules[] =
 	"add rule inet ck_overlay input iifname != \"lo\" ip daddr @subnets4 "
 	"fib daddr . iif type != local drop\n"
+	/* For IPv6 that look-up finds addresses only, and VIPs are none. */
+	"add rule inet ck_overlay input iifname != \"lo\" ip6 daddr @subnets6 "
+	"iifname . ip6 daddr != @near6 drop\n"
 	"add rule inet ck_overlay input ip daddr @subnets4 ip daddr != @gateways4 jump vip\n"
 	"add rule inet ck_overlay input ip6 daddr @subnets6 ip6 daddr != @gateways6 "
 	"meta l4proto != icmpv6 jump vip\n"
@@ -105,9 +109,10 @@ void rules_flush(struct str *s, bool members)
 	static const char *const sets[] =
 		{"set inet ck_overlay bridges",   "set inet ck_overlay internal",
 		 "set inet ck_overlay within",    "set inet ck_overlay subnets4",
-		 "set inet ck_overlay subnets6",  "set inet ck_overlay gateways4",
-		 "set inet ck_overlay gateways6", "set bridge ck_overlay source",
-		 "set bridge ck_overlay source6", "set bridge ck_overlay target6"};
+		 "set inet ck_overlay subnets6",  "set inet ck_overlay near6",
+		 "set inet ck_overlay gateways4", "set inet ck_overlay gateways6",
+		 "set bridge ck_overlay source",  "set bridge ck_overlay source6",
+		 "set bridge ck_overlay target6"};
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
 		str_addf(s, "flush %s\n", sets[i]);
 	portmap_flush(s);
@@ -140,7 +145,7 @@ void rules_network(struct str *s, bool add, const char *bridge, bool internal)
 	element(s, add && internal, "inet ck_overlay internal", key.data);
 }
 
-void rules_subnet(struct str *s, bool add, const struct ipprefix *subnet,
+void rules_subnet(struct str *s, bool add, const char *bridge, const struct ipprefix *subnet,
 		  const struct ipaddr *gateway)
 {
 	char prefix[IPPREFIX_TEXT], ip[IPADDR_TEXT];
@@ -151,6 +156,11 @@ void rules_subnet(struct str *s, bool add, const struct ipprefix *subnet,
 		ipprefix_format(subnet, prefix));
 	element(s, add, v4 ? "inet ck_overlay gateways4" : "inet ck_overlay gateways6",
 		ipaddr_format(gateway, ip));
+	if (!v4) {
+		auto_str near = {0};
+		str_addf(&near, "\"%s\" . %s", bridge, prefix);
+		element(s, add, "inet ck_overlay near6", near.data);
+	}
 }
 
 void rules_source(struct str *s, bool add, const char *veth, const uint8_t mac[6],

@@ -22,7 +22,7 @@ void rules_drop(struct str *s); /* removes both tables */
 
 void rules_network(struct str *s, bool add, const char *bridge, bool internal);
 /* A network's addresses, so that those of its VIPs are told from a gateway's; none: nothing. */
-void rules_subnet(struct str *s, bool add, const struct ipprefix *subnet,
+void rules_subnet(struct str *s, bool add, const char *bridge, const struct ipprefix *subnet,
 		  const struct ipaddr *gateway);
 void rules_source(struct str *s, bool add, const char *veth, const uint8_t mac[6],
 		  const struct ipaddr *ip);

@@ -43,18 +43,24 @@ static struct nlreq *route_request(const struct network *n, const struct ipaddr 
 	return r;
 }
 
+static int write_proxy(struct overlay *o, const struct network *n, const struct ipaddr *vip,
+		       bool add, struct err *err)
+{
+	char name[64];
+	snprintf(name, sizeof(name), "net.ipv6.conf.%s.proxy_ndp", n->bridge);
+	(void)netns_sysctl(name, "1", NULL);
+	int r = nlsock_call(o->nl, proxy_request(n, vip, add), err);
+	return !add && (r == -ESRCH || r == -ENOENT) ? 0 : r;
+}
+
 static int write_route(struct overlay *o, const struct network *n, const struct ipaddr *vip,
 		       bool add, struct err *err)
 {
 	int r = nlsock_call(o->nl, route_request(n, vip, add), err);
-	if (r == 0 && ipaddr_is_v6(vip)) {
-		char name[64];
-		snprintf(name, sizeof(name), "net.ipv6.conf.%s.proxy_ndp", n->bridge);
-		(void)netns_sysctl(name, "1", NULL);
-		r = nlsock_call(o->nl, proxy_request(n, vip, add), err);
-	}
 	/* -ESRCH, -ENOENT: gone already, with its bridge. */
-	return !add && (r == -ESRCH || r == -ENOENT) ? 0 : r;
+	if (!add && (r == -ESRCH || r == -ENOENT))
+		r = 0;
+	return r == 0 && ipaddr_is_v6(vip) ? write_proxy(o, n, vip, add, err) : r;
 }
 
 static struct ipaddr plain(const struct vip_addr *a)
@@ -124,6 +130,7 @@ int viproute_join(struct overlay *o, const struct sandbox *s, int ns, struct err
 struct route {
 	struct vip_addr vip;
 	int bridge;
+	int proxy; /* 1: not the route, but that the bridge answers neighbour solicitations for it */
 };
 struct places { /* the networks of this host, to be looked up */
 	const struct network **by_vni, **by_bridge;
@@ -135,10 +142,10 @@ struct routes {
 	const struct places *places;
 };
 
-static void add_route(struct routes *l, const struct vip_addr *vip, int bridge)
+static void add_route(struct routes *l, const struct vip_addr *vip, int bridge, int proxy)
 {
 	l->v = vec_grow(l->v, l->n, &l->cap, sizeof(*l->v));
-	l->v[l->n++] = (struct route){*vip, bridge};
+	l->v[l->n++] = (struct route){*vip, bridge, proxy};
 }
 
 static int vni_order(const void *a, const void *b)
@@ -189,7 +196,9 @@ static void want_route(uint32_t network, const struct vip_addr *vip, void *arg)
 	struct routes *l = arg;
 	const struct network *n = by_vni(l->places, network);
 	if (n)
-		add_route(l, vip, n->bridge_index);
+		add_route(l, vip, n->bridge_index, 0);
+	if (n && !vip_addr_is_v4(vip))
+		add_route(l, vip, n->bridge_index, 1);
 }
 
 static void take_route(const struct nlmsghdr *h, void *arg)
@@ -206,7 +215,23 @@ static void take_route(const struct nlmsghdr *h, void *arg)
 	if (!nl_get_addr(tb[RTA_DST], &ip))
 		return;
 	struct vip_addr vip = vip_addr_of(&ip);
-	add_route(l, &vip, (int)nl_get_u32(tb[RTA_OIF], 0));
+	add_route(l, &vip, (int)nl_get_u32(tb[RTA_OIF], 0), 0);
+}
+
+static void take_proxy(const struct nlmsghdr *h, void *arg)
+{
+	struct routes *l = arg;
+	if (h->nlmsg_type != RTM_NEWNEIGH || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct ndmsg)))
+		return;
+	const struct ndmsg *nd = NLMSG_DATA(h);
+	const struct rtattr *tb[NDA_MAX + 1];
+	struct ipaddr ip;
+	nl_attrs(h, sizeof(*nd), tb, NDA_MAX);
+	if (!(nd->ndm_flags & NTF_PROXY) || !nl_get_addr(tb[NDA_DST], &ip) ||
+	    !by_bridge(l->o, nd->ndm_ifindex))
+		return;
+	struct vip_addr vip = vip_addr_of(&ip);
+	add_route(l, &vip, nd->ndm_ifindex, 1);
 }
 
 static int by_vip(const void *a, const void *b)
@@ -223,7 +248,10 @@ static int read_routes(struct overlay *o, struct routes *out, struct err *err)
 		r = nlsock_dump(o->nl, nlreq_new(RTM_GETROUTE, NLM_F_DUMP, &rt, sizeof(rt)),
 				take_route, out, err);
 	}
-	return r;
+	struct ndmsg nd = {.ndm_family = AF_INET6, .ndm_flags = NTF_PROXY};
+	return r < 0 ? r
+		     : nlsock_dump(o->nl, nlreq_new(RTM_GETNEIGH, NLM_F_DUMP, &nd, sizeof(nd)),
+				   take_proxy, out, err);
 }
 
 static int mend_route(struct overlay *o, const struct places *p, const struct route *r, bool add,
@@ -231,7 +259,9 @@ static int mend_route(struct overlay *o, const struct places *p, const struct ro
 {
 	const struct network *n = by_bridge(p, r->bridge);
 	struct ipaddr ip = plain(&r->vip);
-	return n ? write_route(o, n, &ip, add, err) : 0;
+	if (!n)
+		return 0;
+	return r->proxy ? write_proxy(o, n, &ip, add, err) : write_route(o, n, &ip, add, err);
 }
 
 static int compare_routes(struct overlay *o, const struct routes *want, const struct routes *have,

@@ -17,6 +17,12 @@
 
 struct assign;
 
+/* An endpoint is about to change: was NULL when it is new, now NULL when it goes; both are whole until
+ * the call returns. Both NULL: a whole set follows, as if all were new. */
+typedef void (*assign_endpoint_fn)(const struct wire_endpoint *was, const struct wire_endpoint *now,
+				   void *arg);
+void assign_watch(struct assign *a, assign_endpoint_fn fn, void *arg); /* one; NULL: nobody */
+
 /* Sealed versions lie in a folder "sealed" beside path. */
 struct assign *assign_new(struct loop *l, const char *path);
 void assign_free(struct assign *a); /* writes what is pending; NULL is fine */
@@ -25,10 +31,14 @@ void assign_free(struct assign *a); /* writes what is pending; NULL is fine */
 int assign_load(struct assign *a, struct err *err);
 
 /* One WIRE_ASSIGN message. -ESTALE: changes are missing, ask for a snapshot. -EINVAL: not such a
- * message. One object that cannot be read is left out with a log line; the rest counts. */
+ * message. One object that cannot be read is left out with a log line; the rest counts. A snapshot in
+ * several messages takes the place of what was there when its last one has come: until then the set
+ * and its version are as before. */
 int assign_apply(struct assign *a, const json_t *msg, struct err *err);
 /* The controller's epoch. -ESTALE when a later one was seen: this controller has been replaced. */
 int assign_epoch(struct assign *a, int64_t epoch, struct err *err);
+
+int assign_forget(const char *path, struct err *err); /* the files of another cluster */
 
 bool assign_known(const struct assign *a); /* a set was loaded or received */
 int64_t assign_version(const struct assign *a);

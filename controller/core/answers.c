@@ -167,15 +167,20 @@ static struct tally tally(const struct service *svc)
 	return r;
 }
 
+static void put_vip(json_t *j, const struct vip *v)
+{
+	char text[IPADDR_TEXT];
+	json_put_str(j, "ip", vips_text(v, AF_INET, text));
+	json_put_str(j, "ip6", vips_text(v, AF_INET6, text));
+}
+
 static json_t *vips(const struct service *svc)
 {
 	json_t *list = json_array();
-	char ip[IPAM_TEXT];
 	for (size_t i = 0; i < svc->n_vips; i++) {
 		json_t *j = json_object();
-		ipam_addr_text(svc->vips[i].ip, ip);
 		json_put_str(j, "network", svc->vips[i].net->name);
-		json_put_str(j, "ip", ip);
+		put_vip(j, &svc->vips[i]);
 		json_array_append_new(list, j);
 	}
 	return list;
@@ -352,7 +357,6 @@ json_t *cluster_nodes_json(const struct cluster *c)
 static json_t *vips_by_network(const struct cluster *c)
 {
 	json_t *all = json_object();
-	char ip[IPAM_TEXT];
 	map_each(&c->stacks, e)
 	{
 		map_each(&((const struct stack *)e->val)->services, se)
@@ -361,10 +365,9 @@ static json_t *vips_by_network(const struct cluster *c)
 			for (size_t i = 0; i < svc->n_vips; i++) {
 				const char *id = svc->vips[i].net->id;
 				json_t *j = json_object();
-				ipam_addr_text(svc->vips[i].ip, ip);
 				json_put_str(j, "stack", svc->stack->name);
 				json_put_str(j, "service", svc->name);
-				json_put_str(j, "ip", ip);
+				put_vip(j, &svc->vips[i]);
 				if (!json_object_get(all, id))
 					json_object_set_new(all, id, json_array());
 				json_array_append_new(json_object_get(all, id), j);

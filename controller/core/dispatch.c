@@ -398,6 +398,8 @@ static void send_chunk(struct cluster *c, struct node *n, bool snapshot, struct 
 	str_addn(&s, len ? list->data : "", len);
 	str_consume(list, end ? len + 1 : len);
 	str_addc(&s, ']');
+	if (list->len)
+		str_add(&s, ",\"more\":true");
 	n->version++;
 	o->sends = vec_grow(o->sends, o->n_sends, &o->cap_sends, sizeof(*o->sends));
 	bool both = !list->len && !end && streq(member, "set") && n->del.len &&

@@ -81,6 +81,15 @@ int ipam6_take(struct ipam6 *s, struct ipaddr *ret)
 	return rc;
 }
 
+int ipam6_take_high(struct ipam6 *s, struct ipaddr *ret)
+{
+	uint32_t n;
+	int rc = ipam_take_high(&s->bits, &n);
+	if (rc == 0)
+		*ret = ipaddr_add(&s->window.addr, n - BASE);
+	return rc;
+}
+
 int ipam6_take_fixed(struct ipam6 *s, const struct ipaddr *a)
 {
 	char key[IPADDR_TEXT];

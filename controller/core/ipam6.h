@@ -25,6 +25,7 @@ int ipam6_init(struct ipam6 *s, const struct ipprefix *subnet, const struct ipad
 void ipam6_done(struct ipam6 *s);
 bool ipam6_is_set(const struct ipam6 *s);
 int ipam6_take(struct ipam6 *s, struct ipaddr *ret);           /* -ENOSPC */
+int ipam6_take_high(struct ipam6 *s, struct ipaddr *ret);      /* from the window's end; -ENOSPC */
 int ipam6_take_fixed(struct ipam6 *s, const struct ipaddr *a); /* -EADDRINUSE, -ERANGE */
 void ipam6_give(struct ipam6 *s, const struct ipaddr *a);
 /* For an endpoint without IPv4: 02:43 and the last four bytes. */

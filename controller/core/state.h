@@ -158,9 +158,10 @@ struct service {
 	char *why;
 };
 
-struct vip { /* a service's address on a network */
+struct vip { /* a service's addresses on a network, of each family that this has */
 	struct network *net;
-	uint32_t ip;
+	uint32_t ip;       /* 0: none */
+	struct ipaddr ip6; /* or none */
 };
 
 struct member { /* a node on a network */
@@ -428,6 +429,8 @@ void vips_give(struct cluster *c, struct service *svc);   /* all of them */
 void vips_spec(struct cluster *c, struct service *svc);   /* its spec is new */
 const struct vip *vip_of(const struct service *svc, const struct network *n); /* NULL: none */
 bool vips_local(const struct service *svc); /* tasks of a client's own node first */
+/* As text; out: IPADDR_TEXT. NULL: it has none of that family. */
+const char *vips_text(const struct vip *v, int family, char *out);
 int vips_load(struct cluster *c, const char *id, const json_t *row, struct err *err);
 
 /* ingress.c, portcheck.c */

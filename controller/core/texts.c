@@ -147,9 +147,9 @@ void text_endpoint(struct str *s, const struct attach *a)
 	names(s, a, name, vip);
 	addresses(s, a);
 	if (vip) {
-		char ip[IPAM_TEXT];
-		ipam_addr_text(vip->ip, ip);
-		str_addf(s, ",\"vip\":\"%s\"", ip);
+		char ip[IPADDR_TEXT];
+		text_member(s, "vip", vips_text(vip, AF_INET, ip));
+		text_member(s, "vip6", vips_text(vip, AF_INET6, ip));
 		str_add(s, vips_local(t->svc) ? ",\"vip_local\":true" : "");
 	}
 	text_member(s, "node_id", t->node->id);

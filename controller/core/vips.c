@@ -26,6 +26,15 @@ bool vips_local(const struct service *svc)
 	return svc->spec && streq(kvlist_get(&svc->spec->deploy_labels, LABEL_PREFER), "local");
 }
 
+const char *vips_text(const struct vip *v, int family, char *out)
+{
+	if (family == AF_INET && v->ip) {
+		ipam_addr_text(v->ip, out);
+		return out;
+	}
+	return family == AF_INET6 && ipaddr_is_set(&v->ip6) ? ipaddr_format(&v->ip6, out) : NULL;
+}
+
 static char *row_id(const struct service *svc)
 {
 	return xasprintf("%s/%s", svc->stack->name, svc->name);
@@ -34,7 +43,6 @@ static char *row_id(const struct service *svc)
 static void write_row(struct cluster *c, const struct service *svc)
 {
 	auto_free char *id = row_id(svc);
-	char ip[IPAM_TEXT];
 	struct str s = {0};
 	if (!svc->n_vips) {
 		cluster_put(c, "vips", id, NULL);
@@ -42,18 +50,45 @@ static void write_row(struct cluster *c, const struct service *svc)
 	}
 	str_add(&s, "{\"vips\":[");
 	for (size_t i = 0; i < svc->n_vips; i++) {
-		ipam_addr_text(svc->vips[i].ip, ip);
-		str_addf(&s, "%s[\"%s\",\"%s\"]", i ? "," : "", svc->vips[i].net->id, ip);
+		char ip[IPADDR_TEXT], ip6[IPADDR_TEXT];
+		const struct vip *v = &svc->vips[i];
+		str_addf(&s, "%s[\"%s\",", i ? "," : "", v->net->id);
+		text_json(&s, vips_text(v, AF_INET, ip));
+		str_addc(&s, ',');
+		text_json(&s, vips_text(v, AF_INET6, ip6));
+		str_addc(&s, ']');
 	}
 	str_add(&s, "]}");
 	cluster_put(c, "vips", id, str_take(&s));
 }
 
-static void add(struct service *svc, struct network *n, uint32_t ip)
+static void add(struct service *svc, const struct vip *v)
 {
 	svc->vips = xreallocarray(svc->vips, svc->n_vips + 1, sizeof(*svc->vips));
-	svc->vips[svc->n_vips++] = (struct vip){.net = n, .ip = ip};
-	n->n_vips++;
+	svc->vips[svc->n_vips++] = *v;
+	v->net->n_vips++;
+}
+
+static void give_addresses(const struct vip *v)
+{
+	if (v->ip)
+		ipam_give(&v->net->subnet, v->ip);
+	if (ipaddr_is_set(&v->ip6))
+		ipam6_give(&v->net->subnet6, &v->ip6);
+}
+
+/* One of each family that the network has, or none at all. */
+static int take(struct network *n, struct vip *out)
+{
+	struct vip v = {.net = n};
+	int rc = n->subnet.used ? ipam_take_high(&n->subnet, &v.ip) : 0;
+	if (rc == 0 && ipam6_is_set(&n->subnet6))
+		rc = ipam6_take_high(&n->subnet6, &v.ip6);
+	if (rc < 0)
+		give_addresses(&v);
+	else
+		*out = v;
+	return rc;
 }
 
 int vips_take(struct cluster *c, struct service *svc, struct err *err)
@@ -63,17 +98,16 @@ int vips_take(struct cluster *c, struct service *svc, struct err *err)
 	int rc = 0;
 	for (size_t i = 0; wants_vips(t) && i < t->n_networks && rc == 0; i++) {
 		struct network *n = map_get(&c->networks, t->network_ids[i]);
-		uint32_t ip;
-		if (!n || !n->subnet.used ||
-		    vip_of(svc, n)) /* IPv6 alone: its names lead to tasks */
+		struct vip v;
+		if (!n || !n->ready || vip_of(svc, n))
 			continue;
-		rc = ipam_take_high(&n->subnet, &ip);
+		rc = take(n, &v);
 		if (rc < 0)
 			err_set(err, rc,
 				"no address is left on the network '%s' for the VIP of '%s'",
 				n->name, svc->name);
 		else
-			add(svc, n, ip);
+			add(svc, &v);
 	}
 	if (svc->n_vips != before)
 		write_row(c, svc);
@@ -83,7 +117,7 @@ int vips_take(struct cluster *c, struct service *svc, struct err *err)
 static void give(struct cluster *c, struct service *svc, size_t i)
 {
 	struct network *n = svc->vips[i].net;
-	ipam_give(&n->subnet, svc->vips[i].ip);
+	give_addresses(&svc->vips[i]);
 	n->n_vips--;
 	svc->vips[i] = svc->vips[--svc->n_vips];
 	network_mark(c, n);
@@ -157,6 +191,20 @@ void vips_spec(struct cluster *c, struct service *svc)
 		tell_again(c, svc->slots[i].cur);
 }
 
+/* false: another has them, or there are none. */
+static bool load_addresses(const json_t *row, struct vip *v)
+{
+	struct ipaddr ip6;
+	uint32_t ip;
+	if (ipam_addr_parse(json_string_value(json_array_get(row, 1)), &ip) &&
+	    ipam_take_fixed(&v->net->subnet, ip) == 0)
+		v->ip = ip;
+	if (ipaddr_parse(json_string_value(json_array_get(row, 2)), &ip6) &&
+	    ipam6_take_fixed(&v->net->subnet6, &ip6) == 0)
+		v->ip6 = ip6;
+	return v->ip || ipaddr_is_set(&v->ip6);
+}
+
 int vips_load(struct cluster *c, const char *id, const json_t *row, struct err *err)
 {
 	const char *slash = strchr(id, '/');
@@ -171,10 +219,9 @@ int vips_load(struct cluster *c, const char *id, const json_t *row, struct err *
 	{
 		const char *net = json_string_value(json_array_get(v, 0));
 		struct network *n = net ? map_get(&c->networks, net) : NULL;
-		uint32_t ip;
-		if (n && ipam_addr_parse(json_string_value(json_array_get(v, 1)), &ip) &&
-		    ipam_take_fixed(&n->subnet, ip) == 0)
-			add(svc, n, ip);
+		struct vip vip = {.net = n};
+		if (n && load_addresses(v, &vip))
+			add(svc, &vip);
 	}
 	return 0;
 }

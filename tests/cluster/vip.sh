@@ -9,6 +9,7 @@ img=registry.lab:5000/busybox
 write_stacks() {
   stack v <<Y
 name: v
+networks: {default: {enable_ipv6: true}}
 services:
   web:
     image: $img
@@ -43,6 +44,7 @@ services:
     deploy: {placement: {constraints: ["node.hostname == host1"]}}
 Y
 }
+vip6() { c inspect v | jq -r '.services[]|select(.name=="web").vips[0].ip6'; }
 vip() { c inspect v | jq -r '.services[]|select(.name=="web").vips[0].ip'; }
 answers() { c exec v_client.1 nslookup "$1" | awk '/^Name:/ { n = 1 } n && /^Address/ { print $NF }' | sort -u; }
 in_client() { c exec v_client.1 sh -c "$1"; }
@@ -53,16 +55,23 @@ up() {
   on host1 carrack doctor | grep -q 'VIPs go by' || fail "doctor does not tell of VIPs"
 }
 names() {
-  [ -n "$(vip)" ] && [ "$(answers web)" = "$(vip)" ] || fail "web: $(answers web), not $(vip)" || return
-  [ "$(answers v_web)" = "$(vip)" ] || fail "v_web: $(answers v_web)" || return
-  [ "$(answers tasks.web | wc -l)" = 3 ] || fail "tasks.web: $(answers tasks.web)" || return
-  [ "$(answers rr | wc -l)" = 2 ] || fail "rr: $(answers rr)"
+  local both
+  both=$(printf '%s\n' "$(vip)" "$(vip6)" | sort)
+  [ "$(wc -w <<<"$both")" = 2 ] && [ "$(answers web)" = "$both" ] || fail "web: $(answers web), not $both" || return
+  [ "$(answers v_web)" = "$both" ] || fail "v_web: $(answers v_web)" || return
+  [ "$(answers tasks.web | wc -l)" = 6 ] || fail "tasks.web: $(answers tasks.web)" || return
+  [ "$(answers rr | wc -l)" = 4 ] || fail "rr: $(answers rr)" || return
+  c net inspect v_default | jq -e --arg a "$(vip)" --arg b "$(vip6)" '.vips[]|select(.service=="web" and .ip==$a and .ip6==$b)' >/dev/null ||
+    fail "net inspect: $(c net inspect v_default)"
 }
 spread() {
   local seen
   seen=$(in_client 'for i in $(seq 60); do wget -qO- http://web/ || echo failed; done' | sort -u | wc -l)
   [ "$seen" = 3 ] || fail "$seen tasks answered" || return
-  in_client 'ping -c 1 -w 2 web' >/dev/null || fail "no ping"
+  in_client 'ping -c 1 -w 2 web' >/dev/null || fail "no ping" || return
+  seen=$(in_client "for i in \$(seq 60); do wget -qO- 'http://[$(vip6)]/' || echo failed; done" | sort -u | wc -l)
+  [ "$seen" = 3 ] || fail "$seen tasks answered by IPv6" || return
+  in_client "ping -c 1 -w 2 $(vip6)" >/dev/null || fail "no ping by IPv6"
 }
 prefer_local() { # one task a node: the client's own is asked each time, and the others when it has gone
   local own seen
@@ -79,7 +88,7 @@ update_under_load() {
   local before out
   before=$(vip)
   in_client 'rm -f /stop; n=0; bad=0
-    while [ ! -e /stop ]; do wget -qO /dev/null http://web/ || bad=$((bad + 1)); n=$((n + 1)); done
+    while [ ! -e /stop ]; do for u in web "['$(vip6)']"; do wget -qO /dev/null "http://$u/" || bad=$((bad + 1)); n=$((n + 1)); done; done
     echo $n requests, $bad failed' >"$work/load" &
   out=$!
   ROUND=2 apply v >/dev/null
@@ -92,7 +101,8 @@ update_under_load() {
 }
 isolated() {
   c exec other_stranger.1 true || fail "the stranger cannot be asked" || return
-  ! c exec other_stranger.1 timeout 2 wget -qO- "http://$(vip)/" && ! c exec other_stranger.1 ping -c 1 -w 1 "$(vip)"
+  ! c exec other_stranger.1 timeout 1 wget -qO- "http://$(vip)/" && ! c exec other_stranger.1 ping -c 1 -w 1 "$(vip)" &&
+    ! c exec other_stranger.1 ping -c 1 -w 1 "$(vip6)"
 }
 drift() {
   local a b
