@@ -42,8 +42,8 @@ Y
 up() { apply six && ready six 6; }
 ip6() { tasks ".[]|select(.name==\"$1\").addresses[]|select(.network==\"six_$2\").ip6"; }
 across() {
-  c exec six_left.1 ping -6 -c 2 -w 5 right && c exec six_left.1 ping -4 -c 1 -w 5 right &&
-    c exec six_left.1 ping -c 1 -w 5 "$(ip6 six_far.1 own)" && c exec six_alone.1 ping -c 2 -w 5 mate || return
+  c exec six_left.1 ping -6 -c 2 -w 5 tasks.right && c exec six_left.1 ping -4 -c 1 -w 5 tasks.right &&
+    c exec six_left.1 ping -c 1 -w 5 "$(ip6 six_far.1 own)" && c exec six_alone.1 ping -c 2 -w 5 tasks.mate || return
   [ "$(c exec six_alone.1 wget -q -O - "http://[$(ip6 six_mate.1 only6)]/index.html")" = hello ] || fail "no HTTP by address" || return
   [ "$(c exec six_alone.1 wget -q -O - http://mate/index.html)" = hello ] || fail "no HTTP by name" || return
   c exec six_left.1 ping -6 -c 2 -w 5 -s 1402 tasks.right || fail "a full-size packet does not pass"
@@ -51,7 +51,7 @@ across() {
 named() {
   local a
   a=$(ip6 six_right.1 dual)
-  c exec six_left.1 nslookup -type=aaaa right | grep -q "$a" || fail "no AAAA" || return
+  c exec six_left.1 nslookup -type=aaaa tasks.right | grep -q "$a" || fail "no AAAA" || return
   c exec six_left.1 nslookup "$a" | grep -qi "right" || fail "no PTR: $(c exec six_left.1 nslookup "$a")" || return
   ! c exec six_alone.1 nslookup -type=a mate | grep -q "Address: .*10\." || fail "an A record of a network without IPv4"
 }
@@ -124,7 +124,7 @@ underlay() { # the hosts reach each other by IPv6 alone
 moved() { [ "$(c nodes --json | jq '[.[]|select(.state=="up" and (.address|startswith("fd77:7::")))]|length')" = 3 ]; }
 over6() {
   apply six && ready six 6 || return
-  c exec six_left.1 ping -6 -c 2 -w 5 right && c exec six_left.1 ping -4 -c 2 -w 5 -s 1402 tasks.right || return
+  c exec six_left.1 ping -6 -c 2 -w 5 tasks.right && c exec six_left.1 ping -4 -c 2 -w 5 -s 1402 tasks.right || return
   c exec six_left.1 ip link show eth0 | grep -q 'mtu 1430' || fail "MTU: $(c exec six_left.1 ip link)" || return
   on host1 ip -d link show type vxlan | grep -q 'local fd77:7::1' || fail "the tunnel has another address"
 }
