@@ -228,7 +228,7 @@ static void take_proxy(const struct nlmsghdr *h, void *arg)
 	struct ipaddr ip;
 	nl_attrs(h, sizeof(*nd), tb, NDA_MAX);
 	if (!(nd->ndm_flags & NTF_PROXY) || !nl_get_addr(tb[NDA_DST], &ip) ||
-	    !by_bridge(l->o, nd->ndm_ifindex))
+	    !by_bridge(l->places, nd->ndm_ifindex))
 		return;
 	struct vip_addr vip = vip_addr_of(&ip);
 	add_route(l, &vip, nd->ndm_ifindex, 1);
