@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The assignment set and its file. Knows no containers. */
 #include "agent/core/assign.h"
+#include "agent/core/assignkind.h"
 #include "agent/core/assignlog.h"
 #include "agent/core/sealedcache.h"
 #include "base/fd.h"
@@ -31,105 +32,6 @@ struct assign {
 	void *watch_arg;
 };
 
-static void free_task(void *p)
-{
-	wire_task_done(p);
-	free(p);
-}
-static void free_network(void *p)
-{
-	wire_network_done(p);
-	free(p);
-}
-static void free_endpoint(void *p)
-{
-	wire_endpoint_done(p);
-	free(p);
-}
-static void free_sealed(void *p)
-{
-	sealed_done(p);
-	free(p);
-}
-static void free_node(void *p)
-{
-	wire_node_done(p);
-	free(p);
-}
-
-static void free_ingress(void *p)
-{
-	wire_ingress_done(p);
-	free(p);
-}
-
-typedef int (*parse_fn)(const json_t *j, void *out, struct err *err);
-static int parse_task(const json_t *j, void *out, struct err *err)
-{
-	return wire_task_parse(j, out, err);
-}
-static int parse_network(const json_t *j, void *out, struct err *err)
-{
-	return wire_network_parse(j, out, err);
-}
-static int parse_endpoint(const json_t *j, void *out, struct err *err)
-{
-	return wire_endpoint_parse(j, out, err);
-}
-static int parse_sealed(const json_t *j, void *out, struct err *err)
-{
-	return sealed_parse(j, out, err);
-}
-static int parse_node(const json_t *j, void *out, struct err *err)
-{
-	return wire_node_parse(j, out, err);
-}
-static int parse_ingress(const json_t *j, void *out, struct err *err)
-{
-	return wire_ingress_parse(j, out, err);
-}
-
-typedef json_t *(*json_fn)(const void *obj);
-static json_t *task_json(const void *p)
-{
-	return wire_task_json(p);
-}
-static json_t *network_json(const void *p)
-{
-	return wire_network_json(p);
-}
-static json_t *endpoint_json(const void *p)
-{
-	return wire_endpoint_json(p);
-}
-static json_t *sealed_text(const void *p)
-{
-	return sealed_json(p);
-}
-static json_t *node_json(const void *p)
-{
-	return wire_node_json(p);
-}
-static json_t *ingress_json(const void *p)
-{
-	return wire_ingress_json(p);
-}
-
-static const struct kind_ops {
-	size_t size;
-	void (*free_obj)(void *p);
-	parse_fn parse;
-	json_fn json;
-} kinds[KIND_MAX] = {
-	[KIND_TASK] = {sizeof(struct wire_task), free_task, parse_task, task_json},
-	[KIND_NETWORK] = {sizeof(struct wire_network), free_network, parse_network, network_json},
-	[KIND_ENDPOINT] = {sizeof(struct wire_endpoint), free_endpoint, parse_endpoint,
-			   endpoint_json},
-	[KIND_NODE] = {sizeof(struct wire_node), free_node, parse_node, node_json},
-	[KIND_INGRESS] = {sizeof(struct wire_ingress), free_ingress, parse_ingress, ingress_json},
-	[KIND_SEALED] = {sizeof(struct sealed), free_sealed, parse_sealed, sealed_text},
-};
-
 static int write_whole(struct assign *a, struct err *err)
 {
 	auto_json *root = json_object();
@@ -146,7 +48,7 @@ static int write_whole(struct assign *a, struct err *err)
 			json_t *item = json_object();
 			json_put_str(item, "kind", wire_kind_name((enum wire_kind)k));
 			json_put_str(item, "id", e->key);
-			json_object_set_new(item, "obj", kinds[k].json(e->val));
+			json_object_set_new(item, "obj", assign_kinds[k].json(e->val));
 			json_array_append_new(set, item);
 		}
 	}
@@ -201,7 +103,7 @@ struct assign *assign_new(struct loop *l, const char *path)
 	a->sealed = sealedcache_new(sealed);
 	a->write = timer_new(l, write_now, a);
 	for (int k = 0; k < KIND_MAX; k++)
-		a->sets[k].free_val = a->next[k].free_val = kinds[k].free_obj;
+		a->sets[k].free_val = a->next[k].free_val = assign_kinds[k].free_obj;
 	assignlog_init(&a->log, path);
 	a->whole = true;
 	return a;
@@ -300,8 +202,8 @@ static void set_item(struct assign *a, struct map sets[KIND_MAX], const json_t *
 		log_error("agent", "an assignment was left out: %s", err_text(&err));
 		return;
 	}
-	void *obj = xcalloc(1, kinds[k].size);
-	int r = kinds[k].parse(json_object_get(item, "obj"), obj, &err);
+	void *obj = xcalloc(1, assign_kinds[k].size);
+	int r = assign_kinds[k].parse(json_object_get(item, "obj"), obj, &err);
 	if (r == 0) {
 		r = check_id(k, id, obj, &err);
 		if (r == 0) {
@@ -309,7 +211,7 @@ static void set_item(struct assign *a, struct map sets[KIND_MAX], const json_t *
 			map_set(&sets[k], id, obj);
 			return;
 		}
-		kinds[k].free_obj(obj);
+		assign_kinds[k].free_obj(obj);
 	} else {
 		free(obj); /* outputs are untouched on failure */
 	}
