@@ -5,7 +5,7 @@
 
 struct assign_kind {
 	size_t size;
-	void (*free_obj)(void *obj); /* the memory too */
+	void (*free_obj)(void *obj);                               /* the memory too */
 	int (*parse)(const json_t *j, void *out, struct err *err); /* out is untouched on failure */
 	json_t *(*json)(const void *obj);
 };

@@ -87,8 +87,8 @@ updated() { c inspect v | jq -e '.services[]|select(.name=="web").update.state==
 update_under_load() {
   local before out
   before=$(vip)
-  in_client 'rm -f /stop; n=0; bad=0
-    while [ ! -e /stop ]; do for u in web "['$(vip6)']"; do wget -qO /dev/null "http://$u/" || bad=$((bad + 1)); n=$((n + 1)); done; done
+  in_client "six=$(vip6);"'rm -f /stop; n=0; bad=0
+    while [ ! -e /stop ]; do for u in web "[$six]"; do wget -qO /dev/null "http://$u/" || bad=$((bad + 1)); n=$((n + 1)); done; done
     echo $n requests, $bad failed' >"$work/load" &
   out=$!
   ROUND=2 apply v >/dev/null
