@@ -147,6 +147,11 @@ static void set_tmpl(struct cluster *c, struct service *svc)
 	} else {
 		t = tmpl_of(c, svc->stack, svc->spec);
 	}
+	/* Someone wants what it goes back to anyway: from here on it is an update like any other. */
+	if (t == svc->tmpl && !pin && svc->roll == ROLL_BACK) {
+		svc->roll = ROLL_UPDATING;
+		free_and_null(&svc->why);
+	}
 	if (!t || t == svc->tmpl)
 		return;
 	struct tmpl *old = svc->prev;

@@ -175,6 +175,35 @@ static void test_rollback_config(void **unused)
 	drive_done(&d);
 }
 
+/* While it goes back, someone applies what it goes back to: no failure of his. */
+static void test_applied_while_rolling_back(void **unused)
+{
+	(void)unused;
+	struct driver d;
+	drive_init(&d, 3);
+	apply_up(&d, WEB("a", 4, UPDATE("\"failure_action\":\"rollback\"")));
+	assert_int_equal(drive_put(&d, WEB("b", 4, UPDATE("\"failure_action\":\"rollback\"")), NULL,
+				   NULL),
+			 0);
+	struct service *svc = drive_service(&d, "web");
+	drive_step(&d);
+	for (int i = 0; i < 20 && svc->roll != ROLL_BACK; i++)
+		drive_obey(&d, TASK_FAILED);
+	assert_int_equal(svc->roll, ROLL_BACK);
+	assert_non_null(svc->why);
+	assert_int_equal(drive_put(&d, WEB("a", 4, UPDATE("\"failure_action\":\"rollback\"")), NULL,
+				   NULL),
+			 0);
+	assert_int_equal(svc->roll, ROLL_UPDATING);
+	assert_null(svc->why);
+	for (int i = 0; i < 90; i++)
+		drive_obey(&d, TASK_RUNNING);
+	assert_true(svc->roll == ROLL_DONE || svc->roll == ROLL_NONE);
+	assert_int_equal(drive_up(svc), 4);
+	assert_string_equal(svc->slots[0].cur->tmpl->spec.image, "a");
+	drive_done(&d);
+}
+
 /* Scaling touches the highest slots only; a label of the deployment touches nothing. */
 static void test_scale(void **unused)
 {
@@ -223,10 +252,15 @@ static void test_remove_and_again(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers),       cmocka_unit_test(test_stop_first),
-		cmocka_unit_test(test_start_first),   cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_failure_ratio), cmocka_unit_test(test_rollback_config),
-		cmocka_unit_test(test_scale),         cmocka_unit_test(test_remove_and_again),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_stop_first),
+		cmocka_unit_test(test_start_first),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_failure_ratio),
+		cmocka_unit_test(test_applied_while_rolling_back),
+		cmocka_unit_test(test_rollback_config),
+		cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_remove_and_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
