@@ -16,8 +16,8 @@ static int check_sealed(const struct cluster *c, struct sealed *s, struct err *e
 		return err_set(err, -ENOTSUP, "this controller keeps no configs and secrets");
 	if (!sealing_rewrap(c->cfg.sealing, s->key, c->cfg.sealing->now.pub, s->key))
 		return err_set(err, -EINVAL,
-			       "the %s '%s' is not sealed to this cluster's key; ask again and "
-			       "repeat",
+			       "the value of the %s '%s' is sealed to another key than the "
+			       "cluster's present one; apply or plan again",
 			       sealed_kind(s->config), s->name);
 	if (c->versions.n >= SECRETS_MAX || c->versions_bytes + strlen(s->data) > SECRETS_BYTES_MAX)
 		return err_set(err, -ENOSPC,

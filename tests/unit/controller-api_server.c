@@ -7,6 +7,8 @@
 #include "base/loop.h"
 #include "base/tls.h"
 #include "controller/api/server.h"
+#include "controller/core/sealing.h"
+#include "controller/store/store.h"
 #include "manifests/jointoken.h"
 #include "manifests/wire.h"
 // clang-format off
@@ -336,6 +338,96 @@ static void test_stack_survives_kill(void **state)
 	assert_int_equal(ask(f, f->http, "DELETE", "/v1/stacks/s", NULL, NULL), 404);
 }
 
+static char *token_body(const json_t *keys, const char *value)
+{
+	size_t n = 0;
+	auto_free unsigned char *pub = crypto_unbase64(json_str(keys, "public_key"), &n);
+	auto_free unsigned char *naming = crypto_unbase64(json_str(keys, "naming_key"), &n);
+	const struct sealed_id id = {.name = "token"};
+	char version[SEALED_VERSION + 1];
+	struct sealed s;
+	auto_json *body = json_object();
+
+	sealed_version(naming, id, value, strlen(value), version);
+	sealed_make(pub, id, version, value, strlen(value), &s);
+	json_object_set_new(body, "sealed", sealed_json(&s));
+	sealed_done(&s);
+	return json_text(body);
+}
+
+/* What is in the store can be opened with what is in the file, and with nothing that was there before. */
+static void stored_value(const struct fixture *f, const char *version, const char *want)
+{
+	auto_free char *path = xasprintf("%s/carrack.db", f->dir);
+	auto_free char *key = xasprintf("sealed/%s", version), *row = NULL;
+	struct sealing *s = NULL;
+	struct store *store = NULL;
+	struct sealed v;
+	char *value = NULL;
+	size_t n = 0;
+
+	assert_int_equal(store_open(path, &store, NULL), 0);
+	assert_int_equal(store_get(store, key, &row, NULL, NULL), 0);
+	assert_null(strstr(row, want));
+	auto_json *j = json_parse(row, strlen(row), NULL);
+	assert_int_equal(sealed_parse(j, &v, NULL), 0);
+	assert_int_equal(sealing_open(f->dir, false, &s, NULL), 0);
+	assert_false(s->rotating);
+	assert_int_equal(sealed_open(&v, &s->now, &value, &n, NULL), 0);
+	assert_string_equal(value, want);
+	free(value);
+	sealed_done(&v);
+	sealing_free(s);
+	store_close(store);
+}
+
+static void test_secrets(void **state)
+{
+	struct fixture *f = *state;
+	auto_json *keys = NULL, *next = NULL, *list = NULL, *one = NULL;
+
+	assert_int_equal(ask(f, f->http, "GET", "/v1/sealing", NULL, &keys), 200);
+	auto_free char *body = token_body(keys, "PLAINTEXT");
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/secrets/token", body, NULL), 201);
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/secrets/token", body, NULL), 409);
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/secrets/other", body, NULL), 400);
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/configs/token", body, NULL), 400);
+	auto_json *sealed = json_parse(body, strlen(body), NULL);
+	auto_free char *bare = json_text(json_object_get(sealed, "sealed"));
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/sealed/0123", bare, NULL), 400);
+	/* Killed in the middle of a rotation: the next start ends it. */
+	assert_int_equal(ask(f, f->http, "POST", "/v1/sealing/rotate", NULL, NULL), 200);
+	stop(f);
+	auto_free char *path = xasprintf("%s/" SEALING_FILE, f->dir);
+	auto_json *file = json_parse_file(path, NULL);
+	json_t *pairs = json_object_get(file, "keys");
+	assert_int_equal(json_array_size(pairs), 1);
+	struct sealing *s = NULL;
+	assert_int_equal(sealing_open(f->dir, false, &s, NULL), 0);
+	assert_int_equal(sealing_rotate(s, NULL), 0);
+	sealing_free(s);
+	start(f);
+	assert_int_equal(ask(f, f->http, "GET", "/v1/sealing", NULL, &next), 200);
+	assert_string_not_equal(json_str(keys, "public_key"), json_str(next, "public_key"));
+	assert_string_equal(json_str(keys, "naming_key"), json_str(next, "naming_key"));
+	auto_json *ended = json_parse_file(path, NULL);
+	assert_int_equal(json_array_size(json_object_get(ended, "keys")), 1);
+	stop(f);
+	stored_value(f, json_str(json_object_get(sealed, "sealed"), "version"), "PLAINTEXT");
+	start(f);
+	assert_int_equal(ask(f, f->http, "GET", "/v1/secrets", NULL, &list), 200);
+	assert_int_equal(json_array_size(list), 1);
+	assert_int_equal(ask(f, f->http, "GET", "/v1/secrets/token", NULL, &one), 200);
+	assert_int_equal(json_int(one, "size", 0), strlen("PLAINTEXT"));
+	assert_null(json_object_get(one, "data"));
+	/* Sealed to a key that is gone. */
+	auto_free char *late = token_body(keys, "late");
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/secrets/token?", late, NULL), 409);
+	assert_int_equal(ask(f, f->http, "DELETE", "/v1/secrets/token", NULL, NULL), 200);
+	assert_int_equal(ask(f, f->http, "PUT", "/v1/secrets/token", late, NULL), 400);
+	assert_int_equal(ask(f, f->http, "GET", "/v1/secrets/token", NULL, NULL), 404);
+}
+
 #define PLANNED                                                                                    \
 	"{\"name\":\"shop\",\"services\":{\"web\":{\"image\":\"a\",\"networks\":{\"default\":{}}}" \
 	"},"                                                                                       \
@@ -608,6 +700,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_once_and_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guessing_is_slowed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stack_survives_kill, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_secrets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_plan, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
