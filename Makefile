@@ -68,13 +68,17 @@ $(B)/%.o: %.c
 # Programs for the kernel, compiled once and put into the object that loads them.
 BPF_CC    ?= clang
 BPF_FLAGS := -target bpf -O2 -g -Wall -Wextra -Werror -I. -I/usr/include/$(shell cc -print-multiarch 2>/dev/null)
-BPF_OBJ   := build/bpf/vip.bpf.o
-$(BPF_OBJ): overlay/bpf/vip.bpf.c overlay/bpf/vip_maps.h
+BPF_OBJ   := build/bpf/vip.bpf.o build/bpf/fastpath.bpf.o
+build/bpf/vip.bpf.o: overlay/bpf/vip_maps.h
+build/bpf/fastpath.bpf.o: overlay/bpf/fastpath_maps.h
+$(BPF_OBJ): build/bpf/%.bpf.o: overlay/bpf/%.bpf.c
 	@mkdir -p $(@D)
 	@echo "  BPF   $<"
 	$(Q)$(BPF_CC) $(BPF_FLAGS) -c -o $@.$$$$ $< && mv $@.$$$$ $@
-$(B)/overlay/vipbpf.o: $(BPF_OBJ)
-$(B)/overlay/vipbpf.o: ALL_CFLAGS += -DVIP_BPF_OBJECT='"$(BPF_OBJ)"'
+$(B)/overlay/vipbpf.o: build/bpf/vip.bpf.o
+$(B)/overlay/vipbpf.o: ALL_CFLAGS += -DVIP_BPF_OBJECT='"build/bpf/vip.bpf.o"'
+$(B)/overlay/fastbpf.o: build/bpf/fastpath.bpf.o
+$(B)/overlay/fastbpf.o: ALL_CFLAGS += -DFAST_BPF_OBJECT='"build/bpf/fastpath.bpf.o"'
 
 # lib_rule(room): build/MODE/lib/ROOM.a of the room's sources
 define lib_rule

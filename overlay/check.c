@@ -3,6 +3,7 @@
  * it: forwarding and neighbour entries; links and the packet filter are in files of their own. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "overlay/fastpath.h"
 #include "overlay/host.h"
 #include "overlay/nftgen.h"
 #include <stdio.h>
@@ -170,6 +171,8 @@ static void check_all(struct overlay *o)
 	if (r == 0)
 		r = mend_entries(o, &err);
 	if (r < 0)
+		log_warn("overlay", "%s", err_text(&err));
+	if (fastpath_check(o, &err) < 0)
 		log_warn("overlay", "%s", err_text(&err));
 	insidecheck_run(o);
 	if (firewall_check(o, &err) < 0)

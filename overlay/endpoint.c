@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "overlay/bridge.h"
+#include "overlay/fastpath.h"
 #include "overlay/host.h"
 #include "overlay/netns.h"
 #include "overlay/rules.h"
@@ -50,6 +51,7 @@ void endpoint_remove(struct overlay *o, const struct endpoint *e)
 {
 	struct link_info li;
 	struct err err = {0};
+	fastpath_endpoint(o, e, false);
 	if (link_find(o->nl, e->veth, &li, NULL) == 0 && link_del(o->nl, li.index, &err) < 0)
 		log_warn("overlay", "veth \"%s\": %s", e->veth, err_text(&err));
 }

@@ -102,6 +102,7 @@ struct overlay {
 	struct map dead;    /* address text: of containers that are gone, for stale.c */
 	struct upstream *upstream;
 	struct vips *vips;
+	struct fastpath *fast; /* NULL: not used */
 	struct timer *check, *flush, *stale;
 	uint64_t opened_ms, mended;
 	bool settled;

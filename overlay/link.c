@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_arp.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ static bool read_link(const struct nlmsghdr *h, struct link_info *li)
 	nl_attrs(h, sizeof(*ifi), tb, IFLA_MAX);
 	li->index = ifi->ifi_index;
 	li->up = ifi->ifi_flags & IFF_UP;
+	li->ether = ifi->ifi_type == ARPHRD_ETHER;
 	li->master = (int)nl_get_u32(tb[IFLA_MASTER], 0);
 	li->mtu = (int)nl_get_u32(tb[IFLA_MTU], 0);
 	li->group = nl_get_u32(tb[IFLA_GROUP], 0);

@@ -18,7 +18,8 @@ struct link_info {
 	uint8_t mac[6];
 	uint32_t group;
 	bool up;
-	struct { /* of kind "vxlan" */
+	bool ether; /* its frames have an Ethernet header */
+	struct {    /* of kind "vxlan" */
 		uint32_t vni;
 		struct ipaddr local;
 		int underlay;

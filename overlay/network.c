@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "overlay/bridge.h"
+#include "overlay/fastpath.h"
 #include "overlay/host.h"
 #include "overlay/rules.h"
 #include <ctype.h>
@@ -170,6 +171,8 @@ int network_build(struct overlay *o, struct network *n, struct err *err)
 	r = vxlan_ensure(o->nl, &v, &n->vxlan_index, &fresh, err);
 	if (r == 0 && fresh)
 		n->strays_after_ms = 0;
+	if (r == 0)
+		fastpath_network(o, n, true);
 	return r;
 }
 
@@ -255,6 +258,7 @@ int overlay_network_del(struct overlay *o, const char *network_id, struct err *e
 		return err_set(err, -EBUSY,
 			       "network \"%s\" is used by sandbox \"%s\"; remove that first",
 			       network_id, user->id);
+	fastpath_network(o, n, false);
 	peers_forget(o, n);
 	if (o->vips)
 		vips_drop_network(o->vips, n->spec.vni); /* their routes go with the bridge */

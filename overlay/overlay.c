@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "overlay/fastpath.h"
 #include "overlay/host.h"
 #include "overlay/netns.h"
 #include "overlay/rules.h"
@@ -83,6 +84,8 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 		r = firewall_open(o, err);
 	}
 	if (r == 0)
+		fastpath_open(o, c->no_fast);
+	if (r == 0)
 		r = vips_open(c->vip, c->run_dir, o->home, &o->vips, err);
 	if (r < 0) {
 		overlay_close(o);
@@ -103,6 +106,7 @@ void overlay_close(struct overlay *o)
 	map_clear(&o->ingress);
 	map_clear(&o->dead);
 	vips_close(o->vips);
+	fastpath_close(o);
 	map_clear(&o->sandboxes);
 	map_clear(&o->networks);
 	map_clear(&o->members);
@@ -176,6 +180,7 @@ int overlay_wipe(struct overlay *o, struct err *err)
 	timer_stop(o->stale);
 	map_clear(&o->ingress);
 	vips_wipe(o->vips);
+	fastpath_wipe(o);
 	map_clear(&o->sandboxes);
 	map_clear(&o->networks);
 	map_clear(&o->members);

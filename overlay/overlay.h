@@ -35,6 +35,7 @@ struct overlay_config {
 	int mtu;              /* of networks; 0: underlay route's less 50 */
 	const struct ov_tunnel *tunnel; /* copied; NULL: no encrypted networks here */
 	unsigned check_ms;    /* table comparison; 0: 1000. Longer where tables are very long */
+	bool no_fast;         /* packets between containers go by the bridges only */
 	enum ov_vip_path vip; /* how VIPs are reached; OV_VIP_AUTO: ebpf where it works, else nft */
 };
 
@@ -165,6 +166,14 @@ int overlay_vip_del(struct overlay *o, const char *network_id, const struct ipad
 const char *overlay_vip_path(const struct overlay *o); /* "ebpf" or "nft" */
 /* What OV_VIP_AUTO would take here, and why it is not ebpf (NULL: it is; caller frees). */
 enum ov_vip_path overlay_vip_probe(char **why);
+
+struct ov_fast { /* packets that went past the bridges since the programs were loaded */
+	uint64_t local, sent, received; /* on this host; to and from others */
+};
+/* false: all go by the bridges. */
+bool overlay_fast(const struct overlay *o, struct ov_fast *ret);
+/* Would it work here? If not, why (caller frees). Leaves nothing behind. */
+bool overlay_fast_probe(char **why);
 
 struct ov_stats {
 	uint64_t networks, sandboxes, peers, mended; /* mended: entries found wrong and set right */

@@ -2,6 +2,7 @@
  * Endpoints on other hosts: the desired table and its batched writing. See overlay.h. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "overlay/fastpath.h"
 #include "overlay/host.h"
 #include "overlay/rules.h"
 #include <errno.h>
@@ -79,8 +80,12 @@ static void flush_network(struct overlay *o, struct network *n)
 		if (!mac_is_zero(was->mac) && (!now || memcmp(was->mac, now->mac, 6) != 0 ||
 					       !ipaddr_equal(&was->ip6, &now->ip6)))
 			peers_entries(n, was, &del);
-		if (now)
-			peers_entries(n, now, &set);
+		if (!mac_is_zero(was->mac))
+			fastpath_peer(o, n, was, false);
+		if (!now)
+			continue;
+		peers_entries(n, now, &set);
+		fastpath_peer(o, n, now, true);
 	}
 	struct err err = {0};
 	int r = fdb_write(o->nl, &del, true, &err);

@@ -36,8 +36,11 @@ static const char flush_rules[] = "flush table inet ck_overlay\n"
 
 static const char nat_rules[] =
 	"add rule inet ck_overlay way_out iifname @bridges oifname != @bridges masquerade\n"
-	/* A container that calls its host's published port gets the answer through the host. */
-	"add rule inet ck_overlay way_out iifname @bridges oifname @bridges ct status dnat "
+	/* A container that calls its host's published port gets the answer through the host. Where
+	 * br_netfilter is on, the interface that the packet came in by is not known here. */
+	"add rule inet ck_overlay way_out oifname @bridges ip saddr @subnets4 ct status dnat "
+	"masquerade\n"
+	"add rule inet ck_overlay way_out oifname @bridges ip6 saddr @subnets6 ct status dnat "
 	"masquerade\n";
 
 /* Service VIPs are local to their network's bridge (viproute.c): they answer ping there, and what no

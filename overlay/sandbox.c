@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "overlay/dns.h"
+#include "overlay/fastpath.h"
 #include "overlay/host.h"
 #include "overlay/netns.h"
 #include "overlay/rules.h"
@@ -266,7 +267,10 @@ static int write_entries(struct overlay *o, const struct sandbox *s, struct err 
 	for (size_t i = 0; i < s->n_endpoints; i++)
 		endpoint_entries(network_get(o, s->endpoints[i].network_id), &s->endpoints[i],
 				 &list);
-	return fdb_write(o->nl, &list, false, err);
+	int r = fdb_write(o->nl, &list, false, err);
+	for (size_t i = 0; i < s->n_endpoints && r == 0; i++)
+		fastpath_endpoint(o, &s->endpoints[i], true);
+	return r;
 }
 
 static int build(struct overlay *o, struct sandbox *s, const struct ov_sandbox *spec,
@@ -369,6 +373,7 @@ int overlay_sandbox_del(struct overlay *o, const char *id, struct err *err)
 			const struct network *n = network_get(o, s->endpoints[i].network_id);
 			if (n && s->endpoints[i].veth_index)
 				endpoint_entries(n, &s->endpoints[i], &list);
+			fastpath_endpoint(o, &s->endpoints[i], false);
 		}
 		for (size_t i = 0; (s->served || s->n_ports) && i < s->n_endpoints; i++) {
 			stale_address(o, &s->endpoints[i].ip);
