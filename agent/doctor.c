@@ -242,6 +242,15 @@ static void check_secrets(struct doctor *d)
 		    "or encrypt it");
 }
 
+static void check_fast_path(struct doctor *d)
+{
+	auto_free char *why = NULL;
+	if (overlay_fast_probe(&why))
+		say(d, OK, "fast path", "packets between containers pass the bridges by, by eBPF");
+	else
+		say(d, OK, "fast path", "packets between containers go by the bridges: %s", why);
+}
+
 static int parse_args(struct doctor *d, int argc, char **argv)
 {
 	static const struct option options[] = {{"data-dir", required_argument, NULL, 'd'},
@@ -278,6 +287,7 @@ int agent_doctor(int argc, char **argv)
 		check_overlayfs(&d);
 		check_vip(&d);
 		check_secrets(&d);
+		check_fast_path(&d);
 	} else {
 		say(&d, FAIL, "user", "not root; run `sudo carrack doctor`");
 	}

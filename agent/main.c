@@ -255,6 +255,7 @@ static int open_overlay(struct agent *a, struct err *err)
 		.vxlan_port = (uint16_t)a->opt.conf.vxlan_port,
 		.tunnel = a->encrypt.key ? &a->encrypt.tunnel : NULL,
 		.vip = (enum ov_vip_path)a->opt.conf.vip,
+		.no_fast = !a->opt.conf.fast_path,
 	};
 	a->core.overlay_config = &a->overlay_config;
 	return overlay_open(a->core.loop, &a->overlay_config, &a->core.overlay, err);

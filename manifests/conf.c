@@ -59,6 +59,8 @@ static const struct field conf_fields[] = {
 	    .min = 0, .max = 8760),
 	KEY("vip", CHOICE, AT(conf.vip), "how service VIPs are reached: auto, ebpf or nft",
 	    .names = conf_vip_names),
+	KEY("fast_path", BOOL, AT(conf.fast_path),
+	    "packets between containers pass the bridges by"),
 };
 
 static void conf_file_init(void *obj)
@@ -69,6 +71,7 @@ static void conf_file_init(void *obj)
 	f->vxlan_port = 4789;
 	f->wireguard_port = 51820;
 	f->key_rotation_hours = 24;
+	f->conf.fast_path = true;
 }
 static const struct record record_conf = {
 	.what = "the configuration",

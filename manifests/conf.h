@@ -36,6 +36,7 @@ struct conf {
 	int wireguard_port;     /* wireguard_port: 51820 (agent) */
 	int key_rotation_hours; /* key_rotation_hours: 24 (agent); 0: never */
 	enum conf_vip vip;      /* vip: how service VIPs are reached (agent) */
+	bool fast_path;         /* fast_path: true: where the kernel permits it (agent) */
 };
 /* Fills defaults; then the file's values if there is a file. required: a missing file is an error.
  * 0 or negative errno with findings in d. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Builds carrack's overlay between two hosts (namespaces kept at paths) with one sandbox on each, and
- * leaves it there: overlay_bench DIR NS_A ADDR_A NS_B ADDR_B. Prints the two sandboxes' paths, then the
- * cost of making and removing sandboxes. The addresses inside are 10.1.0.2 and 10.1.0.3. */
+ * Builds carrack's overlay between two hosts (namespaces kept at paths) with one sandbox on each and one
+ * more, "near", on the first, and leaves it there: overlay_bench DIR NS_A ADDR_A NS_B ADDR_B. Prints the
+ * first two sandboxes' paths, whether the fast path is used, and the cost of making and removing
+ * sandboxes. The addresses inside are 10.1.0.2, 10.1.0.3 and 10.1.0.4. CARRACK_BENCH_NO_FAST in the
+ * environment: without the fast path. */
 #include "base/loop.h"
 #include "base/mem.h"
 #include "overlay/netns.h"
@@ -43,7 +45,9 @@ static int open_host(struct loop *l, const char *dir, struct host *h, struct err
 		return h->ns;
 	netns_leave(h->ns);
 	h->run = xasprintf("%s/%s", dir, h->inside);
-	struct overlay_config c = {.run_dir = h->run, .underlay = h->address};
+	struct overlay_config c = {.run_dir = h->run,
+				   .underlay = h->address,
+				   .no_fast = getenv("CARRACK_BENCH_NO_FAST") != NULL};
 	struct ov_endpoint e = endpoint(h->inside);
 	struct ov_sandbox s = {.id = "bench", .endpoints = &e, .n_endpoints = 1};
 	int r = overlay_open(l, &c, &h->ov, err);
@@ -59,6 +63,15 @@ static int tell(struct host *h, const struct host *other, struct err *err)
 	memcpy(p.mac, e.mac, sizeof(p.mac));
 	netns_leave(h->ns);
 	return overlay_peer_set(h->ov, network()->id, &p, err);
+}
+
+static int add_near(struct host *h, struct err *err)
+{
+	struct ov_endpoint e = endpoint("10.1.0.4");
+	struct ov_sandbox s = {.id = "near", .endpoints = &e, .n_endpoints = 1};
+	auto_free char *path = NULL;
+	netns_leave(h->ns);
+	return overlay_sandbox_set(h->ov, &s, &path, err);
 }
 
 static double now_ms(void)
@@ -114,8 +127,12 @@ int main(int argc, char **argv)
 		r = tell(&a, &b, &err);
 	if (r == 0)
 		r = tell(&b, &a, &err);
+	if (r == 0)
+		r = add_near(&a, &err);
 	if (r == 0) {
+		struct ov_fast fast;
 		printf("%s\n%s\n", a.box, b.box);
+		printf("fast path: %s\n", overlay_fast(a.ov, &fast) ? "yes" : "no");
 		r = churn(&a, &err);
 	}
 	if (r < 0) {

@@ -77,7 +77,8 @@ static void send_ping(const char *ns_path, const uint8_t src_mac[6], const char 
 }
 
 /* Says to all that ip is at mac. */
-static void send_arp(const char *ns_path, const uint8_t mac[6], const char *addr)
+__attribute__((unused)) static void send_arp(const char *ns_path, const uint8_t mac[6],
+					     const char *addr)
 {
 	uint8_t f[42] = {0};
 	static const uint8_t head[] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 2};
@@ -150,7 +151,7 @@ static void send_icmp6(const char *ns_path, const char *link, const struct icmp6
 }
 
 /* A counter of /proc/net/snmp6 in a sandbox. */
-static unsigned long counter6(const char *ns_path, const char *name)
+__attribute__((unused)) static unsigned long counter6(const char *ns_path, const char *name)
 {
 	char cmd[256], line[256] = "";
 	snprintf(cmd, sizeof(cmd),

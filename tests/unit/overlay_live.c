@@ -50,52 +50,6 @@ static void test_nothing_to_mend(void **state)
 	}
 }
 
-#define TRANSFER_BYTES 10000000
-
-/* The far end: takes one connection and counts what comes, each byte in its place. */
-static int receive_all(int listener)
-{
-	int fd = accept(listener, NULL, NULL);
-	size_t got = 0;
-	uint8_t buf[65536];
-	for (ssize_t n; (n = recv(fd, buf, sizeof(buf), 0)) > 0;)
-		for (ssize_t i = 0; i < n; i++)
-			if (buf[i] != (uint8_t)(got++ * 7))
-				return 1;
-	return got == TRANSFER_BYTES ? 0 : 2;
-}
-
-/* Sends 10 MB over TCP from one sandbox to another, with a time limit. */
-static void transfer(const char *to_ns, const char *from_ns, const char *addr)
-{
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(5001)};
-	visit(to_ns);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(listener, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		alarm(20);
-		_exit(receive_all(listener));
-	}
-	close(listener);
-	visit(from_ns);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct timeval limit = {.tv_sec = 10};
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	assert_int_equal(inet_pton(AF_INET, addr, &sa.sin_addr), 1);
-	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	auto_free uint8_t *data = xmalloc(TRANSFER_BYTES);
-	for (size_t i = 0; i < TRANSFER_BYTES; i++)
-		data[i] = (uint8_t)(i * 7);
-	assert_int_equal(fd_write_all(fd, data, TRANSFER_BYTES), 0);
-	close(fd);
-	int status;
-	waitpid(pid, &status, 0);
-	assert_int_equal(status, 0);
-	netns_leave(t.home);
-}
-
 static void test_mtu(void **state)
 {
 	(void)state;
