@@ -10,6 +10,7 @@
 
 #define EMPTY   ((size_t)-1)
 #define REMOVED ((size_t)-2)
+#define SMALL   8 /* entries that are looked through one by one: no index is made for them */
 
 static uint64_t seed(void)
 {
@@ -49,6 +50,11 @@ static size_t *slot_of(const struct map *m, const char *key, size_t hash)
 static const struct map_entry *find(const struct map *m, const char *key)
 {
 	if (!m->n)
+		return NULL;
+	for (size_t i = 0; !m->index_cap && i < m->used; i++)
+		if (m->entries[i].key && strcmp(m->entries[i].key, key) == 0)
+			return &m->entries[i];
+	if (!m->index_cap)
 		return NULL;
 	size_t i = *slot_of(m, key, hash_of(key));
 	return i == EMPTY || i == REMOVED ? NULL : &m->entries[i];
@@ -97,11 +103,12 @@ void map_set(struct map *m, const char *key, void *val)
 		e->val = val;
 		return;
 	}
-	if (!m->index_cap || (m->used + 1) * 3 > m->index_cap * 2)
+	if (m->index_cap ? (m->used + 1) * 3 > m->index_cap * 2 : m->used == SMALL)
 		rehash(m);
 	m->entries = vec_grow(m->entries, m->used, &m->cap, sizeof(*m->entries));
 	size_t hash = hash_of(key);
-	*slot_of(m, key, hash) = m->used;
+	if (m->index_cap)
+		*slot_of(m, key, hash) = m->used;
 	m->entries[m->used++] = (struct map_entry){xstrdup(key), val, hash};
 	m->n++;
 }
@@ -111,7 +118,8 @@ bool map_del(struct map *m, const char *key)
 	struct map_entry *e = (struct map_entry *)find(m, key);
 	if (!e)
 		return false;
-	*slot_of(m, key, e->hash) = REMOVED;
+	if (m->index_cap)
+		*slot_of(m, key, e->hash) = REMOVED;
 	void *val = e->val;
 	free(e->key);
 	e->key = NULL;

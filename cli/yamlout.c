@@ -24,10 +24,32 @@ static bool is_word(const char *t)
 	return false;
 }
 
+/* The bytes of the character here when it cannot stand in YAML as it is: controls, line breaks of Unicode,
+ * byte order marks (YAML 1.2, 5.1); 0: it can. */
+static size_t unprintable(const char *t, unsigned *ret_code)
+{
+	const unsigned char *u = (const unsigned char *)t;
+	unsigned code = u[0];
+	size_t n = 1;
+
+	if (code == 0xc2) {
+		code = u[1];
+		n = 2;
+	} else if (code >= 0xe0 && code < 0xf0 && u[1] && u[2]) {
+		code = (code & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+		n = 3;
+	}
+	*ret_code = code;
+	if (n == 3)
+		return code == 0x2028 || code == 0x2029 || code == 0xfeff || code >= 0xfffe ? 3 : 0;
+	return code < 0x20 || (code >= 0x7f && code < 0xa0 && (n == 2 || code == 0x7f)) ? n : 0;
+}
+
 /* Letters, digits and a few signs that mean nothing to YAML inside a word; not like a number. */
 static bool is_plain(const char *t)
 {
 	size_t n = strlen(t);
+	unsigned code;
 
 	if (n == 0 || is_word(t) || strchr(" -?:,[]{}#&*!|>'\"%@`+.0123456789=~<", t[0]))
 		return n > 1 && t[0] == '-' && t[1] != ' ' && (t[1] == '-' || t[1] == 'c') &&
@@ -35,9 +57,39 @@ static bool is_plain(const char *t)
 	if (t[n - 1] == ' ' || t[n - 1] == ':' || strstr(t, ": ") || strstr(t, " #"))
 		return false;
 	for (const char *p = t; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+		if (unprintable(p, &code))
 			return false;
 	return true;
+}
+
+/* JSON's quotes are YAML's double quotes. */
+static void add_quoted(struct str *s, const char *t)
+{
+	static const char short_forms[][3] =
+		{['\b'] = "\\b", ['\f'] = "\\f", ['\n'] = "\\n", ['\r'] = "\\r",
+		 ['\t'] = "\\t", ['"'] = "\\\"", ['\\'] = "\\\\"};
+	const char *from = t;
+
+	str_addc(s, '"');
+	while (*t) {
+		unsigned code;
+		size_t n = unprintable(t, &code);
+		const char *instead = code < ARRAY_LEN(short_forms) ? short_forms[code] : "";
+
+		if (!n && !*instead) {
+			t++;
+			continue;
+		}
+		str_addn(s, from, (size_t)(t - from));
+		if (*instead)
+			str_add(s, instead);
+		else
+			str_addf(s, "\\u%04X", code);
+		t += n ? n : 1;
+		from = t;
+	}
+	str_addn(s, from, (size_t)(t - from));
+	str_addc(s, '"');
 }
 
 static void add_string(struct str *s, const char *t)
@@ -46,12 +98,7 @@ static void add_string(struct str *s, const char *t)
 		str_add(s, t);
 		return;
 	}
-	/* JSON's quotes are YAML's double quotes */
-	auto_json *j = json_string(t);
-	char *text = json_dumps(j, JSON_ENCODE_ANY);
-
-	str_add(s, text ? text : "\"\"");
-	free(text);
+	add_quoted(s, t);
 }
 
 static void add_value(struct str *s, const json_t *j, size_t depth, bool in_list);
@@ -88,17 +135,19 @@ static void add_list(struct str *s, const json_t *j, size_t depth)
 
 static void add_scalar(struct str *s, const json_t *j)
 {
-	char *text;
-
 	str_addc(s, ' ');
 	if (json_is_string(j)) {
 		add_string(s, json_string_value(j));
-		str_addc(s, '\n');
-		return;
+	} else if (json_is_real(j)) {
+		auto_free char *text = json_dumps(j, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+
+		str_add(s, text ? text : "null");
+	} else if (json_is_integer(j)) {
+		str_addf(s, "%lld", (long long)json_integer_value(j));
+	} else {
+		str_add(s, json_is_true(j) ? "true" : json_is_false(j) ? "false" : "null");
 	}
-	text = json_dumps(j, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-	str_addf(s, "%s\n", text ? text : "null");
-	free(text);
+	str_addc(s, '\n');
 }
 
 static void add_value(struct str *s, const json_t *j, size_t depth, bool in_list)

@@ -129,18 +129,17 @@ static void name_targets(json_t *service)
 	}
 }
 
-/* What env_file gave is in the typed service. */
-static void add_file_variables(json_t *service, const struct spec_service *s)
+static void add_file_variables(json_t *service, const struct kvlist *all)
 {
 	json_t *vars = json_object_get(service, "environment");
-	if (!s || json_array_size(json_object_get(service, "env_file")) == 0)
+	if (!all)
 		return;
 	if (!vars) {
 		vars = json_object();
 		json_object_set_new(service, "environment", vars);
 	}
-	for (size_t i = 0; i < s->environment.n; i++) {
-		const struct kv *kv = &s->environment.v[i];
+	for (size_t i = 0; i < all->n; i++) {
+		const struct kv *kv = &all->v[i];
 		if (!json_object_get(vars, kv->k))
 			json_object_set_new(vars, kv->k, kv->v ? json_string(kv->v) : json_null());
 	}
@@ -182,7 +181,7 @@ static void sort_hosts(json_t *of)
 	json_decref(sorted);
 }
 
-static void service_finish(json_t *service, const struct spec_service *typed, const char *stack,
+static void service_finish(json_t *service, const struct kvlist *file_vars, const char *stack,
 			   const struct kvlist *env)
 {
 	json_t *networks = json_object_get(service, "networks");
@@ -190,7 +189,7 @@ static void service_finish(json_t *service, const struct spec_service *typed, co
 	json_object_del(service, "extends");
 	fill_environment(service, stack, env);
 	imply_dependencies(service);
-	add_file_variables(service, typed);
+	add_file_variables(service, file_vars);
 	copy_scale(service);
 	shorten_env_files(service);
 	name_targets(service);
@@ -248,28 +247,54 @@ static void fill_configs(json_t *root, const struct kvlist *env)
 	}
 }
 
-json_t *config_json(const struct node *root, const struct spec_stack *stack,
+static void free_vars(void *vars)
+{
+	kvlist_done(vars);
+	free(vars);
+}
+
+/* What env_file gave is in the typed services: name -> kvlist, of those that name such files. */
+static void take_file_variables(const struct node *root, struct spec_stack *stack, struct map *ret)
+{
+	const struct node *services = node_child(root, "services");
+	struct map typed = {0};
+	ret->free_val = free_vars;
+	for (size_t i = 0; i < stack->n_services; i++)
+		map_set(&typed, stack->services[i].name, &stack->services[i]);
+	for (size_t i = 0; services->kind == NODE_MAP && i < services->n; i++) {
+		const struct node_pair *p = &services->pairs[i];
+		const struct node_pair *files = node_find(p->value, "env_file");
+		struct spec_service *s = map_get(&typed, p->key);
+		if (!s || !files || files->value->kind != NODE_SEQ || files->value->n == 0)
+			continue;
+		map_set(ret, p->key, xmemdup(&s->environment, sizeof(s->environment)));
+		s->environment = (struct kvlist){0};
+	}
+	map_clear(&typed);
+}
+
+json_t *config_json(const struct node *root, struct spec_stack *stack_taken,
 		    const struct kvlist *env, bool uses_default)
 {
 	static const char *const resources[] = {"networks", "volumes", "configs", "secrets"};
-	json_t *j = node_json(root), *service, *services;
+	auto_free char *name = take_ptr(stack_taken->name);
+	struct map file_vars = {0};
+	take_file_variables(root, stack_taken, &file_vars);
+	spec_stack_free(stack_taken); /* it is large: gone before the next large thing comes */
+	json_t *j = node_json(root), *service;
 	const char *k;
 	json_object_del(j, "version");
-	json_object_set_new(j, "name", json_string(stack->name));
-	services = json_object_get(j, "services");
-	struct map typed = {0};
-	for (size_t i = 0; i < stack->n_services; i++)
-		map_set(&typed, stack->services[i].name, &stack->services[i]);
-	json_object_foreach(services, k, service)
+	json_object_set_new(j, "name", json_string(name));
+	json_object_foreach(json_object_get(j, "services"), k, service)
 	{
 		if (json_is_object(service))
-			service_finish(service, map_get(&typed, k), stack->name, env);
+			service_finish(service, map_get(&file_vars, k), name, env);
 	}
-	map_clear(&typed);
+	map_clear(&file_vars);
 	if (uses_default)
 		put_default_network(j);
 	for (size_t i = 0; i < ARRAY_LEN(resources); i++)
-		name_resources(j, resources[i], stack->name);
+		name_resources(j, resources[i], name);
 	fill_configs(j, env);
 	return j;
 }

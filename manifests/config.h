@@ -5,7 +5,7 @@
 #include "manifests/shape.h"
 #include "manifests/spec.h"
 
-/* root is finished and right; stack is the same, typed;
+/* root is finished and right; stack_taken is the same, typed, and freed;
  * env gives values to keys without one. New reference. */
-json_t *config_json(const struct node *root, const struct spec_stack *stack,
+json_t *config_json(const struct node *root, struct spec_stack *stack_taken,
 		    const struct kvlist *env, bool uses_default);

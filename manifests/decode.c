@@ -275,11 +275,13 @@ static void decode_plain(struct decode *c, const struct field *f, const struct n
 
 /* An older name decodes into its field; when that had a value already, both must be the same. */
 static void decode_legacy(struct decode *c, const struct field *f, const struct node *n, void *obj,
-			  const void *defaults)
+			  const struct record *r)
 {
+	auto_free void *defaults = xcalloc(1, r->size);
 	size_t size = f->type == FIELD_CPUS ? sizeof(double) : sizeof(int64_t);
 	void *to = at(obj, f->offset);
 	char before[sizeof(int64_t)];
+	record_init(r, defaults);
 	memcpy(before, to, size);
 	decode_plain(c, f, n, obj);
 	bool had = memcmp(before, (const char *)defaults + f->offset, size) != 0;
@@ -290,7 +292,7 @@ static void decode_legacy(struct decode *c, const struct field *f, const struct 
 }
 
 static void decode_field(struct decode *c, const struct field *f, const struct node *n, void *obj,
-			 const void *defaults)
+			 const struct record *r)
 {
 	if (f->support == FIELD_REFUSED) {
 		decode_refuse(c, n, "'%s' is not supported yet; %s", c->key, f->doc);
@@ -314,7 +316,7 @@ static void decode_field(struct decode *c, const struct field *f, const struct n
 	if (f->decode)
 		f->decode(c, f, n, obj);
 	else if (f->flags & FIELD_LEGACY)
-		decode_legacy(c, f, n, obj, defaults);
+		decode_legacy(c, f, n, obj, r);
 	else
 		decode_plain(c, f, n, obj);
 }
@@ -334,12 +336,19 @@ static bool is_key(const struct decode *c, const struct field *f)
 	return !c->in || !(f->flags & FIELD_CANON);
 }
 
-static bool has_key(const struct decode *c, const struct record *r, const char *name)
+/* Puts the pair where the fields of its name are; false: there is none. */
+static bool pair_place(const struct decode *c, const struct record *r, const struct node_pair *p,
+		       const struct node_pair **of_field)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (strcmp(r->fields[i].name, name) == 0)
-			return is_key(c, &r->fields[i]);
-	return false;
+	bool known = false;
+	for (size_t i = 0; i < r->n; i++) {
+		const char *name = r->fields[i].name;
+		if (name[0] != p->key[0] || strcmp(name, p->key) != 0 || !is_key(c, &r->fields[i]))
+			continue;
+		of_field[i] = p;
+		known = true;
+	}
+	return known;
 }
 
 /* In the order of the table, not of the file: some fields build on those above them. */
@@ -352,15 +361,13 @@ void decode_record(struct decode *c, const struct node *n, const struct record *
 			     node_kind_text(n->kind));
 		return;
 	}
+	const struct node_pair *of_field[RECORD_FIELDS_MAX] = {0};
 	for (size_t i = 0; i < n->n && !diag_full(c->d); i++)
-		if (!str_starts(n->pairs[i].key, "x-") && !has_key(c, r, n->pairs[i].key))
+		if (!pair_place(c, r, &n->pairs[i], of_field) && !str_starts(n->pairs[i].key, "x-"))
 			unknown_key(c, r, &n->pairs[i]);
-	auto_free void *defaults = r->size ? xcalloc(1, r->size) : NULL;
-	if (defaults)
-		record_init(r, defaults);
 	for (size_t i = 0; i < r->n && !diag_full(c->d); i++) {
-		const struct node_pair *p = node_find(n, r->fields[i].name);
-		if (!p || p->value->broken || !is_key(c, &r->fields[i]))
+		const struct node_pair *p = of_field[i];
+		if (!p || p->value->broken)
 			continue;
 		struct node named = *p->value;
 		if (r->fields[i].support != FIELD_HONOURED) {
@@ -369,7 +376,7 @@ void decode_record(struct decode *c, const struct node *n, const struct record *
 			named.column = p->column;
 		}
 		struct decode_mark mark = decode_enter(c, p->key);
-		decode_field(c, &r->fields[i], &named, obj, defaults);
+		decode_field(c, &r->fields[i], &named, obj, r);
 		decode_leave(c, mark);
 	}
 }

@@ -30,10 +30,12 @@
 		.name = key, .canon = FIELD_##t, .support = FIELD_REFUSED, .doc = text,            \
 		##__VA_ARGS__                                                                      \
 	}
+#define RECORD_FIELDS(table) /* a table with too many does not compile */                          \
+	(ARRAY_LEN(table) + 0 * sizeof(char[ARRAY_LEN(table) <= RECORD_FIELDS_MAX ? 1 : -1]))
 #define RECORD(var, text, table, ...)                                                              \
 	const struct record var = {.what = text,                                                   \
 				   .fields = table,                                                \
-				   .n = ARRAY_LEN(table),                                          \
+				   .n = RECORD_FIELDS(table),                                      \
 				   ##__VA_ARGS__}
 /* not decoded by itself: type in the canonical file, name, what it does */
 #define PLAIN(key, t, text, ...)                                                                   \

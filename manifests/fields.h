@@ -103,10 +103,12 @@ struct field {
 	const char *doc; /* what it does; for unused and refused ones what to know instead */
 };
 
+#define RECORD_FIELDS_MAX 160
+
 struct record {
 	const char *what; /* "a service" */
 	const struct field *fields;
-	size_t n;
+	size_t n;                /* at most RECORD_FIELDS_MAX */
 	size_t size;             /* of the struct; 0 for sections */
 	void (*init)(void *obj); /* defaults, nothing owned; NULL: zeroes */
 	bool nullable;           /* may be there without a value */

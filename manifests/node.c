@@ -10,41 +10,36 @@
 struct tree_chunk {
 	struct tree_chunk *next;
 	size_t used, size;
-	_Alignas(max_align_t) char bytes[];
+	char bytes[];
 };
-
-static void *take_bytes(struct tree *t, size_t n)
-{
-	n = (n + 15) & ~(size_t)15;
-	struct tree_chunk *c = t->chunks;
-	if (!c || c->size - c->used < n) {
-		size_t size = n > CHUNK_BYTES / 4 ? n : CHUNK_BYTES;
-		c = xmalloc(sizeof(*c) + size);
-		*c = (struct tree_chunk){.next = t->chunks, .size = size};
-		t->chunks = c;
-	}
-	void *p = c->bytes + c->used;
-	c->used += n;
-	return p;
-}
 
 struct node *tree_add(struct tree *t, enum node_kind kind, int line, int column)
 {
-	struct node *n = take_bytes(t, sizeof(*n));
+	if (t->n == t->n_slabs * TREE_SLAB) {
+		t->slabs = vec_grow(t->slabs, t->n_slabs, &t->cap_slabs, sizeof(*t->slabs));
+		t->slabs[t->n_slabs++] = xreallocarray(NULL, TREE_SLAB, sizeof(**t->slabs));
+	}
+	struct node *n = tree_node(t, t->n++);
 	*n = (struct node){.kind = kind,
 			   .file = t->file,
 			   .line = line,
 			   .column = column,
 			   .text = "",
 			   .weight = 1};
-	t->nodes = vec_grow(t->nodes, t->n, &t->cap, sizeof(*t->nodes));
-	t->nodes[t->n++] = n;
 	return n;
 }
 
 char *tree_text(struct tree *t, const char *s, size_t n)
 {
-	char *copy = take_bytes(t, n + 1);
+	struct tree_chunk *c = t->chunks;
+	if (!c || c->size - c->used <= n) {
+		size_t size = n >= CHUNK_BYTES / 4 ? n + 1 : CHUNK_BYTES;
+		c = xmalloc(sizeof(*c) + size);
+		*c = (struct tree_chunk){.next = t->chunks, .size = size};
+		t->chunks = c;
+	}
+	char *copy = c->bytes + c->used;
+	c->used += n + 1;
 	if (n)
 		memcpy(copy, s, n);
 	copy[n] = '\0';
@@ -53,10 +48,11 @@ char *tree_text(struct tree *t, const char *s, size_t n)
 
 void tree_done(struct tree *t)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		free(t->nodes[i]->items); /* or pairs */
-	}
-	free(t->nodes);
+	for (size_t i = 0; i < t->n; i++)
+		free(tree_node(t, i)->items); /* or pairs */
+	for (size_t i = 0; i < t->n_slabs; i++)
+		free(t->slabs[i]);
+	free(t->slabs);
 	while (t->chunks) {
 		struct tree_chunk *next = t->chunks->next;
 		free(t->chunks);

@@ -2,7 +2,7 @@
  *
  * A document as a tree of nodes with positions, whatever it was written in. Private to manifests/.
  * The tree owns all nodes; aliases make one node a child of several, so it is a graph without
- * cycles, and nodes are changed only by the passes that go over tree.nodes.
+ * cycles, and nodes are changed only by the passes that go over tree_node.
  */
 #pragma once
 #include "base/mem.h"
@@ -36,11 +36,19 @@ struct node { /* a stack may have a million: kept small */
 
 struct tree_chunk;
 struct tree {
-	struct tree_chunk *chunks;
-	const char *file; /* of the nodes that are added next */
-	struct node **nodes;
-	size_t n, cap;
+	struct tree_chunk *chunks; /* of text */
+	const char *file;          /* of the nodes that are added next */
+	struct node **slabs;       /* of TREE_SLAB nodes each */
+	size_t n_slabs, cap_slabs;
+	size_t n; /* nodes */
 };
+#define TREE_SLAB 256
+
+/* The i-th node that was added. */
+static inline struct node *tree_node(const struct tree *t, size_t i)
+{
+	return &t->slabs[i / TREE_SLAB][i % TREE_SLAB];
+}
 
 struct node *tree_add(struct tree *t, enum node_kind kind, int line, int column);
 char *tree_text(struct tree *t, const char *s, size_t n); /* a copy, NUL-terminated */

@@ -10,12 +10,16 @@
 #include <strings.h>
 
 #define PATH_TEXT_MAX 512 /* a longer path of keys is cut in messages */
+#define PATH_KEY_MAX  100 /* of one key */
 
 struct decode_mark decode_enter(struct decode *c, const char *key)
 {
 	struct decode_mark mark = {c->path.len, c->key};
-	if (c->path.len < PATH_TEXT_MAX)
-		str_addf(&c->path, "%s%.100s", c->path.len ? "." : "", key);
+	if (c->path.len < PATH_TEXT_MAX) {
+		if (c->path.len)
+			str_addc(&c->path, '.');
+		str_addn(&c->path, key, strnlen(key, PATH_KEY_MAX));
+	}
 	c->key = key;
 	return mark;
 }

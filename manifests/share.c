@@ -152,10 +152,12 @@ static void mounts_take(struct decode *c, const struct node *n, struct spec_serv
 static void volumes_resolve(struct decode *c, const struct node *services, struct spec_service *s,
 			    int depth)
 {
+	if (s->volumes_from.n == 0)
+		return;
 	struct strlist list = s->volumes_from;
 	const struct node *n = node_child(node_child(services, s->name), "volumes_from");
 	s->volumes_from = (struct strlist){0};
-	if (list.n && depth > CHAIN_MAX)
+	if (depth > CHAIN_MAX)
 		decode_error(c, n, "'volumes_from' goes on through more than %d services",
 			     CHAIN_MAX);
 	for (size_t i = 0; i < list.n && depth <= CHAIN_MAX; i++) {
@@ -175,7 +177,8 @@ void share_resolve(struct decode *c, const struct node *root)
 	const struct node *services = node_child(root, "services");
 	for (size_t i = 0; i < c->stack->n_services; i++) {
 		struct spec_service *s = &c->stack->services[i];
-		const struct node *n = node_child(node_child(services, s->name), "links");
+		const struct node *n =
+			s->links.n ? node_child(node_child(services, s->name), "links") : NULL;
 		for (size_t k = 0; k < s->links.n; k++)
 			link_resolve(c, n, s, s->links.v[k]);
 		volumes_resolve(c, services, s, 0);

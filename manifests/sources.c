@@ -32,7 +32,7 @@ static void interpolate(struct project *p, size_t from, const struct kvlist *env
 {
 	struct interp x = {.env = env, .before = &p->own, .d = p->d, .left = p->left};
 	for (size_t i = from; i < p->t.n && !diag_full(p->d); i++) {
-		struct node *n = p->t.nodes[i];
+		struct node *n = tree_node(&p->t, i);
 		if (n->kind != NODE_STR || !strchr(n->text, '$'))
 			continue;
 		x.at = (struct diag_place){n->file, n->line, n->column};
@@ -72,9 +72,10 @@ struct node *sources_parse(struct project *p, const struct stackfile_source *s,
 	if (root && !p->in->no_interpolate)
 		interpolate(p, from, env);
 	/* what stands for something else is not read further */
-	for (size_t i = from; p->in->no_interpolate && i < p->t.n; i++)
-		p->t.nodes[i]->broken =
-			p->t.nodes[i]->kind == NODE_STR && strchr(p->t.nodes[i]->text, '$');
+	for (size_t i = from; p->in->no_interpolate && i < p->t.n; i++) {
+		struct node *n = tree_node(&p->t, i);
+		n->broken = n->kind == NODE_STR && strchr(n->text, '$');
+	}
 	if (root && root->kind == NODE_MAP && whole)
 		check_written(&(struct check){p->d, s->file, p->in->no_interpolate}, &record_top,
 			      root);
@@ -83,7 +84,7 @@ struct node *sources_parse(struct project *p, const struct stackfile_source *s,
 	if (root)
 		node_push(p->roots, root);
 	for (size_t i = from; i < p->t.n; i++)
-		p->plain = p->plain && p->t.nodes[i]->tag == NODE_UNTAGGED;
+		p->plain = p->plain && tree_node(&p->t, i)->tag == NODE_UNTAGGED;
 	return root;
 }
 

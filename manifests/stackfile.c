@@ -35,7 +35,7 @@ json_t *stackfile_config(const struct stackfile_input *in, struct diag *d)
 		decode_error(&c, root, "a stack must be a mapping with 'services' in it, not %s",
 			     node_kind_text(root->kind));
 	else if (root && decode_stack(&c, root))
-		j = config_json(root, c.stack, in->env, p.uses_default);
+		j = config_json(root, take_ptr(c.stack), in->env, p.uses_default);
 	project_done(&p);
 	spec_stack_free(c.stack);
 	if (d->n_errors == errors)

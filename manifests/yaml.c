@@ -8,11 +8,13 @@
 #include <string.h>
 #include <yaml.h>
 
+#define SEEN_FEW 16
+
 struct open_node { /* a sequence or mapping whose end has not come */
 	struct node *node;
 	struct node_pair key; /* a mapping's key that waits for its value */
 	bool has_key;
-	struct map seen; /* keys of a mapping, to find duplicates */
+	struct map seen; /* key -> line, of a mapping with more than SEEN_FEW: to find duplicates */
 };
 
 struct reader {
@@ -39,6 +41,23 @@ static struct diag_place place(const struct reader *r, yaml_mark_t m)
 		(r)->stop = true;                                                                  \
 	} while (0)
 
+/* The line of the key in the mapping that is open; 0: it is new. */
+static int line_of(struct open_node *top, const char *key)
+{
+	const struct node *n = top->node;
+	if (top->seen.n)
+		return (int)(intptr_t)map_get(&top->seen, key);
+	for (size_t i = 0; i < n->n; i++)
+		if (n->pairs[i].key != merge_key && streq(n->pairs[i].key, key))
+			return n->pairs[i].line;
+	if (n->n < SEEN_FEW)
+		return 0;
+	for (size_t i = 0; i < n->n; i++)
+		if (n->pairs[i].key != merge_key)
+			map_set(&top->seen, n->pairs[i].key, (void *)(intptr_t)n->pairs[i].line);
+	return 0;
+}
+
 static void key_add(struct reader *r, struct open_node *top, const yaml_event_t *e)
 {
 	const char *text = (const char *)e->data.scalar.value;
@@ -55,13 +74,14 @@ static void key_add(struct reader *r, struct open_node *top, const yaml_event_t 
 		diag_error(r->d, at, "a key is empty; give it a name before the ':'");
 		return;
 	}
-	const struct node_pair *before = map_get(&top->seen, top->key.key);
+	int before = line_of(top, top->key.key);
 	if (before) {
 		diag_error(r->d, at, "the key '%.100s' is there twice, first in line %d; keep one",
-			   text, (int)(intptr_t)before);
+			   text, before);
 		return;
 	}
-	map_set(&top->seen, top->key.key, (void *)(intptr_t)at.line);
+	if (top->seen.n)
+		map_set(&top->seen, top->key.key, (void *)(intptr_t)at.line);
 }
 
 /* Puts a finished or just opened node where it belongs. */

@@ -73,6 +73,33 @@ static void test_lists(void **state)
 	kvlist_done(&other);
 }
 
+/* Few entries have no index yet: the same from outside. */
+static void test_small_map(void **state)
+{
+	struct map m = {0};
+	char key[16];
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		map_set(&m, key, (void *)(intptr_t)(i + 1));
+		assert_int_equal(m.n, i + 1);
+		assert_ptr_equal(map_get(&m, "k0"), (void *)1);
+		assert_ptr_equal(map_get(&m, key), (void *)(intptr_t)(i + 1));
+		assert_null(map_get(&m, "k"));
+	}
+	map_clear(&m);
+	for (int round = 0; round < 30; round++) { /* full of holes when its index is made */
+		map_set(&m, "a", &m);
+		map_set(&m, "b", &key);
+		map_set(&m, "a", &key);
+		assert_true(map_del(&m, "a"));
+		assert_false(map_del(&m, "a"));
+		assert_ptr_equal(map_get(&m, "b"), &key);
+		assert_int_equal(m.n, 1);
+	}
+	map_clear(&m);
+}
+
 static void test_map(void **state)
 {
 	struct map m = {.free_val = free};
@@ -180,9 +207,10 @@ static void test_err(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_str), cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_map), cmocka_unit_test(test_num),
-		cmocka_unit_test(test_hex), cmocka_unit_test(test_err),
+		cmocka_unit_test(test_str),       cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_small_map), cmocka_unit_test(test_map),
+		cmocka_unit_test(test_num),       cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_err),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

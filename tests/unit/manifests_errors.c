@@ -231,10 +231,32 @@ static void canonical_is_validated(void **state)
 	}
 }
 
+/* A key that is there twice is found wherever the two are, also beside merge keys. */
+static void twice_in_wide_mappings(void **state)
+{
+	(void)state;
+	static const int pairs[][2] = {{0, 1},   {0, 15},  {0, 16},  {3, 17}, {14, 15},
+				       {15, 16}, {16, 17}, {20, 39}, {0, 39}, {38, 39}};
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		auto_str text = {0};
+		str_add(&text, "x-a: &a {q: r}\n" WEB "    labels:\n      <<: *a\n");
+		for (int k = 0; k < 40; k++)
+			str_addf(&text, "      k%d: v\n", k == pairs[i][1] ? pairs[i][0] : k);
+		auto_free char *words = xasprintf("'k%d' is there twice, first in line %d",
+						  pairs[i][0], pairs[i][0] + 7);
+		struct diag d = {0};
+		assert_null(parse(text.data, &d));
+		assert_int_equal(d.n, 1);
+		assert_non_null(strstr(d.v[0].text, words));
+		diag_done(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bombs), /* first: it looks at the memory of the whole process */
+		cmocka_unit_test(twice_in_wide_mappings),
 		cmocka_unit_test(errors_with_places),
 		cmocka_unit_test(warnings_with_places),
 		cmocka_unit_test(all_errors_in_one_run),
