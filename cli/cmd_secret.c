@@ -48,7 +48,9 @@ static int read_value(const struct ask *a, const char *file, char **ret, size_t 
 		*ret = xstrdup(value);
 		*ret_n = strlen(value);
 		r = *ret_n > max ? -EFBIG : 0;
-	} else if (streq(file, "-")) {
+	} else if (!file && isatty(STDIN_FILENO)) {
+		return err_set(err, -EINVAL, "name a file with the value, or - for standard input");
+	} else if (!file || streq(file, "-")) {
 		r = fd_read_all(STDIN_FILENO, max, ret, ret_n, err);
 	} else {
 		r = file_read(file, max, ret, ret_n, err);
@@ -112,7 +114,7 @@ static int put(const struct ask *a, const struct strlist *args, bool update, boo
 	const char *name = args->v[1], *kind = sealed_kind(a->config);
 	const json_t *users, *it;
 	size_t i;
-	int r = send_value(a, name, args->n > 2 ? args->v[2] : "-", !update, update || replace,
+	int r = send_value(a, name, args->n > 2 ? args->v[2] : NULL, !update, update || replace,
 			   &answer, err);
 
 	if (r)

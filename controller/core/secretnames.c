@@ -20,8 +20,11 @@ static int check_sealed(const struct cluster *c, struct sealed *s, struct err *e
 			       "cluster's present one; apply or plan again",
 			       sealed_kind(s->config), s->name);
 	if (c->versions.n >= SECRETS_MAX || c->versions_bytes + strlen(s->data) > SECRETS_BYTES_MAX)
-		return err_set(err, -ENOSPC,
-			       "the cluster holds too many configs and secrets; remove some");
+		return err_set(err, -E2BIG,
+			       "the configs and secrets of the cluster would be more than %d, or "
+			       "larger than %u MiB together; remove some, or put what is large "
+			       "into a volume or an image",
+			       SECRETS_MAX, SECRETS_BYTES_MAX / 4 * 3 >> 20);
 	return 0;
 }
 

@@ -10,8 +10,10 @@
 #include "controller/core/state.h"
 #include "manifests/sealed.h"
 
-#define SECRETS_WAIT_MS   600000
-#define SECRETS_BYTES_MAX (256u << 20) /* of all sealed values together, in base64 */
+#define SECRETS_WAIT_MS 600000
+/* Of all sealed values together, in base64. A node may be handed all of them at once: they must fit into
+ * what may be unsent on its stream (API_BACKLOG_MAX). */
+#define SECRETS_BYTES_MAX (48u << 20)
 #define SECRETS_MAX       100000
 
 struct version {
