@@ -125,6 +125,8 @@ void depends_imply(struct decode *c, const struct node *n, const char *name,
 		   struct spec_service *s);
 /* What links and volumes_from bring from one service to another; after all services were read. */
 void share_resolve(struct decode *c, const struct node *root);
+/* Namespaces of other services; after all services were read. */
+void joins_check(struct decode *c, const struct node *root);
 /* Circles, and what would wait for ever; of the whole stack. */
 void depends_check(struct decode *c, const struct node *root);
 /* Drops, with a warning, what goes unused. */

@@ -336,11 +336,6 @@ bool spec_pull_every(const char *policy, int64_t *ret_ns)
 	return true;
 }
 
-const char *spec_shared_service(const char *text)
-{
-	return text && str_starts(text, "service:") && text[8] ? text + 8 : NULL;
-}
-
 bool spec_size(const char *text, int64_t *ret_bytes)
 {
 	return units_size(text, ret_bytes);

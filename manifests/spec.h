@@ -290,8 +290,17 @@ static inline void cleanup_spec_stack_free(struct spec_stack **s)
 /* pull_policy daily, weekly or every_DURATION: after how many nanoseconds; false: another policy. */
 bool spec_pull_every(const char *policy, int64_t *ret_ns);
 bool spec_size(const char *text, int64_t *ret_bytes); /* "10m" */
-/* The service that "service:NAME" shares something with (borrowed); NULL: text says something else. */
-const char *spec_shared_service(const char *text);
+/* Namespaces that a service may have of another one: network_mode, pid and ipc. */
+enum spec_space { SPACE_NET, SPACE_PID, SPACE_IPC, SPACE_MAX };
+/* Does it say that it is another one's: "service:NAME" or "container:NAME"? */
+bool spec_joins(const struct spec_service *s, enum spec_space k);
+bool spec_joins_any(const struct spec_service *s);
+/* The service that s names there, by its key or its container_name; NULL: none of the stack. */
+struct spec_service *spec_joined(const struct spec_stack *stack, const struct spec_service *s,
+				 enum spec_space k);
+/* The one at the end of such a chain, whose namespace it is; NULL: none, or a circle. */
+struct spec_service *spec_joined_root(const struct spec_stack *stack, const struct spec_service *s,
+				      enum spec_space k);
 /* Names of stacks: lower-case letters, digits, '-', '_', '.'; at most 63. */
 bool spec_name_valid(const char *name);
 /* Keys of services, networks and volumes: capital letters as well, as in Compose. */

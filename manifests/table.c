@@ -17,8 +17,6 @@ static const char *const depends_conditions[] = {"service_started", "service_hea
 						 "service_completed_successfully", NULL};
 static const char *const orders[] = {"stop-first", "start-first", NULL};
 static const char *const failure_actions[] = {"pause", "continue", "rollback", NULL};
-static const char *const pids[] = {"host", NULL};
-static const char *const ipcs[] = {"host", "private", "shareable", "none", NULL};
 static const char *const protocols[] = {"tcp", "udp", "sctp", NULL};
 static const char *const port_modes[] = {"ingress", "host", NULL};
 static const char *const all_mount_types[] = {"bind",  "volume", "tmpfs", "cluster",
@@ -332,10 +330,14 @@ static const struct field service_fields[] = {
 	USE("shm_size", SIZE, SVC(shm_size), "size of /dev/shm"),
 	USE("stop_grace_period", DURATION, SVC(stop_grace_period), "from signal to kill"),
 	USE("stop_signal", STRING, SVC(stop_signal), "signal that asks to stop"),
-	USE("pid", STRING, SVC(pid), "process namespace", .names = pids,
+	USE("pid", STRING, SVC(pid),
+	    "process namespace: host, or service:NAME for that of the other service's task",
 	    .kinds = KIND_STR | KIND_NULL),
-	USE("ipc", STRING, SVC(ipc), "IPC namespace", .names = ipcs),
-	USE("network_mode", STRING, SVC(network_mode), "none or host, instead of networks"),
+	USE("ipc", STRING, SVC(ipc),
+	    "IPC namespace and /dev/shm: private, host, none, shareable, or service:NAME"),
+	USE("network_mode", STRING, SVC(network_mode),
+	    "none, host, or service:NAME: the tasks are on the nodes of the other service's, in "
+	    "their networks"),
 	REFUSED("cgroup_parent", STRING,
 		"all containers are below the agent's cgroup; see 'carrack agent --cgroup-parent'"),
 	USE("pull_policy", STRING, SVC(pull_policy),

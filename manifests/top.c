@@ -245,6 +245,8 @@ bool decode_stack(struct decode *c, const struct node *root)
 	if (c->d->n_errors == 0 && c->stack->n_services == 0)
 		decode_refuse(c, root, "the stack has no services; add one under 'services'");
 	if (c->d->n_errors == errors)
+		joins_check(c, root);
+	if (c->d->n_errors == errors)
 		depends_check(c, root);
 	if (c->d->n_errors == errors)
 		share_resolve(c, root);

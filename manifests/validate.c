@@ -37,18 +37,21 @@ static void check_image(struct decode *c, const struct node *n, const struct spe
 
 static void check_networks(struct decode *c, const struct node *n, struct spec_service *s)
 {
-	if (s->network_mode) {
-		if (!streq(s->network_mode, "none") && !streq(s->network_mode, "host"))
-			decode_refuse(
-				c, node_child(n, "network_mode"),
-				"'network_mode' can be none or host, not '%.100s'; leave it out "
-				"and use 'networks'",
-				s->network_mode);
-		if (s->n_networks)
-			decode_error(c, node_child(n, "network_mode"),
-				     "'network_mode' and 'networks' exclude each other");
+	const struct node *at = node_child(n, "network_mode");
+	bool joins = spec_joins(s, SPACE_NET);
+	if (s->network_mode && s->n_networks)
+		decode_error(c, at, "'network_mode' and 'networks' exclude each other");
+	/* Docker's network for containers that name none: here that is the stack's own. */
+	if (streq(s->network_mode, "bridge") || streq(s->network_mode, "default"))
+		free_and_null(&s->network_mode);
+	if (s->network_mode && !joins && !streq(s->network_mode, "none") &&
+	    !streq(s->network_mode, "host"))
+		decode_refuse(c, at,
+			      "'network_mode' can be none, host or service:NAME, not '%.100s'; "
+			      "leave it out and use 'networks'",
+			      s->network_mode);
+	if (s->network_mode)
 		return;
-	}
 	if (s->n_networks)
 		return;
 	free(s->networks);

@@ -6,6 +6,7 @@
 #include "manifests/wirefield.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const char *const kind_names[KIND_MAX] = {
 	[KIND_TASK] = "task", [KIND_NETWORK] = "network", [KIND_ENDPOINT] = "endpoint",
@@ -41,6 +42,8 @@ void wire_task_done(struct wire_task *t)
 	free(t->stack);
 	free(t->service);
 	free(t->hash);
+	for (size_t k = 0; k < SPACE_MAX; k++)
+		free(t->with[k]);
 	spec_service_done(&t->spec);
 	for (size_t i = 0; i < t->n_attach; i++)
 		attach_done(&t->attach[i]);
@@ -62,6 +65,34 @@ static json_t *attach_json(const struct wire_attach *a)
 	return j;
 }
 
+/* ["ID","",""], by enum spec_space; empty where it joins nobody. */
+static json_t *joins_json(const struct wire_task *t)
+{
+	json_t *list = json_array();
+	bool any = false;
+	for (size_t k = 0; k < SPACE_MAX; k++) {
+		any = any || t->with[k];
+		json_array_append_new(list, json_string(t->with[k] ? t->with[k] : ""));
+	}
+	if (!any)
+		json_array_clear(list);
+	return list;
+}
+
+static int joins_parse(const json_t *j, struct wire_task *t, struct err *err)
+{
+	auto_strlist ids = {0};
+	int rc = wire_get_list(j, "with", &ids, err);
+	for (size_t k = 0; rc == 0 && k < ids.n && k < SPACE_MAX; k++) {
+		if (!ids.v[k][0])
+			continue;
+		if (strspn(ids.v[k], "0123456789abcdef") != strlen(ids.v[k]))
+			return err_set(err, -EINVAL, "'with' holds what is no id of a task");
+		t->with[k] = xstrdup(ids.v[k]);
+	}
+	return rc;
+}
+
 json_t *wire_task_json(const struct wire_task *t)
 {
 	json_t *j = json_object();
@@ -78,6 +109,7 @@ json_t *wire_task_json(const struct wire_task *t)
 	for (size_t i = 0; i < t->n_attach; i++)
 		json_array_append_new(attach, attach_json(&t->attach[i]));
 	json_put_new(j, "attach", attach);
+	json_put_new(j, "with", joins_json(t));
 	json_t *volumes = json_object();
 	for (size_t i = 0; i < t->n_volumes; i++)
 		json_object_set_new(volumes, t->volumes[i].key, canon_volume(&t->volumes[i]));
@@ -155,6 +187,8 @@ static int task_parse(const json_t *j, struct wire_task *t, struct err *err)
 		rc = attach_parse(j, t, err);
 	if (rc == 0)
 		rc = volumes_parse(j, t, err);
+	if (rc == 0)
+		rc = joins_parse(j, t, err);
 	t->slot = (int)slot;
 	t->stop = json_bool(j, "stop", false);
 	return rc;

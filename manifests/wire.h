@@ -94,6 +94,7 @@ struct wire_task {
 	bool stop;                /* desired state is STOPPED, then it will be deleted */
 	char *hash;               /* canon_task_hash */
 	struct spec_service spec; /* image may be pinned "name@sha256:…" */
+	char *with[SPACE_MAX];    /* ids of the tasks whose namespaces it has; NULL: none */
 	struct wire_attach *attach;
 	size_t n_attach;
 	struct spec_volume *volumes; /* the stack's volumes that the mounts name */

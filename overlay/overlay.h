@@ -114,6 +114,8 @@ struct ov_sandbox {
 int overlay_sandbox_set(struct overlay *o, const struct ov_sandbox *s, char **ret_path,
 			struct err *err);
 int overlay_sandbox_del(struct overlay *o, const char *id, struct err *err);
+/* The namespace's path, borrowed; NULL: no such sandbox here. */
+const char *overlay_sandbox_path(const struct overlay *o, const char *id);
 /* Ids of the sandboxes found on this host (after a restart), appended. */
 int overlay_sandbox_list(struct overlay *o, struct strlist *ids, struct err *err);
 

@@ -392,6 +392,12 @@ int overlay_sandbox_del(struct overlay *o, const char *id, struct err *err)
 	return r;
 }
 
+const char *overlay_sandbox_path(const struct overlay *o, const char *id)
+{
+	const struct sandbox *s = map_get(&o->sandboxes, id);
+	return s ? s->path : NULL;
+}
+
 bool overlay_sandbox_address(struct overlay *o, const char *id, struct ipaddr *ip,
 			     struct ipaddr *ip6)
 {

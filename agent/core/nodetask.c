@@ -220,6 +220,8 @@ void nodetask_poke(struct nodetask *t)
 		nodetask_release(t);
 	else if (t->state == TASK_PREPARING && timer_is_set(t->timer))
 		nodetask_begin_again(t);
+	else if (t->hosting && !nodetask_guests_ms(t))
+		nodetask_guests_gone(t);
 	else if (t->mend && (t->state == TASK_STARTING || t->state == TASK_RUNNING))
 		nodetask_mend(t);
 }
@@ -254,7 +256,7 @@ static void decide(struct nodetask *t, bool failed, uint64_t ran_ms, const char 
 {
 	struct restart_end e = {.failed = failed, .ran_ms = ran_ms, .now_ms = clock_ms()};
 	uint64_t delay_ms = 0;
-	t->ailing = false;
+	t->ailing = t->rejoin = false;
 	t->killed = false;
 	t->pid = 0;
 	t->health = HEALTH_NONE;
@@ -284,6 +286,11 @@ static void task_ended(struct nodetask *t, const struct rt_status *st)
 	t->pid = 0;
 	if (t->state == TASK_STOPPING) {
 		nodetask_ended_stopping(t);
+		return;
+	}
+	nodetask_guests_rejoin(t);
+	if (nodetask_lost_host(t, st)) {
+		nodetask_join_again(t);
 		return;
 	}
 	uint64_t ran_ms = t->started_ms ? clock_ms() - t->started_ms : 0;

@@ -52,6 +52,8 @@ struct nodetask {
 	bool draining; /* is to stop, but was not signalled yet: no new connections come */
 	bool mend;     /* adopted, but its sandbox was not set right yet */
 	bool serving;  /* was ready at its last move */
+	bool rejoin;   /* is being ended: what it shares is made anew */
+	bool hosting;  /* is to stop, and waits for those in its namespaces to go first */
 	bool stray, removing, gone;
 };
 
@@ -64,10 +66,26 @@ void nodetask_begin(struct nodetask *t);       /* from the image on */
 void nodetask_begin_again(struct nodetask *t); /* after a back-off, with the image at hand */
 int nodetask_adopt(struct nodetask *t, const struct rt_status *st);
 void nodetask_mend(struct nodetask *t); /* an adopted container's sandbox */
+/* nodetask_join.c */
+bool nodetask_owns_network(const struct nodetask *t); /* has, or is to have, a sandbox */
+/* The task whose network t is in; NULL: its own. -EAGAIN with err: not there yet. */
+int nodetask_host(const struct nodetask *t, const struct wire_task **ret, struct err *err);
+/* Its namespaces that are other tasks', which must run: -EAGAIN. */
+int nodetask_join(struct nodetask *t, struct plan *p, char **ret_netns, struct err *err);
+void nodetask_note_joins(const struct nodetask *t, struct kvlist *labels);
+/* Does an adopted container live in what it was to join as it is now? */
+bool nodetask_joins_hold(const struct nodetask *t, const struct kvlist *labels);
+/* Did it end because what it shares went? No matter of its own, so none for its restart policy. */
+bool nodetask_lost_host(const struct nodetask *t, const struct rt_status *st);
+void nodetask_join_again(struct nodetask *t);    /* after such an end */
+void nodetask_guests_rejoin(struct nodetask *t); /* its container has ended */
+/* How long those that live in its namespaces may still take, in ms; 0: there are none. */
+uint64_t nodetask_guests_ms(const struct nodetask *t);
 /* nodetask_stop.c */
 void nodetask_stop(struct nodetask *t);
-void nodetask_drained(struct nodetask *t); /* new connections go elsewhere now */
-void nodetask_harder(struct nodetask *t);  /* the grace period is over */
+void nodetask_guests_gone(struct nodetask *t); /* nobody is in its namespaces any more */
+void nodetask_drained(struct nodetask *t);     /* new connections go elsewhere now */
+void nodetask_harder(struct nodetask *t);      /* the grace period is over */
 void nodetask_signal(struct nodetask *t, const char *signal);
 void nodetask_end(struct nodetask *t, enum task_state state, const char *reason); /* for good */
 void nodetask_ended_stopping(struct nodetask *t);

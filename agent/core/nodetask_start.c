@@ -64,7 +64,7 @@ static void note_ports(struct nodetask *t, struct plan *p)
 
 static int make_sandbox(struct nodetask *t, struct plan *p, char **ret_netns, struct err *err)
 {
-	if (p->host_network)
+	if (p->host_network || p->joined_network)
 		return 0;
 	int r = 0;
 	if (!t->holds_networks) {
@@ -93,6 +93,7 @@ static void set_labels(const struct nodetask *t, struct plan *p)
 	kvlist_set(l, LABEL_GRACE_MS, grace);
 	if (t->stop_signal)
 		kvlist_set(l, LABEL_SIGNAL, t->stop_signal);
+	nodetask_note_joins(t, l);
 }
 
 static int start_container(struct nodetask *t, struct plan *p, struct err *err)
@@ -101,6 +102,8 @@ static int start_container(struct nodetask *t, struct plan *p, struct err *err)
 	int r = secretfiles_put(t->core->secrets, &t->w, err);
 	for (size_t i = 0; r == 0 && i < p->n_dirs; i++)
 		r = volume_prepare(&p->dirs[i], err);
+	if (r == 0)
+		r = nodetask_join(t, p, &netns, err);
 	if (r == 0)
 		r = make_sandbox(t, p, &netns, err);
 	if (r < 0)
@@ -125,15 +128,21 @@ static int start_container(struct nodetask *t, struct plan *p, struct err *err)
 	return r;
 }
 
-static void plan_input_of(const struct nodetask *t, struct plan_input *in)
+static int plan_input_of(const struct nodetask *t, struct plan_input *in, struct err *err)
 {
+	const struct wire_task *host;
+	int r = nodetask_host(t, &host, err);
+	if (r < 0)
+		return r;
 	*in = (struct plan_input){
 		.task = &t->w,
+		.net_of = host,
 		.image = t->image,
 		.data_dir = t->core->data_dir,
 		.run_dir = t->core->run_dir,
-		.gateway = nodenet_gateway(t->core->networks, &t->w),
+		.gateway = nodenet_gateway(t->core->networks, host ? host : &t->w),
 	};
+	return 0;
 }
 
 static void task_build(struct nodetask *t)
@@ -141,8 +150,9 @@ static void task_build(struct nodetask *t)
 	struct plan p = {0};
 	struct plan_input in;
 	struct err err = {0};
-	plan_input_of(t, &in);
-	int r = plan_make(&in, &p, &err);
+	int r = plan_input_of(t, &in, &err);
+	if (r == 0)
+		r = plan_make(&in, &p, &err);
 	if (r == 0) {
 		if (!t->stop_signal)
 			t->stop_signal = xstrdup(p.rt.stop_signal);
@@ -202,8 +212,11 @@ void nodetask_mend(struct nodetask *t)
 	struct plan_input in;
 	struct err err = {0};
 	auto_free char *netns = NULL;
-	plan_input_of(t, &in);
-	int r = plan_sandbox(&in, &p, &err);
+	if (t->w.with[SPACE_NET]) /* another one's, who mends it */
+		return;
+	int r = plan_input_of(t, &in, &err);
+	if (r == 0)
+		r = plan_sandbox(&in, &p, &err);
 	if (r == 0) {
 		t->sandbox = !p.host_network; /* it is there, whatever comes of mending it */
 		r = make_sandbox(t, &p, &netns, &err);
@@ -233,12 +246,14 @@ int nodetask_adopt(struct nodetask *t, const struct rt_status *st)
 			 t->w.id);
 		return -ESTALE; /* begins anew and deletes this one */
 	}
+	if (st->state == RT_RUNNING && !nodetask_joins_hold(t, labels))
+		return -ESTALE;
 	t->image = image_local(t->core->images, t->w.spec.image, NULL);
 	if (!t->stop_signal && t->image)
 		t->stop_signal = xstrdup(t->image->stop_signal);
 	switch (st->state) {
 	case RT_CREATED:
-		t->sandbox = !streq(t->w.spec.network_mode, "host");
+		t->sandbox = nodetask_owns_network(t);
 		nodetask_mend(t);
 		nodetask_move(t, TASK_STARTING, NULL);
 		break;
@@ -248,7 +263,7 @@ int nodetask_adopt(struct nodetask *t, const struct rt_status *st)
 		break;
 	case RT_ENDED:
 		t->state = TASK_RUNNING; /* it ended while no agent looked */
-		t->sandbox = !streq(t->w.spec.network_mode, "host");
+		t->sandbox = nodetask_owns_network(t);
 		nodetask_event(t, st);
 		break;
 	}

@@ -13,6 +13,8 @@
 void nodetask_release(struct nodetask *t)
 {
 	struct err err = {0};
+	if (t->sandbox && nodetask_guests_ms(t)) /* theirs too; nodetask_poke tries again */
+		return;
 	if (t->sandbox) {
 		int r = overlay_sandbox_del(t->core->overlay, t->w.id, &err);
 		if (r < 0 && r != -ENOENT) {
@@ -141,17 +143,28 @@ void nodetask_stop(struct nodetask *t)
 	hooks_free(take_ptr(t->hooks));
 	t->killed = false;
 	/* The controller told the others first; what they have not heard by then they will not. */
-	t->draining = t->state == TASK_RUNNING && t->w.n_attach > 0;
+	t->draining =
+		t->state == TASK_RUNNING && (t->w.n_attach > 0 || t->w.with[SPACE_NET] != NULL);
 	nodetask_move(t, TASK_STOPPING, NULL);
+	uint64_t guests_ms = nodetask_guests_ms(t);
+	t->hosting = guests_ms > 0; /* they are told to stop as well; their network is this one */
+	t->draining = t->draining || t->hosting;
 	if (t->draining)
-		timer_set(t->timer, TASK_DRAIN_MS);
+		timer_set(t->timer, TASK_DRAIN_MS + guests_ms);
 	else
 		nodetask_drained(t);
 }
 
+void nodetask_guests_gone(struct nodetask *t)
+{
+	t->hosting = false;
+	if (t->state == TASK_STOPPING && t->draining)
+		timer_set(t->timer, TASK_DRAIN_MS);
+}
+
 void nodetask_drained(struct nodetask *t)
 {
-	t->draining = false;
+	t->draining = t->hosting = false;
 	timer_set(t->timer, (uint64_t)t->grace_ms); /* for its commands and its end together */
 	if (t->ran && t->w.spec.pre_stop.n && !t->stray) {
 		t->hooks = hooks_new(t->core->loop, t->core->runtime, t->w.id, "pre_stop",

@@ -73,15 +73,23 @@ static int plan_cwd(const struct plan_input *in, struct plan *p, struct err *err
 	return 0;
 }
 
-static int plan_spaces(const struct spec_service *s, struct plan *p, struct err *err)
+/* What it is to share and with whom it does must be told together, or it would have its own. */
+static int plan_spaces(const struct wire_task *t, struct plan *p, struct err *err)
 {
-	if (s->pid && !streq(s->pid, "host"))
+	const struct spec_service *s = &t->spec;
+	bool pid = spec_joins(s, SPACE_PID), ipc = spec_joins(s, SPACE_IPC);
+	if ((s->pid && !pid && !streq(s->pid, "host")) || pid != (t->with[SPACE_PID] != NULL))
 		return err_set(err, -ENOTSUP,
-			       "pid \"%s\" is not supported; use \"host\" or leave it out", s->pid);
-	if (s->ipc && !streq(s->ipc, "host") && !streq(s->ipc, "private") &&
-	    !streq(s->ipc, "shareable") && !streq(s->ipc, "none"))
+			       "pid \"%s\" is not supported; use \"host\" or leave it out",
+			       s->pid ? s->pid : "");
+	if ((s->ipc && !ipc && !streq(s->ipc, "host") && !streq(s->ipc, "private") &&
+	     !streq(s->ipc, "shareable") && !streq(s->ipc, "none")) ||
+	    ipc != (t->with[SPACE_IPC] != NULL))
 		return err_set(err, -ENOTSUP,
-			       "ipc \"%s\" is not supported; use \"host\" or leave it out", s->ipc);
+			       "ipc \"%s\" is not supported; use \"host\" or leave it out",
+			       s->ipc ? s->ipc : "");
+	p->rt.share_ipc = streq(s->ipc, "shareable");
+	p->rt.no_shm = streq(s->ipc, "none");
 	p->rt.host_pid = streq(s->pid, "host");
 	p->rt.host_ipc = streq(s->ipc, "host");
 	p->rt.host_uts = streq(s->uts, "host");
@@ -108,9 +116,10 @@ static void plan_identity(const struct plan_input *in, struct plan *p)
 {
 	const struct spec_service *s = &in->task->spec;
 	p->rt.id = in->task->id;
-	p->rt.hostname =
-		s->hostname ? s->hostname : plan_keep(p, xstrndup(in->task->id, NAME_DIGITS));
-	p->rt.domainname = s->domainname;
+	const struct wire_task *named = in->net_of ? in->net_of : in->task;
+	p->rt.hostname = named->spec.hostname ? named->spec.hostname
+					      : plan_keep(p, xstrndup(named->id, NAME_DIGITS));
+	p->rt.domainname = named->spec.domainname;
 	const char *user = s->user ? s->user : in->image->user;
 	p->rt.user = user && *user ? user : NULL;
 	p->rt.stop_signal = s->stop_signal ? s->stop_signal : in->image->stop_signal;
@@ -150,7 +159,7 @@ int plan_make(const struct plan_input *in, struct plan *out, struct err *err)
 	if (r == 0)
 		r = plan_security(s, &p, err);
 	if (r == 0)
-		r = plan_spaces(s, &p, err);
+		r = plan_spaces(in->task, &p, err);
 	if (r == 0)
 		r = plan_logging(s, &p, err);
 	if (r == 0)

@@ -13,6 +13,7 @@
 
 struct plan_input {
 	const struct wire_task *task;
+	const struct wire_task *net_of; /* the task whose network it has; NULL: its own */
 	const struct image *image;
 	const char *data_dir; /* volumes are below it */
 	const char *run_dir;  /* files of configs and secrets are below it */
@@ -30,7 +31,8 @@ struct plan_dir { /* a host directory to have before the start */
 struct plan {
 	struct rt_spec rt; /* netns, labels: filled in by who starts it */
 	struct ov_sandbox sandbox;
-	bool host_network; /* no sandbox */
+	bool host_network;   /* no sandbox */
+	bool joined_network; /* that of another task: no sandbox of its own */
 	struct plan_dir *dirs;
 	size_t n_dirs;
 	struct ov_endpoint *endpoints; /* behind sandbox.endpoints */

@@ -148,10 +148,34 @@ static void plan_resolver(const struct spec_service *s, struct plan *p)
 	strlist_copy(&p->rt.dns_search, &s->dns_search);
 }
 
+/* Another task's network: its names and its resolver, and nothing to make. */
+static int plan_guest(const struct plan_input *in, struct plan *p, struct err *err)
+{
+	struct plan_input host = *in;
+	host.task = in->net_of;
+	host.net_of = NULL;
+	if (spec_joins(&host.task->spec, SPACE_NET))
+		return err_set(err, -EINVAL, "task \"%s\" has no network of its own to share",
+			       host.task->name);
+	int r = plan_net(&host, p, err);
+	free_and_null(&p->sandbox.publish);
+	p->sandbox = (struct ov_sandbox){0};
+	kvlist_done(&p->net_sysctls);
+	for (size_t i = 0; r == 0 && i < in->task->spec.sysctls.n; i++) {
+		const struct kv *kv = &in->task->spec.sysctls.v[i];
+		if (!str_starts(kv->k, "net."))
+			kvlist_set(&p->rt.sysctls, kv->k, kv->v);
+	}
+	p->joined_network = true;
+	return r;
+}
+
 int plan_net(const struct plan_input *in, struct plan *p, struct err *err)
 {
 	const struct spec_service *s = &in->task->spec;
 	const char *mode = s->network_mode;
+	if (spec_joins(s, SPACE_NET) && in->net_of)
+		return plan_guest(in, p, err);
 	if (mode && !streq(mode, "host") && !streq(mode, "none") && !streq(mode, "bridge"))
 		return err_set(err, -ENOTSUP,
 			       "network_mode \"%s\" is not supported; use \"host\", \"none\" or "

@@ -221,9 +221,9 @@ static json_t *plan_namespaces(const struct rt_spec *s, const struct bundle_host
 	if (!s->host_uts)
 		add_namespace(list, "uts", NULL);
 	if (!s->host_pid)
-		add_namespace(list, "pid", NULL);
+		add_namespace(list, "pid", h->pid_ns);
 	if (!s->host_ipc)
-		add_namespace(list, "ipc", NULL);
+		add_namespace(list, "ipc", h->ipc_ns);
 	if (s->netns)
 		add_namespace(list, "network", s->netns);
 	if (!s->host_cgroup && (h->cgroups->v2 || s->private_cgroup))

@@ -16,6 +16,8 @@ struct bundle_host { /* what the plan needs to know of this container's place */
 	const char *files;       /* folder with hosts, resolv.conf and hostname */
 	const char *shim;        /* carrack-shim, for init: true */
 	const struct rt_user *user;
+	const char *pid_ns, *ipc_ns; /* paths of namespaces to join; NULL: its own */
+	const char *shm;             /* folder that becomes /dev/shm; NULL: its own tmpfs */
 	uint64_t caps_available;
 	/* The compiled seccomp profile for these capabilities (borrowed); NULL: not compiled. */
 	const char *(*seccomp)(uint64_t caps, void *arg);

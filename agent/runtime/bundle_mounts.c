@@ -31,7 +31,27 @@ static const struct rt_mount *mount_at(const struct rt_spec *s, const char *targ
 	return NULL;
 }
 
-static void add_system(json_t *list, const struct rt_spec *s)
+static void add_shm(json_t *list, const struct rt_spec *s, const char *shared)
+{
+	if (s->no_shm || mount_at(s, "/dev/shm"))
+		return;
+	if (shared) {
+		add_mount(list, "/dev/shm", "bind", shared, "bind nosuid noexec nodev");
+		return;
+	}
+	auto_free char *options = bundle_shm_options(s->shm_size);
+	auto_free char *words = xasprintf("nosuid noexec nodev %s", options);
+	for (char *p = words; *p; p++)
+		*p = *p == ',' ? ' ' : *p;
+	add_mount(list, "/dev/shm", "tmpfs", "shm", words);
+}
+
+char *bundle_shm_options(int64_t size)
+{
+	return xasprintf("mode=1777,size=%lld", (long long)(size >= 0 ? size : SHM_DEFAULT));
+}
+
+static void add_system(json_t *list, const struct rt_spec *s, const char *shm)
 {
 	const char *sys = s->privileged ? "nosuid noexec nodev" : "nosuid noexec nodev ro";
 	add_mount(list, "/proc", "proc", "proc", "nosuid noexec nodev");
@@ -47,11 +67,8 @@ static void add_system(json_t *list, const struct rt_spec *s)
 		add_mount(list, "/dev/shm", "bind", "/dev/shm", "rbind nosuid noexec nodev");
 		return;
 	}
-	auto_free char *shm = xasprintf("nosuid noexec nodev mode=1777 size=%lld",
-					(long long)(s->shm_size >= 0 ? s->shm_size : SHM_DEFAULT));
 	add_mount(list, "/dev/mqueue", "mqueue", "mqueue", "nosuid noexec nodev");
-	if (!mount_at(s, "/dev/shm"))
-		add_mount(list, "/dev/shm", "tmpfs", "shm", shm);
+	add_shm(list, s, shm);
 }
 
 static void add_etc(json_t *list, const struct rt_spec *s, const char *files)
@@ -110,7 +127,7 @@ json_t *bundle_mounts(const struct rt_spec *s, const struct bundle_host *h, stru
 {
 	json_t *list = json_array();
 	auto_json *more = json_array();
-	add_system(list, s);
+	add_system(list, s, h->shm);
 	add_etc(more, s, h->files);
 	for (size_t i = 0; i < s->n_mounts; i++)
 		add_user_mount(more, &s->mounts[i]);

@@ -5,6 +5,8 @@
 #include "agent/runtime/caps.h"
 
 json_t *bundle_mounts(const struct rt_spec *s, const struct bundle_host *h, struct err *err);
+/* Of the tmpfs at /dev/shm, comma-separated; size -1: the default. Caller frees. */
+char *bundle_shm_options(int64_t size);
 /* Every target absolute and plain, every source there. */
 int bundle_check_mounts(const struct rt_spec *s, struct err *err);
 

@@ -4,6 +4,7 @@
  * has to be waited for go in a child process.
  */
 #include "agent/runtime/internal.h"
+#include "agent/runtime/joins.h"
 #include "agent/runtime/rootfs.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -135,6 +136,7 @@ static void clear_away(struct runtime *r, const char *id, const char *cgroup, bo
 	auto_free char *state = xasprintf("%s/%s", r->crun_root, id);
 	auto_free char *run_trash = trash_name(r->run_dir), *data_trash = trash_name(r->data_dir);
 	rootfs_unmount(rootfs);
+	joins_remove(run);
 	dir_remove(state, NULL);
 	move_away(run, run_trash);
 	move_away(data, data_trash);

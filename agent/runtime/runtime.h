@@ -70,6 +70,11 @@ struct rt_spec { /* everything a container is made from; lists are borrowed duri
 	const char *hostname, *domainname;
 	const char *netns; /* path; NULL: the host's network */
 	bool host_pid, host_ipc;
+	/* Containers of this runtime, running, whose process and IPC namespace it joins; NULL: none.
+	 * That of ipc_of must have been made with share_ipc. */
+	const char *pid_of, *ipc_of;
+	bool share_ipc; /* others may join: /dev/shm is kept where they find it */
+	bool no_shm;    /* no /dev/shm at all */
 	bool read_only, privileged, init, tty, stdin_open;
 	struct strlist cap_add, cap_drop; /* "NET_ADMIN", "ALL" */
 	bool no_new_privileges, seccomp_unconfined;
@@ -132,7 +137,7 @@ const struct kvlist *runtime_labels(struct runtime *r,
 
 /* Makes the bundle and starts the shim; the event says RUNNING, or ENDED with error. On failure
  * nothing is left. One of this id that ended makes place, and its log goes on; -EEXIST while it has
- * not. */
+ * not; -EAGAIN while one that it joins does not run. */
 int runtime_start(struct runtime *r, const struct rt_spec *s, struct err *err);
 int runtime_kill(struct runtime *r, const char *id, const char *signal, struct err *err);
 /* Removes a container that ended (or kills it first, with force): cgroup, mounts, files. The bulk

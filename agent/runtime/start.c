@@ -7,6 +7,7 @@
 #include "agent/runtime/copyup.h"
 #include "agent/runtime/etcfiles.h"
 #include "agent/runtime/internal.h"
+#include "agent/runtime/joins.h"
 #include "agent/runtime/rootfs.h"
 #include "agent/runtime/seccomp.h"
 #include "agent/runtime/seccomp_bpf.h"
@@ -68,6 +69,10 @@ static int write_config(const struct container *c, const struct rt_spec *s,
 			const struct rt_user *user, struct err *err)
 {
 	struct runtime *r = c->r;
+	__attribute__((cleanup(joins_done))) struct joins joins = {0};
+	int code = joins_find(c, s, &joins, err);
+	if (code < 0)
+		return code;
 	struct bundle_host host = {
 		.cgroups = &r->cgroups,
 		.cgroup_path = c->cgroup,
@@ -75,6 +80,9 @@ static int write_config(const struct container *c, const struct rt_spec *s,
 		.files = c->data,
 		.shim = r->shim,
 		.user = user,
+		.pid_ns = joins.pid_ns,
+		.ipc_ns = joins.ipc_ns,
+		.shm = joins.shm,
 		.caps_available = r->caps,
 		.seccomp = filter_for,
 		.seccomp_arg = r,

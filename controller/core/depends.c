@@ -2,7 +2,7 @@
  * What a service waits for. A service's tasks of a new template are not placed, and its tasks of an
  * older one not replaced, until what it depends on is as its file asks; what was placed once is never
  * taken back for it. A stack that goes, goes the other way round. */
-#include "controller/core/depends.h"
+#include "controller/core/joins.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,10 +16,17 @@ static void dependent_add(struct service *on, struct service *svc)
 	on->dependents[on->n_dependents++] = svc;
 }
 
-static void edge_add(struct service *svc, struct service *on, const struct spec_depends *d)
+static void edge_add(struct service *svc, const struct spec_service *spec, struct service *on,
+		     const struct spec_depends *d)
 {
 	svc->deps = vec_grow(svc->deps, svc->n_deps, &svc->cap_deps, sizeof(*svc->deps));
-	svc->deps[svc->n_deps++] = (struct dep){on, d->condition, d->required};
+	bool joined = false;
+	for (int k = 0; k < SPACE_MAX; k++) {
+		const struct spec_service *root =
+			spec_joined_root(svc->stack->spec, spec, (enum spec_space)k);
+		joined = joined || (root && streq(root->name, on->name));
+	}
+	svc->deps[svc->n_deps++] = (struct dep){on, d->condition, d->required, joined};
 	dependent_add(on, svc);
 }
 
@@ -64,7 +71,7 @@ void depends_link(struct stack *s)
 		for (size_t k = 0; svc && k < spec->n_depends_on; k++) {
 			struct service *on = map_get(&s->services, spec->depends_on[k].service);
 			if (on && on != svc)
-				edge_add(svc, on, &spec->depends_on[k]);
+				edge_add(svc, spec, on, &spec->depends_on[k]);
 		}
 	}
 }
@@ -74,10 +81,12 @@ static bool slot_wanted(const struct cluster *c, const struct service *svc, size
 	const struct slot *sl = &svc->slots[ix];
 	if (!svc->global)
 		return ix < svc->n_want;
-	return sl->node && sl->node->up && sched_eligible(svc->spec, &c->sched[sl->node->sched_ix]);
+	return sl->node && sl->node->up &&
+	       sched_eligible(svc->spec, &c->sched[sl->node->sched_ix]) &&
+	       joins_eligible(c, svc, sl->node);
 }
 
-static enum met task_met(const struct task *t, enum spec_condition cond)
+enum met depends_task_met(const struct task *t, enum spec_condition cond)
 {
 	bool running = t->node && !t->lost && t->state == TASK_RUNNING;
 	if (t->state == TASK_FAILED)
@@ -132,7 +141,7 @@ static enum met dep_met(const struct cluster *c, const struct dep *d, char *why)
 		const struct task *t = on->slots[i].cur;
 		if (!slot_wanted(c, on, i))
 			continue;
-		enum met m = t && t->tmpl == on->tmpl ? task_met(t, d->condition) : WAITS;
+		enum met m = t && t->tmpl == on->tmpl ? depends_task_met(t, d->condition) : WAITS;
 		if (m <= worst)
 			continue;
 		worst = m;
@@ -181,7 +190,7 @@ enum met depends_met(const struct cluster *c, struct service *svc, char why[DEPE
 		return MET;
 	for (size_t i = 0; !begun(svc) && i < svc->n_deps; i++) {
 		const struct dep *d = &svc->deps[i];
-		enum met m = dep_met(c, d, why);
+		enum met m = d->joined ? MET : dep_met(c, d, why);
 		if (m != MET && (d->required || (m != FAILS && !hopeless(d->on))))
 			return m;
 	}
@@ -203,11 +212,23 @@ static bool starved(const struct service *svc, size_t *edges)
 	return false;
 }
 
+static const struct dep *joined_rolls(const struct service *svc)
+{
+	for (size_t i = 0; i < svc->n_deps; i++)
+		if (svc->deps[i].joined && svc->deps[i].on->spec && rolling(svc->deps[i].on))
+			return &svc->deps[i];
+	return NULL;
+}
+
 bool depends_may_roll(const struct cluster *c, struct service *svc, char why[DEPENDS_TEXT])
 {
 	const char *name;
 	size_t edges = 0;
-	if (depends_met(c, svc, why) == MET)
+	/* Tasks that share with one that is replaced go with it; they need not go twice. */
+	const struct dep *shared = joined_rolls(svc);
+	if (shared)
+		say(why, shared, NULL, "it is being updated");
+	else if (depends_met(c, svc, why) == MET)
 		return true;
 	/* A network that waits for its predecessor to empty waits for these tasks too. */
 	return !tmpl_networks_ready(c, svc->tmpl, &name) || starved(svc, &edges);
@@ -232,9 +253,10 @@ bool depends_may_go(const struct service *svc)
 
 void depends_tell(struct cluster *c, struct service *svc)
 {
+	joins_tell(c, svc);
 	for (size_t i = 0; svc->spec && i < svc->n_dependents; i++) {
 		struct service *s = svc->dependents[i];
-		if (!s->spec || s->deps_met)
+		if (!s->spec || (s->deps_met && !s->held))
 			continue;
 		s->place = s->place || s->pending;
 		service_mark(c, s);

@@ -152,6 +152,18 @@ static void load_attaches(struct cluster *c, struct task *t, const json_t *list)
 	}
 }
 
+static void load_joins(struct task *t, const json_t *list)
+{
+	if (!list)
+		return;
+	t->with = xcalloc(1, sizeof(*t->with));
+	for (size_t k = 0; k < SPACE_MAX; k++) {
+		const char *id = json_string_value(json_array_get(list, k));
+		if (id && strlen(id) == ID_TASK)
+			memcpy(t->with->id[k], id, ID_ROOM);
+	}
+}
+
 /* Puts a task into its slot; of two that are to run, the one that was there first in time retires. */
 static void load_slot(struct task *t, struct node *node, bool old)
 {
@@ -205,6 +217,7 @@ static int load_task(struct cluster *c, const char *id, const json_t *j, struct 
 	t->slot = (int)slot;
 	load_state(t, j);
 	load_attaches(c, t, json_object_get(j, "attach"));
+	load_joins(t, json_object_get(j, "with"));
 	map_set(&c->tasks, t->id, t);
 	load_slot(t, node, json_bool(j, "old", false));
 	task_link(c, t, node);

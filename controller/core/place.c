@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pending tasks to nodes: the scheduler's choice, with addresses taken before it counts. */
-#include "controller/core/depends.h"
+#include "controller/core/joins.h"
 
 #include <errno.h>
 
@@ -65,8 +65,10 @@ static int take_addresses(struct cluster *c, struct task *t, struct err *err)
 	return 0;
 }
 
-/* What is asked of a node: the template's needs under the service's present placement. */
-static struct spec_service needs_of(const struct cluster *c, const struct service *svc)
+/* What is asked of a node: the template's needs under the service's present placement, and of those
+ * that will be with it. Borrows from all of them and from pool. */
+static struct spec_service needs_of(const struct cluster *c, const struct service *svc,
+				    struct strlist *pool)
 {
 	struct spec_service s = svc->tmpl->spec;
 	s.constraints = svc->spec->constraints;
@@ -77,6 +79,7 @@ static struct spec_service needs_of(const struct cluster *c, const struct servic
 		const struct network *n = map_get(&c->networks, svc->tmpl->network_ids[i]);
 		s.encrypted |= n && n->encrypted;
 	}
+	joins_needs(svc, &s, pool);
 	return s;
 }
 
@@ -155,7 +158,8 @@ static void place_planned(struct cluster *c, struct service *svc, const struct s
 
 static void place_replicated(struct cluster *c, struct service *svc)
 {
-	struct spec_service needs = needs_of(c, svc);
+	auto_strlist pool = {0};
+	struct spec_service needs = needs_of(c, svc, &pool);
 	struct sched_result r;
 	struct err err;
 	count_service(c, svc, true);
@@ -186,7 +190,8 @@ static void place_replicated(struct cluster *c, struct service *svc)
 /* Each task of a global service has its node; the question is only whether it fits there. */
 static void place_global(struct cluster *c, struct service *svc)
 {
-	struct spec_service needs = needs_of(c, svc);
+	auto_strlist pool = {0};
+	struct spec_service needs = needs_of(c, svc, &pool);
 	struct sched_result r;
 	struct err err;
 	for (struct task *t = svc->pending, *next; t; t = next) {
@@ -194,6 +199,34 @@ static void place_global(struct cluster *c, struct service *svc)
 		struct node *n = svc->slots[t->slot].node;
 		if (!n)
 			continue;
+		sched_place(&needs, &c->sched[n->sched_ix], 1, 0, &r);
+		if (r.node < 0)
+			wait_for(c, t, r.why, MET);
+		else if (take_addresses(c, t, &err) < 0)
+			wait_for(c, t, err.text, MET);
+		else
+			task_assign(c, t, n);
+	}
+}
+
+/* Each task of a service that shares with another has its node; the question is when, and whether
+ * the rest of what it asks for is there. */
+static void place_joined(struct cluster *c, struct service *svc)
+{
+	auto_strlist pool = {0};
+	struct spec_service needs = needs_of(c, svc, &pool);
+	struct sched_result r;
+	struct err err;
+	char why[DEPENDS_TEXT];
+	for (struct task *t = svc->pending, *next; t; t = next) {
+		struct node *n = NULL;
+		next = t->pend_next;
+		t->planned = false;
+		enum met met = joins_ready(c, t, &n, why);
+		if (met != MET) {
+			wait_for(c, t, why, met);
+			continue;
+		}
 		sched_place(&needs, &c->sched[n->sched_ix], 1, 0, &r);
 		if (r.node < 0)
 			wait_for(c, t, r.why, MET);
@@ -215,6 +248,8 @@ void place_service(struct cluster *c, struct service *svc)
 		all_wait(c, svc, why, met);
 	else if (!networks_there(c, svc, &err))
 		all_wait(c, svc, err.text, MET);
+	else if (spec_joins_any(&svc->tmpl->spec))
+		place_joined(c, svc);
 	else if (svc->global)
 		place_global(c, svc);
 	else

@@ -193,6 +193,8 @@ static void tell_restart(struct plan *p, const struct service *svc, json_t *j)
 		json_array_append_new(why, json_string("a network of it is made anew"));
 	if (!streq(was->volumes, svc->tmpl->volumes))
 		json_array_append_new(why, json_string("a volume of it is described otherwise"));
+	if (!json_array_size(why))
+		json_array_append_new(why, json_string("a service that it goes with is made anew"));
 }
 
 static void tell_order(const struct service *svc, json_t *j)

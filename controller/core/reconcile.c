@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Services to tasks: each slot that was marked is compared with what it should hold. */
-#include "controller/core/depends.h"
+#include "controller/core/joins.h"
 
 bool slot_kept(const struct cluster *c, const struct service *svc, size_t ix)
 {
@@ -9,7 +9,8 @@ bool slot_kept(const struct cluster *c, const struct service *svc, size_t ix)
 		return false;
 	if (!svc->global)
 		return ix < svc->n_want;
-	return sl->node && sched_eligible(svc->spec, &c->sched[sl->node->sched_ix]);
+	return sl->node && sched_eligible(svc->spec, &c->sched[sl->node->sched_ix]) &&
+	       joins_eligible(c, svc, sl->node);
 }
 
 /* Does something in the slot still hold its place? What is on a dead node does not. */
@@ -71,12 +72,21 @@ static void empty_slot(struct cluster *c, struct slot *sl)
 	}
 }
 
+/* What it shares with is gone: it goes too, and another one joins what comes. */
+static void leave_joined(struct cluster *c, struct slot *sl)
+{
+	struct task *t = sl->cur;
+	if (t && t->node && !t->lost && !task_state_ended(t->state) && !joins_hold(c, t))
+		task_stop(c, t);
+}
+
 static void reconcile_slot(struct cluster *c, struct service *svc, size_t ix)
 {
 	struct slot *sl = &svc->slots[ix];
 	if (slot_kept(c, svc, ix)) {
 		adopt_back(c, sl);
 		replace_lost(c, svc, sl);
+		leave_joined(c, sl);
 		if (!sl->cur && !blocked(svc, sl))
 			sl->cur = task_new(c, svc, ix);
 	} else if (svc->spec || depends_may_go(svc)) {

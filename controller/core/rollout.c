@@ -26,11 +26,13 @@ static bool fixed_address(const struct spec_service *s)
 	return false;
 }
 
-/* Two tasks of a slot cannot have one address, nor two of a node one slot of a global service. */
+/* Two tasks of a slot cannot have one address or live in one network, nor two of a node one slot of a
+ * global service. */
 bool rollout_start_first(const struct service *svc)
 {
 	const struct spec_update *u = svc->spec ? config(svc) : NULL;
-	return u && u->set && u->start_first && !svc->global && !fixed_address(svc->spec);
+	return u && u->set && u->start_first && !svc->global && !fixed_address(svc->spec) &&
+	       !spec_joins_any(svc->spec);
 }
 
 static size_t parallelism(const struct cluster *c, const struct service *svc)

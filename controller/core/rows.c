@@ -126,6 +126,8 @@ void row_task(struct cluster *c, const struct task *t)
 		}
 		str_addc(&s, ']');
 	}
+	if (t->with)
+		text_joins(&s, t->with);
 	attach_rows(&s, t);
 	str_addc(&s, '}');
 	cluster_put(c, "tasks", t->id, str_take(&s));

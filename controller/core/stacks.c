@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Stacks as operators put, scale and remove them. */
 #include "controller/core/cluster.h"
-#include "controller/core/depends.h"
+#include "controller/core/joins.h"
 #include "controller/core/secrets.h"
 #include "manifests/canon.h"
 #include "manifests/limits.h"
@@ -75,6 +75,7 @@ void stack_apply(struct cluster *c, struct stack *s, const struct strlist *chang
 			service_set_spec(c, svc, NULL, true);
 	}
 	depends_link(s);
+	joins_link(c, s);
 	stack_mark(c, s);
 }
 

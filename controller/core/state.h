@@ -67,6 +67,10 @@ struct attach { /* a task on a network: its endpoint */
 	char *text;        /* its JSON, during a hand-out */
 };
 
+struct task_joins { /* ids of the tasks whose namespaces it has; empty: none */
+	char id[SPACE_MAX][ID_ROOM];
+};
+
 enum task_mark { MARK_ROW = 1, MARK_SEND = 2, MARK_ENDPOINT = 4 };
 
 struct task {
@@ -92,6 +96,8 @@ struct task {
 	int64_t restarts, pid;
 	char *image_digest;
 	struct strlist ports;
+	struct task_joins *with;      /* joins.c's; NULL: it joins nobody */
+	struct spec_resources *taken; /* counted for it, where that is not what its template says */
 	struct attach *attach;
 	size_t n_attach;
 	struct task *slot_next; /* next of slot->old */
@@ -119,6 +125,7 @@ struct dep { /* an edge of depends_on */
 	struct service *on;
 	enum spec_condition condition;
 	bool required;
+	bool joined; /* its tasks' namespaces are ours too: joins.c waits, for each task by itself */
 };
 
 struct service {
@@ -137,6 +144,8 @@ struct service {
 	size_t n_pending;
 	bool place; /* pending tasks have not been tried yet */
 	bool global;
+	bool is_joined,
+		was_joined; /* others' tasks are in namespaces of its own; before the last apply */
 	/* depends.c */
 	struct dep *deps;
 	size_t n_deps, cap_deps;
@@ -370,9 +379,10 @@ void task_mark(struct cluster *c, struct task *t, unsigned marks);
 void task_pend(struct cluster *c, struct task *t);
 void task_unpend(struct cluster *c, struct task *t);
 void task_assign(struct cluster *c, struct task *t, struct node *n); /* attaches are there */
-void task_count(struct cluster *c, struct task *t); /* mends what it uses of its node */
-void task_stop(struct cluster *c, struct task *t);  /* cur of its slot: moves to old, or goes */
-void task_drop(struct cluster *c, struct task *t);  /* is gone: forgets it everywhere */
+void task_count(struct cluster *c, struct task *t);   /* mends what it uses of its node */
+void task_recount(struct cluster *c, struct task *t); /* what it uses may be another now */
+void task_stop(struct cluster *c, struct task *t);    /* cur of its slot: moves to old, or goes */
+void task_drop(struct cluster *c, struct task *t);    /* is gone: forgets it everywhere */
 void task_lose(struct cluster *c, struct task *t);
 void task_state(struct cluster *c, struct task *t, enum task_state state, const char *reason);
 enum task_state task_shown(const struct task *t);
@@ -460,6 +470,7 @@ void dispatch_mark(struct cluster *c, struct node *n);
 void dispatch_collect(struct cluster *c); /* marks become parts of messages */
 void dispatch_emit(struct cluster *c);    /* one message a node */
 void text_task(struct str *s, struct task *t);
+void text_joins(struct str *s, const struct task_joins *with);
 void text_endpoint(struct str *s, const struct attach *a);
 void text_network(struct str *s, const struct network *n);
 void text_peer(struct str *s, const struct node *n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One task's life in the controller: made, placed, counted, told to stop, lost, gone. */
+#include "controller/core/joins.h"
 #include "controller/core/secrets.h"
-#include "controller/core/state.h"
 
 #include <stdio.h>
 
@@ -25,6 +25,8 @@ void task_free(void *p)
 	for (size_t i = 0; i < t->n_attach; i++)
 		free(t->attach[i].text);
 	free(t->attach);
+	free(t->with);
+	free(t->taken);
 	free(t);
 }
 
@@ -136,6 +138,33 @@ static void ports_del(struct node *n, const struct tmpl *t)
 			}
 }
 
+/* Kept while it is counted, where it hangs on other services too: they may change meanwhile. */
+static const struct spec_resources *reserved(struct task *t, bool want)
+{
+	bool joins = t->svc->is_joined || spec_joins_any(&t->tmpl->spec);
+	if (want && joins) {
+		t->taken = t->taken ? t->taken : xcalloc(1, sizeof(*t->taken));
+		*t->taken = joins_reserve(t);
+	} else if (want) {
+		free_and_null(&t->taken);
+	}
+	return t->taken ? t->taken : &t->tmpl->spec.reservations;
+}
+
+void task_recount(struct cluster *c, struct task *t)
+{
+	if (!t->counted)
+		return;
+	struct sched_node *sn = &c->sched[t->node->sched_ix];
+	const struct spec_resources *r = reserved(t, false);
+	sn->cpus_used -= r->cpus;
+	sn->memory_used -= r->memory;
+	r = reserved(t, true);
+	sn->cpus_used += r->cpus;
+	sn->memory_used += r->memory;
+	c->retry = true;
+}
+
 void task_count(struct cluster *c, struct task *t)
 {
 	bool want = t->node && !task_state_ended(t->state);
@@ -143,7 +172,7 @@ void task_count(struct cluster *c, struct task *t)
 		return;
 	struct node *n = t->node;
 	struct sched_node *sn = &c->sched[n->sched_ix];
-	const struct spec_resources *r = &t->tmpl->spec.reservations;
+	const struct spec_resources *r = reserved(t, want);
 	t->counted = want;
 	if (want) {
 		sn->n_tasks++;

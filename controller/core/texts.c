@@ -64,6 +64,14 @@ static void addresses(struct str *s, const struct attach *a)
 	str_addf(s, ",\"mac\":\"%s\"", mac);
 }
 
+/* ,"with":["ID","",""], by enum spec_space */
+void text_joins(struct str *s, const struct task_joins *with)
+{
+	for (int k = 0; k < SPACE_MAX; k++)
+		str_addf(s, "%s\"%s\"", k ? "," : ",\"with\":[", with->id[k]);
+	str_addc(s, ']');
+}
+
 void text_task(struct str *s, struct task *t)
 {
 	auto_free char *name = task_name(t);
@@ -74,6 +82,8 @@ void text_task(struct str *s, struct task *t)
 	str_addf(s, ",\"slot\":%d", t->global ? 0 : t->slot + 1);
 	if (t->stop)
 		str_add(s, ",\"stop\":true");
+	if (t->with)
+		text_joins(s, t->with);
 	str_add(s, common(t->tmpl));
 	for (size_t i = 0; i < t->n_attach; i++) {
 		const struct attach *a = &t->attach[i];

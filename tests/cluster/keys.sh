@@ -131,6 +131,52 @@ Y
   until_ok 20 eval '[ "$(c ps job --json | jq "[.[]|select(.state==\"complete\")]|length")" = 2 ]' || fail "$(c ps job)" || return
   c rm job
 }
+guests_of() { # STACK: each task of app is in the network, the processes and the /dev/shm of vpn's
+  local i
+  for i in 1 2; do
+    [ "$(tasks ".[]|select(.name==\"$1_app.$i\").node")" = "$(tasks ".[]|select(.name==\"$1_vpn.$i\").node")" ] || return
+    [ "$(c exec "$1_app.$i" sh -c 'hostname; cat /dev/shm/mark; pidof httpd >/dev/null && echo sees')" = "$(printf 'gate\nmine\nsees')" ] || return
+  done
+  [ "$(c exec "$1_probe.1" wget -qO- http://vpn:9090/hostname)" = gate ]
+}
+shared_spaces() {
+  local out pid
+  stack spaces <<Y
+name: spaces
+services:
+  app:
+    image: $img
+    init: true
+    network_mode: service:vpn
+    pid: service:vpn
+    ipc: service:vpn
+    command: ["sh", "-c", "httpd -p 9090 -h /etc; sleep inf"]
+    restart: "no"
+    stop_grace_period: 1s
+    deploy: {replicas: 2}
+  vpn:
+    image: $img
+    init: true
+    hostname: gate
+    ipc: shareable
+    command: ["sh", "-c", "echo mine >/dev/shm/mark; sleep inf"]
+    stop_grace_period: 1s
+    deploy: {replicas: 2}
+  probe: {image: $img, init: true, command: ["sleep", "inf"], stop_grace_period: 1s}
+Y
+  apply spaces || return
+  guests_of spaces || fail "not shared: $(c ps spaces)" || return
+  # the host's end is the guest's: both again, together
+  pid=$(tasks '.[]|select(.name=="spaces_vpn.1").pid')
+  on "$(tasks '.[]|select(.name=="spaces_vpn.1").node')" kill -9 "$pid"
+  until_ok 20 eval '[ "$(tasks ".[]|select(.name==\"spaces_vpn.1\").restarts")" = 1 ] && guests_of spaces' || fail "after a restart: $(c ps spaces)" || return
+  sed -i 's/echo mine/echo  mine/' "$work/spaces.yaml"
+  out=$(c plan -f "$work/spaces.yaml")
+  grep -q "service 'app': 2 of 2 tasks made anew.*goes with" <<<"$out" || fail "the plan: $out" || return
+  apply spaces || return
+  guests_of spaces || fail "after an update: $(c ps spaces)" || return
+  c rm spaces
+}
 removed_in_reverse() {
   c rm ord && c rm keys && until_ok 30 no_tasks
 }
@@ -140,5 +186,6 @@ t "keys show in the container" container_keys
 t "CPU shares and quota are the cgroup's" cgroup_values
 t "pre_stop runs before the end" pre_stop
 t "a job runs once on each node" jobs
+t "a service lives in the namespaces of another, over restarts and updates" shared_spaces
 t "stacks with dependencies go" removed_in_reverse
 finish

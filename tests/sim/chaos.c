@@ -70,6 +70,15 @@ static void service_text(struct world *w, struct str *s, size_t stack, size_t i)
 			 start_first ? "start-first" : "stop-first", actions[sim_random(w, 3)]);
 }
 
+/* In the namespaces of the first one's tasks. */
+static void guest_text(struct world *w, struct str *s)
+{
+	str_addf(s,
+		 ",\"guest\":{\"image\":\"app:%llu\",\"network_mode\":\"service:stopfirst0\","
+		 "\"pid\":\"service:stopfirst0\",\"deploy\":{\"replicas\":%llu}}",
+		 (unsigned long long)sim_random(w, 2), (unsigned long long)sim_random(w, 4));
+}
+
 static json_t *random_stack(struct world *w, size_t ix)
 {
 	struct str s = {0};
@@ -81,6 +90,8 @@ static json_t *random_stack(struct world *w, size_t ix)
 	size_t n = 3 + sim_random(w, 2);
 	for (size_t i = 0; i < n; i++)
 		service_text(w, &s, ix, i);
+	if (sim_chance(w, 5000))
+		guest_text(w, &s);
 	str_addf(&s,
 		 "},\"networks\":{\"default\":{\"name\":\"%s_default\"%s},"
 		 "\"back\":{\"name\":\"%s_back\"",

@@ -115,6 +115,22 @@ static void check_containers(struct world *w)
 	map_clear(&seen);
 }
 
+/* Whoever lives in another's namespaces is where that one is, and no longer than that. */
+static void check_joins(struct world *w)
+{
+	map_each(&w->c->tasks, e)
+	{
+		const struct task *t = e->val;
+		if (!t->node || t->stop || t->lost || task_state_ended(t->state) ||
+		    !spec_joins_any(&t->tmpl->spec))
+			continue;
+		const struct task *p = t->with ? map_get(&w->c->tasks, t->with->id[0]) : NULL;
+		if (!p || p->node != t->node || p->stop)
+			sim_fail(w, "%s_%s slot %d is without its host", t->svc->stack->name,
+				 t->svc->name, t->slot + 1);
+	}
+}
+
 void check_step(struct world *w)
 {
 	map_each(&w->c->tasks, e)
@@ -134,6 +150,7 @@ void check_step(struct world *w)
 	check_networks(w);
 	check_containers(w);
 	check_secrets(w);
+	check_joins(w);
 	if (cluster_next_ms(w->c) <= w->now)
 		sim_fail(w, "a step left work behind");
 }
@@ -157,8 +174,12 @@ void check_sets(struct world *w)
 /* It waits, rightly, for what has failed or for an update that waits for its operator. */
 static bool excused(const struct service *svc)
 {
-	for (size_t i = 0; !svc->deps_met && i < svc->n_deps; i++) {
+	for (size_t i = 0; i < svc->n_deps; i++) {
 		const struct service *on = svc->deps[i].on;
+		if (svc->deps_met && !svc->deps[i].joined)
+			continue;
+		if (svc->deps[i].joined && !on->n_want)
+			return true;
 		if (on->roll == ROLL_PAUSED || excused(on))
 			return true;
 		for (size_t k = 0; k < on->n_slots; k++)
