@@ -16,8 +16,8 @@ static const char *const space_keys[] = {
 
 static const char *text_of(const struct spec_service *s, enum spec_space k)
 {
-	const char *const texts[] = {
-		[SPACE_NET] = s->network_mode, [SPACE_PID] = s->pid, [SPACE_IPC] = s->ipc};
+	const char *const texts[] =
+		{[SPACE_NET] = s->network_mode, [SPACE_PID] = s->pid, [SPACE_IPC] = s->ipc};
 	return texts[k] ? texts[k] : "";
 }
 
@@ -86,8 +86,8 @@ static void guest_check(struct decode *c, const struct node *n, const struct spe
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		if (own[i].set)
 			decode_refuse(c, node_child(n, own[i].key),
-				      "'%s' is in the network of '%s': write '%s' there",
-				      s->name, on->name, own[i].key);
+				      "'%s' is in the network of '%s': write '%s' there", s->name,
+				      on->name, own[i].key);
 }
 
 static void together_check(struct decode *c, const struct node *n, const struct spec_service *s,
@@ -95,10 +95,11 @@ static void together_check(struct decode *c, const struct node *n, const struct 
 {
 	const struct node *at = node_child(n, space_keys[k]);
 	if (spec_is_global(s) != spec_is_global(on))
-		decode_refuse(c, at,
-			      "'%s' cannot be where '%s' is: one of the two is global and the other "
-			      "is not",
-			      s->name, on->name);
+		decode_refuse(
+			c, at,
+			"'%s' cannot be where '%s' is: one of the two is global and the other "
+			"is not",
+			s->name, on->name);
 	if (k == SPACE_IPC && !streq(on->ipc, "shareable") && !streq(on->ipc, "host"))
 		decode_refuse(c, at,
 			      "the IPC namespace of '%s' is its own; give it 'ipc: shareable'",
@@ -123,10 +124,11 @@ static void space_check(struct decode *c, const struct node *n, struct spec_serv
 	}
 	const struct spec_service *on = spec_joined(c->stack, s, k);
 	if (!on && str_starts(text, CONTAINER_PREFIX))
-		decode_refuse(c, at,
-			      "no service of the stack has the 'container_name' '%.100s'; containers "
-			      "of others cannot be joined",
-			      text + strlen(CONTAINER_PREFIX));
+		decode_refuse(
+			c, at,
+			"no service of the stack has the 'container_name' '%.100s'; containers "
+			"of others cannot be joined",
+			text + strlen(CONTAINER_PREFIX));
 	else if (!on)
 		decode_error(c, at, "there is no service '%.100s' whose %s it could share",
 			     strchr(text, ':') + 1,
@@ -163,10 +165,11 @@ static void leaders_check(struct decode *c, const struct node *n, const struct s
 		if (!leader)
 			continue;
 		if (first && leader != first) {
-			decode_refuse(c, node_child(n, space_keys[k]),
-				      "'%s' shares with '%s' and with '%s', which may be on different "
-				      "nodes; let one of these share with the other",
-				      s->name, first->name, leader->name);
+			decode_refuse(
+				c, node_child(n, space_keys[k]),
+				"'%s' shares with '%s' and with '%s', which may be on different "
+				"nodes; let one of these share with the other",
+				s->name, first->name, leader->name);
 			return;
 		}
 		first = leader;

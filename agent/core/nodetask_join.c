@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <signal.h>
 
-#define JOIN_AGAIN_MS 200 /* the end of what it shares may not be known yet */
-#define LABEL_JOINED "carrack.joined" /* pids of the containers joined, by enum spec_space */
+#define JOIN_AGAIN_MS 200              /* the end of what it shares may not be known yet */
+#define LABEL_JOINED  "carrack.joined" /* pids of the containers joined, by enum spec_space */
 
 bool nodetask_owns_network(const struct nodetask *t)
 {

@@ -197,6 +197,7 @@ void nodetask_begin(struct nodetask *t)
 
 void nodetask_begin_again(struct nodetask *t)
 {
+	timer_stop(t->timer); /* of this try: what runs it would kill */
 	if (t->image) {
 		nodetask_move(t, TASK_PREPARING, NULL);
 		task_build(t);

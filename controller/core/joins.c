@@ -34,8 +34,7 @@ static size_t tasks_of(const struct service *svc)
 /* How many tasks of guest there are to one of svc, at most. */
 static double share_of(const struct service *svc, const struct service *guest)
 {
-	return svc->global ? 1
-			   : (double)((tasks_of(guest) + tasks_of(svc) - 1) / tasks_of(svc));
+	return svc->global ? 1 : (double)((tasks_of(guest) + tasks_of(svc) - 1) / tasks_of(svc));
 }
 
 static bool leads(const struct service *svc, const struct service *guest)
@@ -204,9 +203,9 @@ enum met joins_ready(struct cluster *c, struct task *t, struct node **ret, char 
 bool joins_hold(const struct cluster *c, const struct task *t)
 {
 	for (int k = 0; t->with && k < SPACE_MAX; k++) {
-		const struct task *p = t->with->id[k][0] ? map_get(&c->tasks, t->with->id[k]) : NULL;
-		if (t->with->id[k][0] &&
-		    (!p || p->stop || p->lost || task_state_ended(p->state)))
+		const struct task *p =
+			t->with->id[k][0] ? map_get(&c->tasks, t->with->id[k]) : NULL;
+		if (t->with->id[k][0] && (!p || p->stop || p->lost || task_state_ended(p->state)))
 			return false;
 	}
 	return true;

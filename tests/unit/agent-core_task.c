@@ -469,6 +469,10 @@ static void test_waits_for_network(void **state)
 	assert_non_null(strstr(json_str(map_get(&told, ID), "reason"), "not known"));
 	send_set(json_pack("[o]", network_item()), false);
 	assert_string_equal(state_of(ID), "starting");
+	/* The next try that it waited for is off. */
+	fake_container_run(ID);
+	fake_advance(10000);
+	assert_string_equal(state_of(ID), "running");
 	finish();
 }
 

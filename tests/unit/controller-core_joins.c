@@ -2,12 +2,12 @@
  * Tasks in the namespaces of other tasks: on their node, after them, and gone with them. */
 #include "tests/unit/cluster_driver.h"
 
-#define NET       "\"networks\":{\"default\":{}}"
+#define NET "\"networks\":{\"default\":{}}"
 #define VPN(img, n, extra)                                                                         \
 	"\"vpn\":{\"image\":\"" img "\"," NET ",\"deploy\":{\"replicas\":" n extra "}}"
 #define GUEST(n, extra)                                                                            \
 	"\"app\":{\"image\":\"a\",\"network_mode\":\"service:vpn\",\"deploy\":{\"replicas\":" n    \
-	extra "}}"
+		extra "}}"
 
 static void put(struct driver *d, const char *services)
 {
@@ -126,9 +126,21 @@ static void test_needs(void **unused)
 	(void)unused;
 	struct driver d;
 	drive_init(&d, 3);
-	put(&d, "{" GUEST("1", ",\"resources\":{\"reservations\":{\"cpus\":1.5}},"
-			       "\"placement\":{\"constraints\":[\"node.hostname == host2\"]}") "," VPN(
-			"v", "1", ",\"resources\":{\"reservations\":{\"cpus\":0.5}}") "}");
+	put(&d,
+	    "{" GUEST(
+		    "1",
+		    ",\"resources\":{\"reservations\":{\"cpus\":1.5}},"
+		    "\"placement\":{\"constraints\":[\"node.hostname == host2\"]}") "," VPN("v",
+											    "1",
+											    ",\"res"
+											    "ources"
+											    "\":{"
+											    "\"rese"
+											    "rvatio"
+											    "ns\":{"
+											    "\"cpus"
+											    "\":0."
+											    "5}}") "}");
 	const struct node *n = cur(&d, "vpn", 0)->node;
 	assert_non_null(n);
 	assert_true(d.c->sched[n->sched_ix].cpus_used > 1.99 &&
@@ -136,8 +148,9 @@ static void test_needs(void **unused)
 	obey(&d);
 	assert_together(&d, 0, 0);
 	assert_true(d.c->sched[n->sched_ix].cpus_used < 2.01);
-	put(&d, "{" GUEST("1", ",\"placement\":{\"constraints\":[\"node.hostname == host2\"]}") "," VPN(
-			"v", "1", ",\"resources\":{\"reservations\":{\"cpus\":0.5}}") "}");
+	put(&d,
+	    "{" GUEST("1", ",\"placement\":{\"constraints\":[\"node.hostname == host2\"]}") "," VPN(
+		    "v", "1", ",\"resources\":{\"reservations\":{\"cpus\":0.5}}") "}");
 	obey(&d);
 	n = cur(&d, "vpn", 0)->node;
 	assert_true(d.c->sched[n->sched_ix].cpus_used < 0.51);
