@@ -217,12 +217,13 @@ void joins_tell(struct cluster *c, const struct service *svc)
 		return;
 	for (size_t i = 0; i < svc->n_dependents; i++) {
 		struct service *guest = svc->dependents[i];
-		if (!guest->tmpl || !spec_joins_any(&guest->tmpl->spec))
+		if (!guest->spec || !guest->tmpl || !spec_joins_any(&guest->tmpl->spec))
 			continue;
 		for (size_t k = 0; k < guest->n_slots; k++)
 			if (guest->slots[k].cur && !joins_hold(c, guest->slots[k].cur))
 				service_queue(c, guest, k);
 		guest->place = guest->place || guest->pending;
-		service_mark(c, guest);
+		if (guest->place)
+			service_mark(c, guest);
 	}
 }
