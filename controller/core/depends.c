@@ -2,6 +2,7 @@
  * What a service waits for. A service's tasks of a new template are not placed, and its tasks of an
  * older one not replaced, until what it depends on is as its file asks; what was placed once is never
  * taken back for it. A stack that goes, goes the other way round. */
+#include "controller/core/depends.h"
 #include "controller/core/joins.h"
 
 #include <stdio.h>
@@ -86,20 +87,6 @@ static bool slot_wanted(const struct cluster *c, const struct service *svc, size
 	       joins_eligible(c, svc, sl->node);
 }
 
-enum met depends_task_met(const struct task *t, enum spec_condition cond)
-{
-	bool running = t->node && !t->lost && t->state == TASK_RUNNING;
-	if (t->state == TASK_FAILED)
-		return FAILS;
-	if (t->state == TASK_COMPLETE) /* of what has ended well nothing more is to come */
-		return cond == DEPENDS_HEALTHY ? FAILS : MET;
-	if (cond == DEPENDS_COMPLETED || !running)
-		return WAITS;
-	if (cond == DEPENDS_STARTED || t->health == HEALTH_HEALTHY)
-		return MET;
-	return t->health == HEALTH_NONE ? FAILS : WAITS;
-}
-
 static const char *const waits_text[] = {
 	[DEPENDS_STARTED] = "to be started",
 	[DEPENDS_HEALTHY] = "to be healthy",
@@ -141,7 +128,7 @@ static enum met dep_met(const struct cluster *c, const struct dep *d, char *why)
 		const struct task *t = on->slots[i].cur;
 		if (!slot_wanted(c, on, i))
 			continue;
-		enum met m = t && t->tmpl == on->tmpl ? depends_task_met(t, d->condition) : WAITS;
+		enum met m = t && t->tmpl == on->tmpl ? task_met(t, d->condition) : WAITS;
 		if (m <= worst)
 			continue;
 		worst = m;

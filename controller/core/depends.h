@@ -6,22 +6,12 @@
 #pragma once
 #include "controller/core/state.h"
 
-#define DEPENDS_TEXT 400 /* bytes of a reason */
-
-enum met {
-	MET,
-	WAITS,
-	FAILS, /* as things are it will not be met: it failed, or has no health check to wait for */
-};
-
 void depends_link(struct stack *s);       /* its specs are new */
 void depends_forget(struct service *svc); /* it goes */
 /* May tasks of the present template be placed? Once so, always so, until the template changes. */
 enum met depends_met(const struct cluster *c, struct service *svc, char why[DEPENDS_TEXT]);
 /* May older tasks be replaced? Also where waiting could hold up what is waited for. */
 bool depends_may_roll(const struct cluster *c, struct service *svc, char why[DEPENDS_TEXT]);
-/* Of one task of what is depended on. */
-enum met depends_task_met(const struct task *t, enum spec_condition cond);
 /* A removed service: have the removed ones that need it left every node that can be heard? */
 bool depends_may_go(const struct service *svc);
 /* It changed: those who may have waited for that look again. */

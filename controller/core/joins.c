@@ -173,7 +173,7 @@ enum met joins_ready(struct cluster *c, struct task *t, struct node **ret, char 
 		if (!on)
 			continue;
 		struct task *p = partner(t, on);
-		enum met m = !p || p->stop ? WAITS : depends_task_met(p, condition_of(t->svc, on));
+		enum met m = !p || p->stop ? WAITS : task_met(p, condition_of(t->svc, on));
 		if (m == MET && !(p->node && !p->lost && p->state == TASK_RUNNING))
 			m = task_state_ended(p->state) ? FAILS : WAITS;
 		if (m != MET)

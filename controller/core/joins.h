@@ -9,7 +9,7 @@
  * counted with its tasks, so that there is room for them.
  */
 #pragma once
-#include "controller/core/depends.h"
+#include "controller/core/state.h"
 
 /* The stack's specs are new: who is joined by others, and what their tasks take of their nodes. */
 void joins_link(struct cluster *c, struct stack *s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pending tasks to nodes: the scheduler's choice, with addresses taken before it counts. */
+#include "controller/core/depends.h"
 #include "controller/core/joins.h"
 
 #include <errno.h>

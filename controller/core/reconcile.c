@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Services to tasks: each slot that was marked is compared with what it should hold. */
+#include "controller/core/depends.h"
 #include "controller/core/joins.h"
 
 bool slot_kept(const struct cluster *c, const struct service *svc, size_t ix)

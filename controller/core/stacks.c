@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Stacks as operators put, scale and remove them. */
 #include "controller/core/cluster.h"
+#include "controller/core/depends.h"
 #include "controller/core/joins.h"
 #include "controller/core/secrets.h"
 #include "manifests/canon.h"

@@ -121,6 +121,14 @@ struct slot {
 
 enum roll_state { ROLL_NONE, ROLL_UPDATING, ROLL_PAUSED, ROLL_BACK, ROLL_DONE };
 
+#define DEPENDS_TEXT 400 /* bytes of a reason */
+
+enum met {
+	MET,
+	WAITS,
+	FAILS, /* as things are it will not be met: it failed, or has no health check to wait for */
+};
+
 struct dep { /* an edge of depends_on */
 	struct service *on;
 	enum spec_condition condition;
@@ -388,7 +396,9 @@ void task_state(struct cluster *c, struct task *t, enum task_state state, const 
 enum task_state task_shown(const struct task *t);
 bool task_visible(const struct task *t); /* its endpoints are told to others */
 bool task_up(const struct task *t);      /* ready, and to run */
-char *task_name(const struct task *t);   /* caller frees */
+/* Is it as one that depends on it asks? */
+enum met task_met(const struct task *t, enum spec_condition cond);
+char *task_name(const struct task *t); /* caller frees */
 void task_free(void *t);
 void task_link(struct cluster *c, struct task *t, struct node *n);
 

@@ -112,6 +112,20 @@ bool task_up(const struct task *t)
 	return !t->stop && !t->lost && t->node && task_ready(t->state, t->health);
 }
 
+enum met task_met(const struct task *t, enum spec_condition cond)
+{
+	bool running = t->node && !t->lost && t->state == TASK_RUNNING;
+	if (t->state == TASK_FAILED)
+		return FAILS;
+	if (t->state == TASK_COMPLETE) /* of what has ended well nothing more is to come */
+		return cond == DEPENDS_HEALTHY ? FAILS : MET;
+	if (cond == DEPENDS_COMPLETED || !running)
+		return WAITS;
+	if (cond == DEPENDS_STARTED || t->health == HEALTH_HEALTHY)
+		return MET;
+	return t->health == HEALTH_NONE ? FAILS : WAITS;
+}
+
 bool task_visible(const struct task *t)
 {
 	return t->node && !t->lost && !task_state_ended(t->state);
