@@ -84,6 +84,17 @@ static size_t count_wanted(const json_t *tasks)
 	return n;
 }
 
+/* Services that the file still has. */
+static size_t count_services(const json_t *services)
+{
+	const json_t *s;
+	size_t i, n = 0;
+
+	json_array_foreach(services, i, s)
+		n += !streq(json_str_or(json_object_get(s, "update"), "state", ""), "removing");
+	return n;
+}
+
 struct wait {
 	struct client *c;
 	const char *name;
@@ -97,7 +108,7 @@ struct wait {
 static void tell_up(const struct wait *w, const json_t *services, const json_t *tasks, bool first)
 {
 	double seconds = (double)(clock_ms() - w->start) / 1000;
-	size_t n_services = json_array_size(services), n_tasks = count_wanted(tasks);
+	size_t n_services = count_services(services), n_tasks = count_wanted(tasks);
 
 	if (!w->changed && first)
 		printf("stack '%s': nothing to change\n", w->name);

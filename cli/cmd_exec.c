@@ -300,7 +300,8 @@ static int exec_task(const struct strlist *args, const struct exec_opts *o)
 		out_error("%s", err_text(&err));
 		return 1;
 	}
-	for (size_t i = 1; i < args->n; i++)
+	/* `exec TASK -- COMMAND`, as other tools write it. */
+	for (size_t i = args->n > 2 && streq(args->v[1], "--") ? 2 : 1; i < args->n; i++)
 		strlist_add(&cmd, args->v[i]);
 	path = exec_path(task, &cmd, o);
 	status = exec_run(c, path, o, &err);

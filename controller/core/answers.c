@@ -229,7 +229,7 @@ static json_t *service_answer(const struct cluster *c, const struct service *svc
 		     svc->tmpl && svc->tmpl->spec.endpoint_mode == ENDPOINT_DNSRR ? "dnsrr"
 										  : "vip");
 	json_object_set_new(j, "vips", vips(svc));
-	json_put_str(update, "state", rollout_name(svc->roll));
+	json_put_str(update, "state", svc->spec ? rollout_name(svc->roll) : "removing");
 	json_put_str(update, "why", svc->why ? svc->why : "");
 	json_object_set_new(j, "update", update);
 	return j;

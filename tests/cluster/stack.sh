@@ -72,14 +72,17 @@ scale() {
 }
 logs_and_exec() {
   until_ok 10 eval 'c logs --tail 5 hello_client.1 | grep -q .' || fail "no logs" || return
+  [ "$(c exec hello_client.1 -- echo as others write it)" = "as others write it" ] || fail "-- before the command" || return
   c exec hello_client.1 sh -c 'exit 42'
   [ $? = 42 ] || fail "exit status was not passed on" || return
   [ "$(echo over there | c exec -i hello_client.1 cat)" = "over there" ] || fail "stdin did not arrive" || return
   [ "$(c exec hello_client.1 sh -c 'ls /proc/self/fd | tr "\n" " "')" = "0 1 2 3 " ] || fail "descriptors leak: $(c exec hello_client.1 ls -l /proc/self/fd)"
 }
 service_removed() {
+  local out
   sed -i '/^  client:/,$d' "$work/hello.yaml"
-  apply hello || return
+  out=$(apply hello) || return
+  grep -q 'is up: 1 service, ' <<<"$out" || fail "what goes is counted: $out" || return
   until_ok 20 eval '[ "$(tasks "[.[]|select(.service==\"client\")]|length")" = 0 ]'
 }
 three_stacks() {
