@@ -132,8 +132,11 @@ rolled_back() {
   put || fail "the good value again" || return
   has pass
 }
-external_rolls() {
+external_rolls() { # and the cluster's key is another one by then, read by another controller
   local still
+  c secret rotate-key || return
+  on ctl sh -c 'kill -9 $(pgrep -f "carrack controller")'
+  until_ok 20 nodes_up 2 || return
   still=$(ids still)
   new outside >"$work/outer"
   c secret create --replace outer "$work/outer" || return
@@ -210,7 +213,7 @@ no_leaks() {
     disk_clean $h || return
     clean "the log of $h" <"$(log_of $h)" || return
   done
-  for verb in "ls" "ps --json" "inspect sec" "inspect sec_web" "inspect sec_web.1" "events" "secret ls --json" "config ls --json" "secret inspect outer" "nodes --json"; do
+  for verb in "ls" "ps --json" "inspect sec" "inspect sec_web" "inspect sec_web.1" "events" "secret ls --json" "configs ls --json" "configs inspect sec_page" "secret inspect outer" "nodes --json"; do
     # shellcheck disable=SC2086 # words
     c $verb 2>&1 | clean "carrack $verb" || return
   done
