@@ -117,6 +117,19 @@ json_t *sealed_json(const struct sealed *s)
 	return j;
 }
 
+/* Without a tree: a value may be a megabyte, and goes to many nodes. Names are of characters that JSON
+ * has no need to escape: parse sees to that. */
+void sealed_write(const struct sealed *s, struct str *out)
+{
+	auto_free char *key = crypto_base64(s->key, sizeof(s->key));
+	str_addf(out, "{\"version\":\"%s\",\"kind\":\"%s\"", s->version, sealed_kind(s->config));
+	if (s->stack)
+		str_addf(out, ",\"stack\":\"%s\"", s->stack);
+	str_addf(out, ",\"name\":\"%s\",\"key\":\"%s\",\"data\":\"", s->name, key);
+	str_add(out, s->data);
+	str_add(out, "\"}");
+}
+
 bool sealed_name_valid(const char *name)
 {
 	size_t n = strlen(name);

@@ -51,6 +51,7 @@ int sealed_open(const struct sealed *s, const struct crypto_pair *p, char **ret,
 		struct err *err);
 
 json_t *sealed_json(const struct sealed *s);
+void sealed_write(const struct sealed *s, struct str *out); /* the same, appended as text */
 int sealed_parse(const json_t *j, struct sealed *out, struct err *err);
 size_t sealed_value_len(const struct sealed *s); /* bytes of the value */
 void sealed_done(struct sealed *s);

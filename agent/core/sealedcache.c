@@ -84,11 +84,11 @@ static int write_one(struct sealedcache *c, const struct sealed *s, struct err *
 	if (streq(map_get(&c->written, s->version), hash))
 		return 0;
 	auto_free char *path = xasprintf("%s/%s", c->dir, s->version);
-	auto_json *j = sealed_json(s);
-	auto_free char *text = json_text(j);
+	auto_str text = {0};
+	sealed_write(s, &text);
 	int r = dir_make(c->dir, 0700, err);
 	if (r == 0)
-		r = file_write_atomic(path, text, strlen(text), 0600, err);
+		r = file_write_atomic(path, text.data, text.len, 0600, err);
 	if (r == 0)
 		map_set(&c->written, s->version, xstrdup(hash));
 	return r;

@@ -383,26 +383,28 @@ static void fill_snapshot(struct cluster *c, struct round *r, struct node *n)
 	}
 }
 
-/* One message from the start of the lists, up to where each may be cut. */
-static void send_chunk(struct cluster *c, struct node *n, bool snapshot, struct str *list,
-		       const char *member)
+/* One message, of the list from *at up to where it may be cut. */
+static void send_chunk(struct cluster *c, struct node *n, bool snapshot, const struct str *list,
+		       size_t *at, const char *member)
 {
 	struct cluster_out *o = &c->out;
 	struct str s = {0};
-	const char *end = list->len ? memchr(list->data, '\n', list->len) : NULL;
-	size_t len = end ? (size_t)(end - list->data) : list->len;
+	const char *from = list->data + *at;
+	size_t left = list->len - *at;
+	const char *end = left ? memchr(from, '\n', left) : NULL;
+	size_t len = end ? (size_t)(end - from) : left;
 	str_addf(&s, "{\"version\":%lld", (long long)n->version + 1);
 	if (!snapshot)
 		str_addf(&s, ",\"prev\":%lld", (long long)n->version);
 	str_addf(&s, ",\"%s\":[", member);
-	str_addn(&s, len ? list->data : "", len);
-	str_consume(list, end ? len + 1 : len);
+	str_addn(&s, len ? from : "", len);
+	*at += end ? len + 1 : len;
 	str_addc(&s, ']');
 	if (list->len)
 		str_add(&s, ",\"more\":true");
 	n->version++;
 	o->sends = vec_grow(o->sends, o->n_sends, &o->cap_sends, sizeof(*o->sends));
-	bool both = !list->len && !end && streq(member, "set") && n->del.len &&
+	bool both = *at == list->len && !end && streq(member, "set") && n->del.len &&
 		    !memchr(n->del.data, '\n', n->del.len);
 	if (both) {
 		str_addf(&s, ",\"del\":[%s]", n->del.data);
@@ -427,12 +429,13 @@ static void emit(struct cluster *c, struct round *r, struct node *n)
 		begin(first);
 		str_addn(first, second->data, second->len);
 	}
-	while (first->len || snapshot) {
-		send_chunk(c, n, snapshot, first, "set");
+	size_t at = 0, del_at = 0;
+	while (at < first->len || snapshot) {
+		send_chunk(c, n, snapshot, first, &at, "set");
 		snapshot = false;
 	}
-	while (n->del.len)
-		send_chunk(c, n, false, &n->del, "del");
+	while (del_at < n->del.len)
+		send_chunk(c, n, false, &n->del, &del_at, "del");
 	n->snapshot = n->stale = n->stops = false;
 	str_done(&n->set);
 	str_done(&n->set_ep);

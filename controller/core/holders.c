@@ -78,10 +78,10 @@ static char *text_of(const struct cluster *c, const struct holder *h)
 	if (!sealing_rewrap(c->cfg.sealing, from->key, pub, to.key))
 		return NULL;
 	struct str s = {0};
-	auto_json *j = sealed_json(&to);
-	auto_free char *text = json_text(j);
 	text_entry(&s, KIND_SEALED, from->version, NULL);
-	str_addf(&s, ",\"obj\":%s}", text);
+	str_add(&s, ",\"obj\":");
+	sealed_write(&to, &s);
+	str_addc(&s, '}');
 	return str_take(&s);
 }
 

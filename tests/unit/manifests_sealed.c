@@ -39,6 +39,10 @@ static void there_and_back(void **state)
 		memset(value, 'v', sizes[i]);
 		make(&cluster, value, sizes[i], &s);
 		auto_json *j = sealed_json(&s);
+		auto_str text = {0};
+		sealed_write(&s, &text);
+		auto_json *same = json_parse(text.data, text.len, &err);
+		assert_true(json_equal(j, same));
 		assert_int_equal(sealed_parse(j, &t, &err), 0);
 		assert_int_equal(sealed_value_len(&t), sizes[i]);
 		assert_true(sealed_rewrap(s.key, &cluster, node.pub, t.key));
