@@ -400,7 +400,7 @@ static void send_chunk(struct cluster *c, struct node *n, bool snapshot, const s
 	str_addn(&s, len ? from : "", len);
 	*at += end ? len + 1 : len;
 	str_addc(&s, ']');
-	if (list->len)
+	if (*at < list->len)
 		str_add(&s, ",\"more\":true");
 	n->version++;
 	o->sends = vec_grow(o->sends, o->n_sends, &o->cap_sends, sizeof(*o->sends));
