@@ -42,7 +42,7 @@ ms() { # CMD...: how long it takes
   echo $((($(date +%s%N) - from) / 1000000))
 }
 best() { sort -n "$1" | head -n 1; }
-pull_carrack() { printf '{"dir":"%s","ref":"%s/large"}' "$work/store" $reg | "$carrack" image-worker; }
+pull_carrack() { printf '{"dir":"%s","ref":"%s/large"}' "$work/store" $reg | "$carrack-agent" image-worker; }
 pull_podman() { podman --root "$work/podman" --runroot "$work/run" --storage-driver overlay pull -q --tls-verify=false "$reg/large"; }
 forget_podman() { podman --root "$work/podman" --runroot "$work/run" --storage-driver overlay rmi -af >/dev/null 2>&1; }
 for _ in 1 2 3; do

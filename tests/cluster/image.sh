@@ -33,7 +33,7 @@ until_up() { # URL
   until curl -sk -o /dev/null "$1"; do [ $SECONDS -lt $end ] || return 1; sleep 0.05; done
 }
 pull() { # STORE REF [MORE_JSON]: the worker's lines
-  printf '{"dir":"%s","ref":"%s"%s}' "$work/$1" "$2" "${3:-}" | "$carrack" image-worker
+  printf '{"dir":"%s","ref":"%s"%s}' "$work/$1" "$2" "${3:-}" | "$carrack-agent" image-worker
 }
 pulled() { pull "$@" | tail -n 1 | jq -re .digest; }
 why() { pull "$@" | tail -n 1 | jq -re .error; }
