@@ -90,8 +90,8 @@ static size_t count_services(const json_t *services)
 	const json_t *s;
 	size_t i, n = 0;
 
-	json_array_foreach(services, i, s)
-		n += !streq(json_str_or(json_object_get(s, "update"), "state", ""), "removing");
+	json_array_foreach(services, i, s) n +=
+		!streq(json_str_or(json_object_get(s, "update"), "state", ""), "removing");
 	return n;
 }
 

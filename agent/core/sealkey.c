@@ -14,7 +14,7 @@
 /* False: what the file holds is no key. */
 static bool parse(char *text, size_t n, struct crypto_pair *out)
 {
-	struct crypto_pair p = { 0 };
+	struct crypto_pair p = {0};
 	bool ok = n == HEX_LEN + 1 && text[HEX_LEN] == '\n';
 	text[ok ? HEX_LEN : 0] = '\0';
 	ok = ok && hex_decode(text, p.secret, sizeof(p.secret));
