@@ -15,7 +15,7 @@
 
 struct wants {
 	bool services, images, volumes, networks, profiles, variables, environment, models;
-	bool quiet, support, schema;
+	bool quiet, support, schema, escape;
 	const char *hash, *format, *output;
 };
 
@@ -135,9 +135,37 @@ static int print_variables(const struct loadstack *from)
 	return 0;
 }
 
+/* $ becomes $$ in each value: what is read again has the values that are here. */
+static json_t *escaped(const json_t *j)
+{
+	if (json_is_string(j)) {
+		auto_str s = {0};
+		for (const char *p = json_string_value(j); *p; p++) {
+			if (*p == '$')
+				str_addc(&s, '$');
+			str_addc(&s, *p);
+		}
+		return json_stringn(s.data ? s.data : "", s.len);
+	}
+	const char *k;
+	json_t *v;
+	size_t i;
+	json_t *to = json_copy((json_t *)j);
+
+	if (json_is_object(j)) {
+		json_object_foreach((json_t *)j, k, v) json_object_set_new(to, k, escaped(v));
+	} else if (json_is_array(j)) {
+		json_array_foreach(j, i, v) json_array_set_new(to, i, escaped(v));
+	}
+	return to;
+}
+
 static int print_config(const json_t *j, const struct wants *w)
 {
+	auto_json *own = w->escape ? escaped(j) : NULL;
 	auto_free char *text = NULL;
+
+	j = own ? own : j;
 
 	if (w->quiet)
 		return 0;
@@ -220,6 +248,9 @@ static int print_support(const json_t *file)
 		      "- Subnets of a network that a later file does not name stay; entries with "
 		      "the same subnet are merged.\n"
 		      "- A secret that has only a `driver` is taken by `carrack config`.\n"
+		      "- A `$` in a value is written as it is; with `--escape` it is `$$`, as "
+		      "`docker compose\n"
+		      "  config` writes it, and the output can be read as a stack file again.\n"
 		      "- A file holds one document; Compose merges several.\n"
 		      "- In a file that `extends` names, only the services that are used are "
 		      "checked.\n"
@@ -319,6 +350,7 @@ static int run(int argc, char **argv)
 		{0, "schema", OPT_FLAG, &w.schema},
 		{'o', "output", OPT_TEXT, &w.output},
 		{0, "no-interpolate", OPT_FLAG, &from.no_interpolate},
+		{0, "escape", OPT_FLAG, &w.escape},
 		{0, "support", OPT_FLAG, &w.support},
 		{0, "hash", OPT_TEXT, &w.hash},
 		{0, "format", OPT_TEXT, &w.format},
@@ -348,7 +380,7 @@ const struct cmd cmd_config = {
 	.name = "config",
 	.args = "[FILE]... [-f FILE]... [--services|--images|--volumes|--networks|--models|\n"
 		"       --profiles|--variables|--environment|--hash SERVICE|--support|--schema]\n"
-		"       [--format yaml|json] [-o FILE] [-q]",
+		"       [--escape] [--format yaml|json] [-o FILE] [-q]",
 	.summary = "Print what stack files mean: merged, filled in and written out in full.",
 	.help = LOADSTACK_HELP
 	"  --services, --images, --volumes, --networks, --models, --profiles\n"
@@ -357,6 +389,8 @@ const struct cmd cmd_config = {
 	"  --environment      the variables and values that are filled in\n"
 	"  --hash SERVICE     the hash of a service's canonical form; '*' is all\n"
 	"  --no-interpolate   leave variables as they are\n"
+	"  --escape           write each $ of a value as $$, so that the output can be read as a "
+	"stack file\n"
 	"  --format FORMAT    yaml or json\n"
 	"  -o, --output FILE  write there\n"
 	"  -q, --quiet        only say what is wrong\n"

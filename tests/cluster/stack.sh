@@ -114,6 +114,14 @@ bad_files() {
   out=$(apply bad 2>&1) && return 1
   grep -q 'bad.yaml:2:1\|bad.yaml:1:' <<<"$out" || fail "no place: $out"
 }
+reads_own_output() { # with dollars, line breaks and what looks like another type
+  cat >"$work/odd.yaml" <<'Y'
+services:
+  web: {image: "a:1", command: ["sh", "-c", "echo $$HOME $${X:-y} '$$$$'"], labels: {a: "yes", b: "1e3", c: "one\ntwo "}}
+Y
+  "$carrack" config --escape -f "$work/odd.yaml" >"$work/once" && "$carrack" config --escape -f - <"$work/once" >"$work/twice" || return
+  grep -qF 'echo $$HOME' "$work/once" && cmp "$work/once" "$work/twice"
+}
 unknown_image() {
   local out
   stack nope <<Y
@@ -175,6 +183,7 @@ t "scale up and down" scale
 t "logs, exec with stdin and exit status, no descriptor leaks" logs_and_exec
 t "a service gone from the file is removed" service_removed
 t "three stacks side by side, isolated from each other" three_stacks
+t "what config --escape writes is a stack file that means the same" reads_own_output
 t "a missing file, an unknown key and bad YAML are told with their place" bad_files
 t "an image that is not there is told" unknown_image
 t "no node fits: the rule is told" no_node_fits
