@@ -38,18 +38,23 @@ static void link_local_check(struct decode *c, const struct node *n, const struc
 	}
 }
 
+static void no_network(struct decode *c, const struct node *n, const char *name)
+{
+	auto_free char *near = decode_near(&c->networks, name);
+	decode_refuse(c, n,
+		      "the network '%.100s' is not there; declare it under the top-level "
+		      "'networks'%s",
+		      name,
+		      streq(name, "host") || streq(name, "none") ? ", or use 'network_mode'"
+								 : near);
+}
+
 static void attach_check(struct decode *c, const struct node *n, const struct spec_attach *a)
 {
 	if (!spec_key_valid(a->network))
 		decode_refuse(c, n, "'%.100s' is not the name of a network", a->network);
 	else if (c->stack && !map_has(&c->networks, a->network) && !streq(a->network, "default"))
-		decode_refuse(c, n,
-			      "the network '%.100s' is not there; declare it under the top-level "
-			      "'networks'%s",
-			      a->network,
-			      streq(a->network, "host") || streq(a->network, "none")
-				      ? ", or use 'network_mode'"
-				      : "");
+		no_network(c, n, a->network);
 	if (!family_valid(AF_INET, a->ipv4_address))
 		decode_refuse(c, n, "'%.100s' is not an IPv4 address", a->ipv4_address);
 	if (!family_valid(AF_INET6, a->ipv6_address))

@@ -124,14 +124,8 @@ static void devices_check(struct consist *c, const struct node *list)
 		exclude(c, list->items[i], "count", "device_ids");
 }
 
-static void shares_check(struct consist *c, const struct node *service)
+static void models_check(struct consist *c, const struct node *service)
 {
-	const char prefix[] = "service:";
-	const char *mode = text_at(service, "network_mode");
-	if (mode && str_starts(mode, prefix) && !service_named(c, mode + sizeof(prefix) - 1))
-		sources_error(c->p, section(service, "network_mode"),
-			      "there is no service '%.100s' to share a network with",
-			      mode + sizeof(prefix) - 1);
 	const struct node *models = section(service, "models");
 	for (size_t i = 0; models && i < models->n; i++) {
 		const char *name = models->kind == NODE_MAP           ? models->pairs[i].key
@@ -159,7 +153,7 @@ static void service_consist(struct consist *c, const struct node *service)
 	devices_check(c, section(service, "gpus"));
 	if (reservations)
 		devices_check(c, section(reservations, "devices"));
-	shares_check(c, service);
+	models_check(c, service);
 }
 
 /* external: {name: X}, the old way, beside a name that is another one */

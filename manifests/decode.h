@@ -15,6 +15,8 @@ struct decode {
 		*in;              /* NULL: canonical JSON, nothing is looked up or resolved */
 	struct spec_stack *stack; /* NULL: a service alone, names are not looked up */
 	struct map networks, volumes, services, secrets, configs; /* keys of the stack */
+	const struct map
+		*off;    /* services that no chosen profile has -> their `profiles`; or NULL */
 	struct str path; /* "services.web.ports[0]", for JSON's messages */
 	const char *key; /* the last of it */
 	size_t ports_left;
@@ -41,6 +43,11 @@ void decode_refuse(struct decode *c, const struct node *n, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void decode_warn(struct decode *c, const struct node *n, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* An error: no service has the name, or one that is off; what: "to depend on". */
+void decode_no_service(struct decode *c, const struct node *at, const char *name, const char *what);
+/* "; did you mean 'web'?" for a name that is none of names, or ""; caller frees. */
+char *decode_near(const struct map *names, const char *name);
 
 /* obj has been initialised by record_init. */
 void decode_record(struct decode *c, const struct node *n, const struct record *r, void *obj);

@@ -19,7 +19,7 @@ static void depends_add(struct decode *c, const struct node *n, struct spec_depe
 {
 	bool there = !c->stack || map_has(&c->services, d->service);
 	if (!there && d->required)
-		decode_error(c, n, "there is no service '%.100s' to depend on", d->service);
+		decode_no_service(c, n, d->service, "to depend on");
 	if (!there || map_has(seen, d->service)) {
 		free(d->service);
 		return;

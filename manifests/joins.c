@@ -130,11 +130,10 @@ static void space_check(struct decode *c, const struct node *n, struct spec_serv
 			"of others cannot be joined",
 			text + strlen(CONTAINER_PREFIX));
 	else if (!on)
-		decode_error(c, at, "there is no service '%.100s' whose %s it could share",
-			     strchr(text, ':') + 1,
-			     k == SPACE_NET   ? "network"
-			     : k == SPACE_PID ? "processes"
-					      : "IPC namespace");
+		decode_no_service(c, at, strchr(text, ':') + 1,
+				  k == SPACE_NET   ? "whose network it could share"
+				  : k == SPACE_PID ? "whose processes it could share"
+						   : "whose IPC namespace it could share");
 	else if (on == s)
 		decode_error(c, at, "the service '%s' shares with itself", s->name);
 	else

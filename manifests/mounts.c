@@ -32,10 +32,11 @@ static bool source_resolve(struct decode *c, const struct node *n, struct spec_m
 		return replace(&m->source, decode_host_path(c, n, m->source));
 	case MOUNT_VOLUME:
 		if (m->source && c->stack && !map_has(&c->volumes, m->source)) {
+			auto_free char *near = decode_near(&c->volumes, m->source);
 			decode_error(c, n,
 				     "the volume '%.100s' is not there; declare it under the "
-				     "top-level 'volumes'",
-				     m->source);
+				     "top-level 'volumes'%s",
+				     m->source, near);
 			return false;
 		}
 		if (m->source && !spec_key_valid(m->source)) {

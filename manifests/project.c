@@ -47,6 +47,9 @@ static void drop_inactive(struct project *p, struct node *root)
 	for (size_t i = 0; i < services->n; i++)
 		if (profile_active(p->in, services->pairs[i].value))
 			services->pairs[kept++] = services->pairs[i];
+		else
+			map_set(&p->off, services->pairs[i].key,
+				(void *)node_child(services->pairs[i].value, "profiles"));
 	services->n = kept;
 }
 
@@ -119,5 +122,6 @@ void project_done(struct project *p)
 	kvlist_done(&p->own);
 	map_clear(&p->files);
 	map_clear(&p->included);
+	map_clear(&p->off);
 	tree_done(&p->t);
 }

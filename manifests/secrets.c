@@ -225,10 +225,12 @@ static bool grant_check(struct decode *c, const struct node *n, struct spec_gran
 			     what);
 		return false;
 	}
-	if (c->stack && !map_has(config ? &c->configs : &c->secrets, g->source)) {
+	const struct map *known = config ? &c->configs : &c->secrets;
+	if (c->stack && !map_has(known, g->source)) {
+		auto_free char *near = decode_near(known, g->source);
 		decode_error(c, n,
-			     "the %s '%.100s' is not there; declare it under the top-level '%ss'",
-			     what, g->source, what);
+			     "the %s '%.100s' is not there; declare it under the top-level '%ss'%s",
+			     what, g->source, what, near);
 		return false;
 	}
 	if (!spec_key_valid(g->source)) {

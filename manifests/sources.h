@@ -20,6 +20,7 @@ struct project {
 	struct node *roots; /* a list: what each file is, as it is written */
 	struct kvlist own;  /* variables that the stack itself has */
 	size_t left;        /* bytes that variables may still add */
+	struct map off;     /* services that no chosen profile has -> their `profiles` */
 	int depth;
 	struct node *first; /* the first file's root when that has been read already */
 	bool uses_default;  /* some service, active or not, is on the default network */

@@ -10,7 +10,7 @@
 struct spec_stack *stackfile_parse(const struct stackfile_input *in, struct diag *d)
 {
 	struct project p;
-	struct decode c = {.d = d, .in = in, .stack = xcalloc(1, sizeof(*c.stack))};
+	struct decode c = {.d = d, .in = in, .stack = xcalloc(1, sizeof(*c.stack)), .off = &p.off};
 	size_t errors = d->n_errors;
 	struct node *root = project_read(&p, in, d);
 	if (root)
@@ -28,7 +28,10 @@ json_t *stackfile_config(const struct stackfile_input *in, struct diag *d)
 	struct stackfile_input canonical = *in;
 	size_t errors = d->n_errors;
 	canonical.canonical = true;
-	struct decode c = {.d = d, .in = &canonical, .stack = xcalloc(1, sizeof(*c.stack))};
+	struct decode c = {.d = d,
+			   .in = &canonical,
+			   .stack = xcalloc(1, sizeof(*c.stack)),
+			   .off = &p.off};
 	struct node *root = project_read(&p, &canonical, d);
 	json_t *j = NULL;
 	if (root && root->kind != NODE_MAP)
