@@ -3,6 +3,7 @@
 #include "manifests/check.h"
 #include "base/map.h"
 #include "base/num.h"
+#include "manifests/plain.h"
 #include "manifests/shape.h"
 #include "manifests/units.h"
 #include "manifests/words.h"
@@ -327,6 +328,20 @@ static void list_written(const struct check *c, const struct field *f, struct no
 	map_clear(&seen);
 }
 
+/* What a container is given is told where it is not what was written. */
+static void plain_written(const struct check *c, struct node *n, const char *key)
+{
+	auto_free char *text = node_is_scalar(n) ? plain_text(n->kind, n->text) : NULL;
+	if (!text || n->broken)
+		return;
+	diag_warn(c->d, (struct diag_place){n->file ? n->file : c->file, n->line, n->column},
+		  "'%.100s' is '%s' here, the value that YAML sees; write \"%.100s\" in quotes to "
+		  "keep "
+		  "it as it is",
+		  key, text, n->text);
+	n->text = tree_text(c->t, text, strlen(text));
+}
+
 static void map_written(const struct check *c, const struct field *f, struct node *n)
 {
 	/* the schema lets ulimits and models have any name */
@@ -345,6 +360,8 @@ static void map_written(const struct check *c, const struct field *f, struct nod
 		/* a later file may bring the value */
 		if (p->value->kind != NODE_NULL)
 			entry_written(c, f, p->value, field_members(f), p->key);
+		if (value_type(f) == FIELD_PAIRS)
+			plain_written(c, p->value, p->key);
 	}
 }
 

@@ -11,6 +11,7 @@
 struct check {
 	struct diag *d;
 	const char *file; /* of nodes that name none */
+	struct tree *t;   /* for texts that become others */
 	bool raw; /* variables stand as they are written: texts that hold one are not read */
 };
 /* One file as it is written, or part of it; what a later file may still mend is left alone. */

@@ -78,7 +78,7 @@ static struct node *base_service(struct extend *e, const struct node *ext, const
 		return NULL;
 	}
 	if (path && pair->value->kind == NODE_MAP)
-		check_written(&(struct check){e->p->d, path, e->p->in->no_interpolate},
+		check_written(&(struct check){e->p->d, path, &e->p->t, e->p->in->no_interpolate},
 			      &record_service, pair->value);
 	return service_resolve(&other, pair);
 }

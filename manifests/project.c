@@ -80,7 +80,7 @@ struct node *project_read(struct project *p, const struct stackfile_input *in, s
 	*p = (struct project){.in = in, .d = d, .left = STACKFILE_BYTES_MAX, .plain = true};
 	p->shape.t = &p->t;
 	p->shape.home = in->env ? kvlist_get(in->env, "HOME") : NULL;
-	const struct check check = {d, in->file, in->no_interpolate};
+	const struct check check = {d, in->file, &p->t, in->no_interpolate};
 	size_t n = in->n_more + 1;
 	auto_free struct stackfile_source *files = xcalloc(n, sizeof(*files));
 	files[0] = (struct stackfile_source){in->file, in->text, in->len};

@@ -77,8 +77,8 @@ struct node *sources_parse(struct project *p, const struct stackfile_source *s,
 		n->broken = n->kind == NODE_STR && strchr(n->text, '$');
 	}
 	if (root && root->kind == NODE_MAP && whole)
-		check_written(&(struct check){p->d, s->file, p->in->no_interpolate}, &record_top,
-			      root);
+		check_written(&(struct check){p->d, s->file, &p->t, p->in->no_interpolate},
+			      &record_top, root);
 	if (root && !p->roots)
 		p->roots = tree_add(&p->t, NODE_SEQ, 0, 0);
 	if (root)
