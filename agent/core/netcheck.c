@@ -79,6 +79,8 @@ static void on_difference(const char *id, const char *text, void *arg)
 static void check_tables(struct checker *k)
 {
 	struct err err = {0};
+	if (k->c->wiped) /* a host without tasks has no tables */
+		return;
 	if (overlay_compare(k->c->overlay, on_difference, k, &err) < 0)
 		emit(k, NULL, NULL, "tables", "its tables cannot be read: %s", err_text(&err));
 }
@@ -277,7 +279,8 @@ int netcheck_repair(struct core *c, const struct netcheck_ops *ops, void *arg, s
 	struct ov_stats before = {0}, after = {0};
 	(void)err;
 	overlay_stats(c->overlay, &before);
-	overlay_check(c->overlay);
+	if (!c->wiped)
+		overlay_check(c->overlay);
 	overlay_stats(c->overlay, &after);
 	auto_free char *text = xasprintf("%llu things mended now, %llu since the agent's start",
 					 (unsigned long long)(after.mended - before.mended),

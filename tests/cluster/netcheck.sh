@@ -20,6 +20,10 @@ Y
 check() { c net check --json; }
 found() { check | jq -e "any(.[]; $1)" >/dev/null; } # JQ: a condition over a finding
 clean() { [ "$(check)" = "[]" ]; }
+empty() {
+  clean || { check; fail "something is found where nothing runs"; } || return
+  c net repair >/dev/null && [ -z "$(on host1 nft list tables)" ] || fail "repair made tables on a host without tasks"
+}
 up() { apply shop && ready shop 2; }
 healthy() {
   until_ok 10 clean || { check; fail "something is found on a healthy cluster"; } || return
@@ -91,6 +95,7 @@ cannot_encrypt() { # this machine's kernel may have WireGuard or not; either way
   c rm safe
 }
 sentence() { tasks '.[]|select(.stack=="safe").reason' | grep -qF "$1"; }
+t "where nothing runs nothing is found and nothing made" empty
 t "a service on both hosts" up
 t "nothing is found where nothing is wrong" healthy
 t "a host that cannot encrypt gets no task of an encrypted network" cannot_encrypt
