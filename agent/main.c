@@ -141,6 +141,8 @@ static void on_assign(const json_t *msg, void *arg)
 		uplink_send(a->core.uplink, WIRE_RESYNC, json_object());
 		return;
 	}
+	if (json_bool(msg, "ack", false))
+		a->core.ack = assign_version(a->core.assign);
 	core_sync_soon(&a->core);
 }
 

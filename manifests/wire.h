@@ -16,10 +16,12 @@
  *                         WIRE_EVENT      {"type","task","text"}   progress and notable facts
  *                         WIRE_RESYNC     {}                       send me a snapshot
  *                         WIRE_NODE       {"node":{...wire_node}}  what hello said of it has changed
+ *                         WIRE_ACK        {"version":V}            what was assigned up to V is done
  *   controller -> agent   WIRE_WELCOME    {"node":ID,"epoch":E,"heartbeat_ms":N}
  *                         WIRE_ASSIGN     {"version":V,"prev":P or absent for a snapshot,
  *                                          "set":[{"kind":K,"id":I,"obj":{…}}…],"del":[{"kind","id"}…],
- *                                          "more":true where the rest of it follows in the next}
+ *                                          "more":true where the rest of it follows in the next,
+ *                                          "ack":true where WIRE_ACK is waited for}
  *                         WIRE_SESSION    {"session":S,"kind":"exec"|"logs","task":T,…options}: dial
  *                                          back to /v1/agent/session/S and speak session frames there
  */
@@ -42,6 +44,7 @@ enum wire_type {
 	WIRE_EVENT,
 	WIRE_RESYNC,
 	WIRE_NODE,
+	WIRE_ACK,
 	WIRE_WELCOME = 32,
 	WIRE_ASSIGN,
 	WIRE_SESSION,

@@ -63,9 +63,8 @@ static void give_back_memory(struct core *c)
 	c->changed = false;
 }
 
-static void sync_now(void *arg)
+static void sync_all(struct core *c)
 {
-	struct core *c = arg;
 	timer_set(c->sync, CORE_CHECK_MS);
 	give_back_memory(c);
 	if (!assign_known(c->assign)) /* nobody has said yet what should run: touch nothing */
@@ -90,6 +89,21 @@ static void sync_now(void *arg)
 		c->tidy_tries = 0;
 	}
 	wipe_if_idle(c);
+}
+
+static void sync_now(void *arg)
+{
+	struct core *c = arg;
+	sync_all(c);
+	if (!c->ack)
+		return;
+	json_t *msg = json_object();
+	json_put_int(msg, "version", c->ack);
+	c->ack = 0;
+	if (c->uplink)
+		uplink_send(c->uplink, WIRE_ACK, msg);
+	else
+		json_decref(msg);
 }
 
 void core_open(struct core *c)

@@ -39,6 +39,7 @@ struct core {
 	unsigned tidy_tries;
 	bool swept;     /* strays were looked for since the start */
 	bool changed;   /* a sync was asked for */
+	int64_t ack;    /* a version that is to be acknowledged when it is done; 0: none */
 	bool untrimmed; /* memory of a change was not given back yet */
 };
 

@@ -18,7 +18,7 @@
 
 #define TASK_RETRY_MS     1000 /* waits for something that is not there yet */
 #define TASK_GRACE_MS     10000
-#define TASK_DRAIN_MS     100  /* other nodes' VIPs and names leave it out by then */
+#define TASK_DRAIN_MS     20   /* nobody leads to it any more; what is on its way arrives */
 #define TASK_KILL_WAIT_MS 5000 /* from SIGKILL to removal by force */
 #define TASK_EVENT_GAP_MS 200  /* between two progress events of a task */
 

@@ -142,7 +142,7 @@ void nodetask_stop(struct nodetask *t)
 	t->ran = t->state == TASK_RUNNING && !t->ailing;
 	hooks_free(take_ptr(t->hooks));
 	t->killed = false;
-	/* The controller told the others first; what they have not heard by then they will not. */
+	/* The controller waited until nobody leads to it (WIRE_ACK): what is on its way still arrives. */
 	t->draining =
 		t->state == TASK_RUNNING && (t->w.n_attach > 0 || t->w.with[SPACE_NET] != NULL);
 	nodetask_move(t, TASK_STOPPING, NULL);

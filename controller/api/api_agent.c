@@ -300,6 +300,9 @@ static int stream_message(struct stream *st, uint8_t type, const json_t *msg, st
 	case WIRE_RESYNC:
 		cluster_agent_resync(cl, st->node_id);
 		return 0;
+	case WIRE_ACK:
+		cluster_agent_ack(cl, st->node_id, msg);
+		return 0;
 	case WIRE_NODE:
 		return cluster_agent_node(cl, st->node_id, msg, err);
 	case WIRE_WELCOME:

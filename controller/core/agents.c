@@ -2,6 +2,7 @@
  * What agents say on their streams: hello, heartbeats, reports. Nothing they send is believed about
  * tasks of other nodes. */
 #include "controller/core/cluster.h"
+#include "controller/core/drain.h"
 #include "controller/core/state.h"
 
 #include <errno.h>
@@ -150,6 +151,7 @@ int cluster_agent_hello(struct cluster *c, const char *node_id, const json_t *ms
 	node_beat(c, n, now_ms);
 	n->connected = true;
 	n->full = true;
+	drain_gone(n); /* of an earlier stream */
 	find_again(c, n, true);
 	learn(c, n, &info);
 	if (!was_up)
@@ -239,12 +241,21 @@ void cluster_agent_resync(struct cluster *c, const char *node_id)
 	dispatch_mark(c, n);
 }
 
+void cluster_agent_ack(struct cluster *c, const char *node_id, const json_t *msg)
+{
+	struct node *n = map_get(&c->nodes, node_id);
+	if (n && n->connected)
+		drain_ack(n, json_int(msg, "version", 0));
+}
+
 /* The stream closed. The node is not down before its heartbeats are missed. */
 void cluster_agent_gone(struct cluster *c, const char *node_id)
 {
 	struct node *n = map_get(&c->nodes, node_id);
-	if (n)
-		n->connected = false;
+	if (!n)
+		return;
+	n->connected = false;
+	drain_gone(n);
 }
 
 static void note_restarts(struct cluster *c, const struct task *t, const struct wire_report *r)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The machine's life and its step; see cluster.h. */
 #include "controller/core/cluster.h"
+#include "controller/core/drain.h"
 #include "controller/core/secrets.h"
 #include "controller/core/state.h"
 
@@ -160,6 +161,7 @@ void cluster_free(struct cluster *c)
 	map_clear(&c->tmpls);
 	map_clear(&c->networks);
 	map_clear(&c->nodes);
+	drain_done(c);
 	map_clear(&c->versions);
 	map_clear(&c->secrets);
 	marks_done(&c->versions_waiting);
@@ -302,6 +304,7 @@ void cluster_step(struct cluster *c, uint64_t now_ms, int64_t wall_ms, struct cl
 	c->now = now_ms;
 	c->wall = wall_ms;
 	node_check(c);
+	drain_step(c);
 	run_timers(c);
 	for (bool more = true; more;) {
 		more = work_services(c);
@@ -319,6 +322,10 @@ void cluster_step(struct cluster *c, uint64_t now_ms, int64_t wall_ms, struct cl
 			more = true;
 	}
 	dispatch_emit(c);
+	while (drain_step(c)) { /* what nobody had to be told of */
+		dispatch_collect(c);
+		dispatch_emit(c);
+	}
 	secrets_sweep(c);
 	for (size_t i = 0; i < c->node_rows.n; i++) {
 		struct node *n = c->node_rows.v[i];
@@ -343,6 +350,8 @@ uint64_t cluster_next_ms(const struct cluster *c)
 		return c->now;
 	if (node_next_ms(c) < next)
 		next = node_next_ms(c);
+	if (drain_next_ms(c) < next)
+		next = drain_next_ms(c);
 	if (c->grace_until && c->grace_until < next)
 		next = c->grace_until;
 	for (size_t i = 0; i < c->timed.n; i++) {

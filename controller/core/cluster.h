@@ -63,6 +63,7 @@ int cluster_agent_report(struct cluster *c, const char *node_id, const json_t *m
 			 struct err *err);
 /* WIRE_NODE: what the agent said of its host in hello has changed. */
 int cluster_agent_node(struct cluster *c, const char *node_id, const json_t *msg, struct err *err);
+void cluster_agent_ack(struct cluster *c, const char *node_id, const json_t *msg);
 void cluster_agent_resync(struct cluster *c, const char *node_id);
 void cluster_agent_gone(struct cluster *c, const char *node_id); /* its stream closed */
 

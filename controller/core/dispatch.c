@@ -3,6 +3,7 @@
  * the networks they are on, all endpoints of these, the nodes that share one with it, and what is
  * published cluster-wide. Nothing is kept of what was sent but the version: a node that missed
  * something asks for a snapshot. */
+#include "controller/core/drain.h"
 #include "controller/core/secrets.h"
 #include "controller/core/state.h"
 
@@ -114,14 +115,18 @@ static void put_del(struct str *s, enum wire_kind kind, const char *id, const ch
 
 void dispatch_set(struct cluster *c, struct node *n, const char *entry)
 {
-	if (dispatch_listens(c, n))
-		dispatch_put(&n->set, entry);
+	if (!dispatch_listens(c, n))
+		return;
+	dispatch_put(&n->set, entry);
+	n->leads = true;
 }
 
 void dispatch_del(struct cluster *c, struct node *n, enum wire_kind kind, const char *id)
 {
-	if (dispatch_listens(c, n))
-		put_del(&n->del, kind, id, NULL);
+	if (!dispatch_listens(c, n))
+		return;
+	put_del(&n->del, kind, id, NULL);
+	n->leads = true;
 }
 
 static void endpoint_gone(struct cluster *c, struct attach *a)
@@ -131,8 +136,10 @@ static void endpoint_gone(struct cluster *c, struct attach *a)
 	a->sent = false;
 	for (size_t i = 0; i < a->net->n_members; i++) {
 		struct member *m = a->net->members[i];
-		if (m->sent && dispatch_listens(c, m->node))
-			put_del(&m->node->del, KIND_ENDPOINT, a->task->id, a->net->id);
+		if (!m->sent || !dispatch_listens(c, m->node))
+			continue;
+		put_del(&m->node->del, KIND_ENDPOINT, a->task->id, a->net->id);
+		m->node->leads = true;
 	}
 }
 
@@ -177,9 +184,21 @@ static void endpoint_changed(struct cluster *c, struct round *r, struct attach *
 	a->force = false;
 	for (size_t i = 0; i < a->net->n_members; i++) {
 		struct member *m = a->net->members[i];
-		if (m->sent && dispatch_listens(c, m->node))
-			put_endpoint(r, &m->node->set_ep, a);
+		if (!m->sent || !dispatch_listens(c, m->node))
+			continue;
+		put_endpoint(r, &m->node->set_ep, a);
+		m->node->leads = true;
 	}
+}
+
+static void send_task(struct cluster *c, struct task *t, bool led)
+{
+	if (t->stop && led && !t->draining && !t->drained)
+		drain_add(c, t);
+	if (t->draining || !t->node || !dispatch_listens(c, t->node))
+		return;
+	put_task(&t->node->set, t);
+	t->node->stops |= t->stop;
 }
 
 static void collect_tasks(struct cluster *c, struct round *r)
@@ -193,14 +212,13 @@ static void collect_tasks(struct cluster *c, struct round *r)
 		t->marked = NO_MARK;
 		if (marks & MARK_ROW)
 			row_task(c, t);
+		bool led = drain_led(c, t);
 		if (marks & MARK_ENDPOINT)
 			ingress_count(c, t, task_up(t));
 		for (size_t k = 0; (marks & MARK_ENDPOINT) && k < t->n_attach; k++)
 			endpoint_changed(c, r, &t->attach[k]);
-		if ((marks & MARK_SEND) && t->node && dispatch_listens(c, t->node)) {
-			put_task(&t->node->set, t);
-			t->node->stops |= t->stop;
-		}
+		if (marks & MARK_SEND)
+			send_task(c, t, led);
 	}
 	c->tasks_marked.n = 0;
 }
@@ -402,6 +420,8 @@ static void send_chunk(struct cluster *c, struct node *n, bool snapshot, const s
 	str_addc(&s, ']');
 	if (*at < list->len)
 		str_add(&s, ",\"more\":true");
+	if (n->leads && c->drain_now)
+		str_add(&s, ",\"ack\":true");
 	n->version++;
 	o->sends = vec_grow(o->sends, o->n_sends, &o->cap_sends, sizeof(*o->sends));
 	bool both = *at == list->len && !end && streq(member, "set") && n->del.len &&
@@ -417,6 +437,7 @@ static void send_chunk(struct cluster *c, struct node *n, bool snapshot, const s
 static void emit(struct cluster *c, struct round *r, struct node *n)
 {
 	bool snapshot = n->snapshot;
+	n->leads |= snapshot;
 	if (snapshot)
 		fill_snapshot(c, r, n);
 	else
@@ -436,7 +457,9 @@ static void emit(struct cluster *c, struct round *r, struct node *n)
 	}
 	while (del_at < n->del.len)
 		send_chunk(c, n, false, &n->del, &del_at, "del");
-	n->snapshot = n->stale = n->stops = false;
+	if (n->leads)
+		drain_sent(c, n, n->version);
+	n->snapshot = n->stale = n->stops = n->leads = false;
 	str_done(&n->set);
 	str_done(&n->set_ep);
 	str_done(&n->del);
@@ -446,7 +469,7 @@ static void forget(struct node *n)
 {
 	if (n->set.len || n->set_ep.len || n->del.len || n->n_touched || n->snapshot)
 		n->stale = true;
-	n->snapshot = n->stops = false;
+	n->snapshot = n->stops = n->leads = false;
 	n->n_touched = 0;
 	str_done(&n->set);
 	str_done(&n->set_ep);
@@ -458,6 +481,7 @@ void dispatch_emit(struct cluster *c)
 	struct round r = {0};
 	ingress_collect(c);
 	holders_collect(c);
+	drain_begin(c);
 	/* Nodes that stop something come last: the others have put it out of their names by then. */
 	for (int stops = 0; stops <= 1; stops++)
 		for (size_t i = 0; i < c->nodes_changed.n; i++) {

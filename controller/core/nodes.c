@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Membership: nodes join, beat, miss their beats, come back and are removed. */
 #include "controller/core/cluster.h"
+#include "controller/core/drain.h"
 #include "controller/core/secrets.h"
 #include "controller/core/state.h"
 #include "manifests/limits.h"
@@ -53,6 +54,7 @@ void node_free(void *p)
 	kvlist_done(&n->labels);
 	kvlist_done(&n->trouble);
 	free(n->tasks);
+	free(n->acks);
 	free(n->ports);
 	free(n->peers);
 	free(n->touched);
@@ -178,6 +180,7 @@ static void node_down(struct cluster *c, struct node *n)
 	if (!n->up)
 		return;
 	n->up = false;
+	drain_gone(n);
 	for (size_t i = 0; i < n->n_tasks; i++)
 		task_lose(c, n->tasks[i]);
 	node_refresh(c, n);
@@ -264,6 +267,7 @@ int cluster_node_del(struct cluster *c, const char *id_or_name, struct err *err)
 	if (n->up && !c->silent)
 		return err_set(err, -EBUSY, "the node '%s' is up; stop its agent first", n->name);
 	n->removed = true;
+	drain_gone(n);
 	service_node_slots(c, n);
 	while (n->n_tasks)
 		task_drop(c, n->tasks[n->n_tasks - 1]);

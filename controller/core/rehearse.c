@@ -2,6 +2,7 @@
  * Agents that obey at once, and time that passes only where somebody waits for it; see rehearse.h. */
 #include "controller/core/rehearse.h"
 #include "controller/core/cluster.h"
+#include "controller/core/drain.h"
 
 #include <string.h>
 
@@ -13,6 +14,7 @@ static void freeze(struct cluster *c)
 		struct node *n = e->val;
 		n->beat_prev = n->beat_next = NULL;
 		n->beating = n->unseen = n->connected = false;
+		drain_gone(n);
 	}
 	c->beat_first = c->beat_last = NULL;
 	c->grace_until = 0;

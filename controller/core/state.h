@@ -85,9 +85,12 @@ struct task {
 	bool global;       /* made for a global service: named after its node */
 	bool retiring;     /* in slot->old, and runs on until the new one is ready (start-first) */
 	bool gone_ok; /* was to stop when its agent said hello: if it does not know it, it is gone */
-	bool counted; /* uses its node's resources */
-	bool served;  /* its template's ingress counts it on its node */
-	bool planned; /* pending: a saved plan has it on a node that still makes room for it */
+	bool counted;    /* uses its node's resources */
+	bool served;     /* its template's ingress counts it on its node */
+	bool draining;   /* drain.c: is to stop, but its node is not told yet; */
+	bool drained;    /* it was, and may be told now */
+	uint64_t led_ms; /* when nodes were last known to lead to it; 0: never */
+	bool planned;    /* pending: a saved plan has it on a node that still makes room for it */
 	enum task_state state;
 	enum task_health health;
 	char *reason;
@@ -208,6 +211,11 @@ struct network {
 	size_t marked;
 };
 
+struct ack { /* a message whose acknowledgement is waited for */
+	int64_t version;
+	struct drain *drain;
+};
+
 struct node {
 	char *id, *name;
 	struct wire_node info;
@@ -239,11 +247,14 @@ struct node {
 	size_t n_touched, cap_touched;
 	/* dispatch.c */
 	int64_t version;
-	bool snapshot; /* wants the whole set */
-	bool stale;    /* something changed while nobody listened */
-	bool full;     /* the next report is of all its tasks */
-	bool stops;    /* the message being made stops something */
-	bool moved;    /* its address is new to its peers */
+	bool snapshot;    /* wants the whole set */
+	bool stale;       /* something changed while nobody listened */
+	bool full;        /* the next report is of all its tasks */
+	bool stops;       /* the message being made stops something */
+	bool leads;       /* the one being made changes where something leads */
+	struct ack *acks; /* drain.c: in order of version */
+	size_t n_acks, cap_acks;
+	bool moved; /* its address is new to its peers */
 	unsigned report;
 	struct str set, set_ep, del;
 	size_t marked; /* in c->changed_nodes */
@@ -295,6 +306,8 @@ struct cluster {
 	bool silent;        /* no node at all is heard: the fault is more likely on this side */
 	bool retry;         /* something became free: look at all pending tasks again */
 	struct map waiting; /* services with pending tasks: "STACK/NAME" -> struct service */
+	struct drain *drains, *drain_now; /* drain.c's; the one of this hand-out, or NULL */
+	struct strlist drain_tasks;       /* ids: for the next hand-out */
 	struct marks services, tasks_marked, members_marked, networks_marked, stacks_marked,
 		nodes_changed, node_rows, timed, ingress_marked;
 };

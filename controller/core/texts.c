@@ -80,7 +80,7 @@ void text_task(struct str *s, struct task *t)
 	str_addc(s, '"');
 	text_member(s, "name", name);
 	str_addf(s, ",\"slot\":%d", t->global ? 0 : t->slot + 1);
-	if (t->stop)
+	if (t->stop && !t->draining)
 		str_add(s, ",\"stop\":true");
 	if (t->with)
 		text_joins(s, t->with);

@@ -54,6 +54,7 @@ void agent_cut(struct world *w, struct sim_agent *a)
 {
 	if (!a->linked)
 		return;
+	a->steady_ms = w->now;
 	a->linked = a->said_hello = a->compare = false;
 	queue_clear(&a->in);
 	queue_clear(&a->out);
@@ -74,7 +75,8 @@ void agent_free_object(void *p)
 	json_decref(p);
 }
 
-static void apply_entries(struct sim_agent *a, const json_t *msg, const char *key, bool set)
+static void apply_entries(struct world *w, struct sim_agent *a, const json_t *msg, const char *key,
+			  bool set)
 {
 	size_t i;
 	json_t *v;
@@ -82,6 +84,11 @@ static void apply_entries(struct sim_agent *a, const json_t *msg, const char *ke
 	{
 		auto_free char *at =
 			xasprintf("%s/%s", json_str_or(v, "kind", "?"), json_str_or(v, "id", "?"));
+		const json_t *was = map_get(&a->set, at), *obj = json_object_get(v, "obj");
+		const struct sim_task *t = map_get(&a->tasks, json_str_or(v, "id", "?"));
+		bool stop = json_bool(obj, "stop", false) && !json_bool(was, "stop", false);
+		if (set && was && t && t->state == TASK_RUNNING && stop)
+			check_drained(w, json_str(v, "id"));
 		if (set)
 			map_set(&a->set, at, json_incref(json_object_get(v, "obj")));
 		else
@@ -162,10 +169,12 @@ static void take_assign(struct world *w, struct sim_agent *a, const char *text)
 		was = a->set;
 		a->set = (struct map){.free_val = agent_free_object};
 	}
-	apply_entries(a, msg, "set", true);
-	apply_entries(a, msg, "del", false);
+	apply_entries(w, a, msg, "set", true);
+	apply_entries(w, a, msg, "del", false);
 	a->dirty = true;
 	a->version = json_int(msg, "version", 0);
+	if (json_bool(msg, "ack", false))
+		say(w, a, WIRE_ACK, xasprintf("{\"version\":%lld}", (long long)a->version));
 	if (prev < 0 && a->compare) {
 		same_sets(w, a, &was);
 		check_sealed(w, a);
@@ -290,6 +299,8 @@ static void dial(struct world *w, struct sim_agent *a)
 void agent_tick(struct world *w, struct sim_agent *a)
 {
 	struct sim_msg *m;
+	if (!a->linked || a->partitioned)
+		a->steady_ms = w->now;
 	if (!a->on)
 		return;
 	while (a->linked && !a->partitioned && (m = queue_due(&a->in, w->now))) {
@@ -332,6 +343,9 @@ void agent_receive(struct world *w, struct sim_agent *a)
 			break;
 		case WIRE_REPORT:
 			rc = cluster_agent_report(w->c, a->id, msg, w->now, &err);
+			break;
+		case WIRE_ACK:
+			cluster_agent_ack(w->c, a->id, msg);
 			break;
 		case WIRE_RESYNC:
 			cluster_agent_resync(w->c, a->id);

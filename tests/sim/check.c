@@ -155,6 +155,26 @@ void check_step(struct world *w)
 		sim_fail(w, "a step left work behind");
 }
 
+#define STEADY_MS 3000 /* what was sent to an agent that was away has come by then */
+
+/* Whoever hears the controller leads to it no more. */
+void check_drained(struct world *w, const char *task)
+{
+	for (size_t i = 0; i < w->n_agents; i++) {
+		const struct sim_agent *a = &w->agents[i];
+		if (!a->linked || a->partitioned || a->steady_ms + STEADY_MS > w->now)
+			continue;
+		map_each(&a->set, e)
+		{
+			const char *id = e->key + strlen("endpoint/");
+			if (str_starts(e->key, "endpoint/") && str_starts(id, task) &&
+			    json_bool(e->val, "ready", false))
+				sim_fail(w, "%s leads to the task %s, which is told to stop",
+					 a->name, task);
+		}
+	}
+}
+
 /* Agents that have heard everything are given a snapshot, which must be what they have. */
 void check_sets(struct world *w)
 {

@@ -37,11 +37,12 @@ struct sim_agent {
 	char id[24], name[32];
 	bool on, linked, partitioned, said_hello;
 	uint64_t dial_ms, beat_ms, heard_ms;
-	int slow;         /* factor */
-	struct map set;   /* "kind/id" -> json_t; on its disk */
-	int64_t version;  /* on its disk */
-	bool dirty;       /* set or containers have changed since they were compared */
-	struct map tasks; /* id -> struct sim_task; gone when the host dies */
+	uint64_t steady_ms; /* since when it is linked and heard */
+	int slow;           /* factor */
+	struct map set;     /* "kind/id" -> json_t; on its disk */
+	int64_t version;    /* on its disk */
+	bool dirty;         /* set or containers have changed since they were compared */
+	struct map tasks;   /* id -> struct sim_task; gone when the host dies */
 	struct sim_queue in, out;
 	bool compare; /* the next snapshot must equal the set */
 };
@@ -99,6 +100,7 @@ bool queue_quiet(const struct sim_queue *q);
 /* check.c */
 void check_step(struct world *w);
 void check_sets(struct world *w);
+void check_drained(struct world *w, const char *task); /* its agent is told to stop it */
 void check_end(struct world *w);
 
 /* chaos.c */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What each node is sent: readable by the agents' own readers, only what concerns it, in versions. */
+#include "controller/core/drain.h"
 #include "tests/unit/cluster_driver.h"
 
 #define TWO                                                                                        \
@@ -156,26 +157,107 @@ static void test_versions(void **unused)
 	drive_done(&d);
 }
 
-/* A task that stops is out of the names in the same message or an earlier one. */
-static void test_stop_order(void **unused)
+static void ack(struct driver *d, const char *node)
+{
+	const struct node *n = map_get(&d->c->nodes, node);
+	auto_json *msg = json_object();
+	json_put_int(msg, "version", n->version);
+	cluster_agent_ack(d->c, node, msg);
+}
+
+static size_t stops_sent(const struct driver *d)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < d->out.n_sends; i++)
+		n += strstr(d->out.sends[i].json, "\"stop\":true") != NULL;
+	return n;
+}
+
+/* Two tasks on two nodes run, and one of them is to go: its node is told when all have confirmed that
+ * it is not ready. */
+static void start_drain(struct driver *d)
+{
+	drive_init(d, 3);
+	assert_int_equal(drive_put(d, TWO, NULL, NULL), 0);
+	drive_step(d);
+	drive_obey(d, TASK_RUNNING);
+	assert_int_equal(cluster_scale(d->c, "s", "web", 1, NULL), 0);
+	drive_step(d);
+	assert_int_equal(d->out.n_sends, 2); /* the third node has nothing to do with it */
+	for (size_t i = 0; i < d->out.n_sends; i++) {
+		assert_non_null(strstr(d->out.sends[i].json, "\"ack\":true"));
+		assert_null(strstr(d->out.sends[i].json, "\"ready\":true"));
+	}
+	assert_int_equal(stops_sent(d), 0);
+}
+
+static void test_drain(void **unused)
+{
+	(void)unused;
+	struct driver d;
+	start_drain(&d);
+	auto_free char *one = xstrdup(d.out.sends[0].node_id),
+		       *two = xstrdup(d.out.sends[1].node_id);
+	ack(&d, one);
+	drive_step(&d);
+	assert_int_equal(stops_sent(&d), 0);
+	ack(&d, two);
+	drive_step(&d);
+	assert_int_equal(d.out.n_sends, 1);
+	assert_int_equal(stops_sent(&d), 1);
+	drive_step(&d);
+	assert_int_equal(d.out.n_sends, 0);
+	drive_done(&d);
+}
+
+/* One that is gone is not waited for, one that says nothing not for long. */
+static void test_drain_silent(void **unused)
+{
+	(void)unused;
+	struct driver d;
+	start_drain(&d);
+	const char *own = NULL, *other = NULL;
+	map_each(&d.c->tasks, e)
+	{
+		const struct task *t = e->val;
+		*(t->stop ? &own : &other) = t->node->id;
+	}
+	cluster_agent_gone(d.c, other);
+	drive_step(&d);
+	assert_int_equal(stops_sent(&d), 0);
+	ack(&d, own);
+	drive_step(&d);
+	assert_int_equal(stops_sent(&d), 1);
+	drive_done(&d);
+	start_drain(&d);
+	uint64_t until = d.now + DRAIN_MS;
+	auto_free char *one = xstrdup(d.out.sends[0].node_id),
+		       *two = xstrdup(d.out.sends[1].node_id);
+	ack(&d, one);
+	for (size_t told = 0; !told; told = stops_sent(&d)) {
+		assert_true(cluster_next_ms(d.c) <= until);
+		drive_step(&d);
+	}
+	assert_int_equal(d.now, until);
+	/* Late, and of something else: nothing happens. */
+	ack(&d, one);
+	ack(&d, two);
+	drive_step(&d);
+	assert_int_equal(d.out.n_sends, 0);
+	drive_done(&d);
+}
+
+/* What leads nowhere is told at once: a task that does not run yet. */
+static void test_no_drain(void **unused)
 {
 	(void)unused;
 	struct driver d;
 	drive_init(&d, 2);
 	assert_int_equal(drive_put(&d, TWO, NULL, NULL), 0);
 	drive_step(&d);
-	drive_obey(&d, TASK_RUNNING);
 	assert_int_equal(cluster_scale(d.c, "s", "web", 1, NULL), 0);
 	drive_step(&d);
-	size_t last = d.out.n_sends - 1, stops = 0;
-	for (size_t i = 0; i < d.out.n_sends; i++) {
-		bool stop = strstr(d.out.sends[i].json, "\"stop\":true") != NULL;
-		stops += stop;
-		assert_true(!stop || i == last);
-		assert_null(strstr(d.out.sends[i].json, "\"ready\":true"));
-	}
-	assert_int_equal(d.out.n_sends, 2);
-	assert_int_equal(stops, 1);
+	assert_int_equal(stops_sent(&d), 1);
 	drive_done(&d);
 }
 
@@ -212,10 +294,9 @@ static void test_lost(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_objects),
-		cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_stop_order),
-		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_objects),  cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_drain),    cmocka_unit_test(test_drain_silent),
+		cmocka_unit_test(test_no_drain), cmocka_unit_test(test_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
