@@ -41,11 +41,20 @@ void decode_leave(struct decode *c, struct decode_mark mark)
 	c->key = mark.key;
 }
 
+/* Not known whole: a member is a variable that stands as it is written. */
+static bool holds_variable(const struct decode *c, const struct node *n)
+{
+	for (size_t i = 0; c->in && c->in->no_interpolate && n->kind == NODE_MAP && i < n->n; i++)
+		if (n->pairs[i].value->broken)
+			return true;
+	return false;
+}
+
 static void add(struct decode *c, const struct node *n, bool warning, const char *fmt, va_list ap)
 	__attribute__((format(printf, 4, 0)));
 static void add(struct decode *c, const struct node *n, bool warning, const char *fmt, va_list ap)
 {
-	if (n->broken)
+	if (n->broken || holds_variable(c, n))
 		return;
 	if (c->in) {
 		struct diag_place at = {n->file ? n->file : c->in->file, n->line, n->column};

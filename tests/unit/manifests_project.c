@@ -165,12 +165,39 @@ static void places(void **state)
 	diag_done(&d);
 }
 
+/* What a variable stands for is not known, so nothing is missing where one stands. */
+static void variables_stay(void **state)
+{
+	static const char text[] =
+		"services: {a: {image: '$I', ports: [{target: '$P'}, '$Q:80'],"
+		" volumes: [{type: volume, target: '$T'}, {type: bind, source: '$S', target: /x}],"
+		" secrets: [{source: '$X'}], deploy: {replicas: '$R'}}}";
+	struct kvlist env = {0};
+	struct diag d = {0};
+	struct stackfile_input in = {.file = "f",
+				     .text = text,
+				     .len = strlen(text),
+				     .project_dir = "/srv/app",
+				     .env = &env,
+				     .no_interpolate = true};
+	(void)state;
+	auto_json *j = stackfile_config(&in, &d);
+	if (!j)
+		print_error("%s\n", d.v[0].text);
+	assert_non_null(j);
+	auto_free char *out = json_text_canonical(j);
+	assert_non_null(strstr(out, "\"target\":\"$T\""));
+	assert_non_null(strstr(out, "\"target\":\"$P\""));
+	diag_done(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(canonical_files),
 		cmocka_unit_test(errors),
 		cmocka_unit_test(places),
+		cmocka_unit_test(variables_stay),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
