@@ -10,7 +10,7 @@
 struct listener;
 
 /* fd is the callback's to close; it does not block and is closed on exec. addr is numeric, without
- * the port. The callback may free the listener. */
+ * the port. The callback may free the listener. "::" is IPv6 alone. */
 typedef void (*listen_cb)(int fd, const char *addr, void *arg);
 int listener_open(struct loop *l, const char *addr, uint16_t port, listen_cb cb, void *arg,
 		  struct listener **ret, struct err *err);

@@ -23,7 +23,7 @@ static const char usage[] =
 	"this or another machine reaches it.\n"
 	"\n"
 	"  --data-dir DIR       where its state is (/var/lib/carrack/controller)\n"
-	"  --listen ADDR:PORT   where it serves (0.0.0.0:7677)\n"
+	"  --listen ADDR:PORT   where it serves ([::]:7677: all addresses)\n"
 	"  --advertise ADDR     an address put into join tokens; may be repeated (this host's)\n"
 	"  --heartbeat-ms N     how often agents tell that they live (1000)\n"
 	"  --new-sealing-key    make a new key of configs and secrets where the file with it is "

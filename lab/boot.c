@@ -21,15 +21,13 @@ static char *self_path(void)
 	return xstrndup(path, n > 0 ? (size_t)n : 0);
 }
 
-char *boot_address(const char *host)
+char *boot_address(const struct place *p, const char *host)
 {
 	int64_t number = 0;
 	if (streq(host, LAB_CONTROLLER) || !str_starts(host, "host") ||
 	    !num_parse_i64(host + 4, 1, LAB_HOSTS_MAX, &number))
-		return xstrdup(LAB_CTL_ADDR);
-	char addr[16];
-	place_host_addr((int)number, addr);
-	return xstrdup(addr);
+		number = LAB_CTL_NUMBER;
+	return place_addr(p, (int)number);
 }
 
 void boot_hosts(const struct place *p, struct strlist *out)
@@ -72,26 +70,36 @@ static int write_text(const struct place *p, const char *host, const char *file,
 static int write_common(const struct place *p, int hosts, struct err *err)
 {
 	auto_str text = {0};
-	str_addf(&text, "127.0.0.1 localhost\n::1 localhost\n%s %s\n%s %s registry.lab\n",
-		 LAB_CTL_ADDR, LAB_CONTROLLER, LAB_SWITCH_ADDR, LAB_SWITCH);
+	auto_free char *ctl = place_addr(p, LAB_CTL_NUMBER);
+	auto_free char *sw = place_addr(p, LAB_SWITCH_NUMBER);
+	str_addf(&text, "127.0.0.1 localhost\n::1 localhost\n%s %s\n%s %s registry.lab\n", ctl,
+		 LAB_CONTROLLER, sw, LAB_SWITCH);
 	for (int i = 1; i <= hosts; i++) {
-		char addr[16];
-		place_host_addr(i, addr);
+		auto_free char *addr = place_addr(p, i);
 		str_addf(&text, "%s host%d\n", addr, i);
 	}
 	int r = write_text(p, NULL, "hosts", text.data, err);
+	if (r == 0 && p->six)
+		r = write_text(p, NULL, "ipv6", "", err);
 	return r == 0 ? write_text(p, NULL, "resolv.conf", "# no resolver in a lab\n", err) : r;
+}
+
+/* HOST:PORT, as configurations have it. */
+static char *registry_address(const struct place *p)
+{
+	auto_free char *addr = place_addr(p, LAB_SWITCH_NUMBER);
+	return xasprintf(p->six ? "[%s]:%s" : "%s:%s", addr, LAB_REGISTRY_PORT);
 }
 
 static int write_config(const struct place *p, const char *host, struct err *err)
 {
 	auto_free char *cgroup = place_cgroup(p, host);
+	auto_free char *registry = registry_address(p);
 	const char *vip = getenv("CARRACK_LAB_VIP"); /* how VIPs are reached, for tests */
 	auto_free char *text = xasprintf(
 		"# The configuration of a lab's host.\nvip: %s\nnode_name: %s\ncgroup_parent: %s\n"
-		"registries:\n  insecure: [\"registry.lab:%s\", \"%s:%s\"]\n",
-		vip ? vip : "auto", host, cgroup, LAB_REGISTRY_PORT, LAB_SWITCH_ADDR,
-		LAB_REGISTRY_PORT);
+		"registries:\n  insecure: [\"registry.lab:%s\", \"%s\"]\n",
+		vip ? vip : "auto", host, cgroup, LAB_REGISTRY_PORT, registry);
 	return write_text(p, host, "carrack.yaml", text, err);
 }
 
@@ -99,11 +107,13 @@ static int write_config(const struct place *p, const char *host, struct err *err
 static int start_registry(const struct place *p, pid_t lab, struct err *err)
 {
 	auto_free char *config = place_path(p, NULL, "registry.yaml");
+	auto_free char *host = place_addr(p, LAB_SWITCH_NUMBER);
+	auto_free char *address = registry_address(p);
 	auto_free char *text = xasprintf(
 		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
 		"storage: {filesystem: {rootdirectory: %s/registry}, delete: {enabled: true}}\n"
-		"http: {addr: \"%s:%s\"}\n",
-		p->dir, LAB_SWITCH_ADDR, LAB_REGISTRY_PORT);
+		"http: {addr: \"%s\"}\n",
+		p->dir, address);
 	int r = file_replace(config, text, strlen(text), 0644, err);
 	if (r < 0)
 		return r;
@@ -112,7 +122,7 @@ static int start_registry(const struct place *p, pid_t lab, struct err *err)
 			  "setsid docker-registry serve %s >%s/registry.log 2>&1 </dev/null & "
 			  "for i in $(seq 500); do (echo >/dev/tcp/%s/%s) 2>/dev/null && exit 0; "
 			  "sleep 0.02; done; exit 1",
-			  config, p->dir, LAB_SWITCH_ADDR, LAB_REGISTRY_PORT);
+			  config, p->dir, host, LAB_REGISTRY_PORT);
 	const char *const argv[] = {"bash", "-c", run, NULL};
 	int status = space_run(lab, argv, err);
 	if (status == 9)
@@ -158,13 +168,13 @@ int boot_host(const struct place *p, pid_t lab, const char *host, struct err *er
 	auto_free char *config = place_path(p, host, "carrack.yaml");
 	auto_free char *token_file = place_path(p, NULL, "token");
 	auto_free char *token = NULL;
-	auto_free char *address = boot_address(host);
+	auto_free char *address = boot_address(p, host);
 	auto_strlist daemon = {0};
 	strlist_add(&daemon, self);
 	if (streq(host, LAB_CONTROLLER)) {
 		strlist_add(&daemon, "controller");
 		strlist_add(&daemon, "--advertise");
-		strlist_add(&daemon, LAB_CTL_ADDR);
+		strlist_add(&daemon, address);
 	} else {
 		int r = file_read(token_file, 4096, &token, NULL, err);
 		if (r < 0)

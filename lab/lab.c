@@ -24,7 +24,8 @@ static const char usage[] =
 	"Nothing in a lab reaches the real network, and all of it dies with it.\n"
 	"\n"
 	"  up [--hosts N] [--registry]   start a controller ('ctl') and N hosts (host1, host2, "
-	"...); default 3\n"
+	"...); default 3;\n"
+	"     [--ipv6]                   with IPv6 and no IPv4 between them\n"
 	"  down                          end the lab and remove what it kept\n"
 	"  ls                            the hosts and whether they are up\n"
 	"  sh [HOST] [-- CMD...]         a shell, or a command, on a host (default: the "
@@ -43,7 +44,7 @@ static const char usage[] =
 struct call { /* a parsed command line */
 	struct place place;
 	int hosts;
-	bool registry;
+	bool registry, six;
 	char **args; /* what is left: HOST, or HOST and a command */
 	int n_args;
 };
@@ -82,6 +83,7 @@ static int lab_up(struct call *c, struct err *err)
 			       "the lab '%s' is up already; end it with 'carrack lab down' or use "
 			       "another --name",
 			       c->place.name);
+	c->place.six = c->six;
 	int r = boot_lab(&c->place, c->hosts, c->registry, err);
 	if (r < 0)
 		return r;
@@ -118,7 +120,7 @@ static int lab_ls(struct call *c, struct err *err)
 	boot_hosts(&c->place, &hosts);
 	printf("%-12s %-6s %s\n", "HOST", "STATE", "ADDRESS");
 	for (size_t i = 0; i < hosts.n; i++) {
-		auto_free char *addr = boot_address(hosts.v[i]);
+		auto_free char *addr = boot_address(&c->place, hosts.v[i]);
 		bool up = place_pid(&c->place, hosts.v[i], &pid) == 0;
 		printf("%-12s %-6s %s\n", hosts.v[i], up ? "up" : "off", addr);
 	}
@@ -208,6 +210,7 @@ static int parse(int argc, char **argv, struct call *c, struct err *err)
 	static const struct option options[] = {{"hosts", required_argument, NULL, 'h'},
 						{"name", required_argument, NULL, 'n'},
 						{"registry", no_argument, NULL, 'r'},
+						{"ipv6", no_argument, NULL, '6'},
 						{0}};
 	const char *name = "lab";
 	int64_t hosts = 3;
@@ -219,6 +222,8 @@ static int parse(int argc, char **argv, struct call *c, struct err *err)
 			name = optarg;
 		else if (o == 'r')
 			c->registry = true;
+		else if (o == '6')
+			c->six = true;
 		else if (o != 'h')
 			return err_set(err, -EINVAL, "see 'carrack lab --help'");
 		else if (!num_parse_i64(optarg, 1, LAB_HOSTS_MAX, &hosts))

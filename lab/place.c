@@ -35,6 +35,8 @@ int place_open(struct place *p, const char *lab_name, struct err *err)
 	const char *base = getenv("CARRACK_LAB_DIR");
 	p->name = xstrdup(lab_name);
 	p->dir = xasprintf("%s/%s", base && *base ? base : "/var/tmp/carrack-lab", lab_name);
+	auto_free char *six = place_path(p, NULL, "ipv6");
+	p->six = path_exists(six);
 	return 0;
 }
 
@@ -144,7 +146,7 @@ void place_drop_cgroups(const struct place *p, const char *host)
 		usleep(10000);
 }
 
-void place_host_addr(int number, char out[16])
+char *place_addr(const struct place *p, int number)
 {
-	snprintf(out, 16, "10.77.0.%d", number & 0xff);
+	return xasprintf(p->six ? "fd77::%d" : "10.77.0.%d", number);
 }

@@ -7,6 +7,7 @@
  *   DIR/HOST/data           /var/lib/carrack of that host, kept while it is down
  *   DIR/HOST/daemon.log     what its daemon said
  *   DIR/hosts               /etc/hosts of all of them
+ *   DIR/ipv6                there, when the hosts have IPv6 only
  */
 #pragma once
 #include "base/err.h"
@@ -16,13 +17,14 @@
 #define LAB_HOSTS_MAX     100
 #define LAB_SWITCH        "switch" /* the name by which `lab sh` enters lab-init */
 #define LAB_CONTROLLER    "ctl"
-#define LAB_SWITCH_ADDR   "10.77.0.254" /* also the registry's, registry.lab */
-#define LAB_CTL_ADDR      "10.77.0.200"
+#define LAB_SWITCH_NUMBER 254 /* of its address; also the registry's, registry.lab */
+#define LAB_CTL_NUMBER    200
 #define LAB_REGISTRY_PORT "5000"
 
 struct place {
 	char *name; /* of the lab */
 	char *dir;
+	bool six; /* its hosts have IPv6 and nothing else (DIR/ipv6 is there) */
 };
 
 int place_open(struct place *p, const char *lab_name, struct err *err);
@@ -37,4 +39,5 @@ char *place_cgroup(const struct place *p, const char *host); /* "/carrack-lab-NA
 bool place_host_exists(const struct place *p, const char *host);
 /* Removes the host's cgroups in every hierarchy; its processes are dead or dying. */
 void place_drop_cgroups(const struct place *p, const char *host);
-void place_host_addr(int number, char out[16]); /* of host NUMBER, from 1 */
+/* 10.77.0.NUMBER or fd77::NUMBER; hosts count from 1. Caller frees. */
+char *place_addr(const struct place *p, int number);

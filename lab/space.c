@@ -84,6 +84,14 @@ static void lab_init(const struct place *p)
 	reap_for_ever();
 }
 
+/* Nobody else has it: an IPv6 address is used at once (nodad). */
+static int add_addr(const struct place *p, pid_t pid, const char *dev, const char *addr,
+		    struct err *err)
+{
+	return space_runf(pid, err, "ip addr add %s/%s dev %s%s", addr, p->six ? "64" : "24", dev,
+			  p->six ? " nodad" : "");
+}
+
 int space_start_lab(const struct place *p, pid_t *ret, struct err *err)
 {
 	pid_t pid = fork_into(ALL_SPACES);
@@ -93,6 +101,7 @@ int space_start_lab(const struct place *p, pid_t *ret, struct err *err)
 		lab_init(p);
 		_exit(1);
 	}
+	auto_free char *sw = place_addr(p, LAB_SWITCH_NUMBER);
 	*ret = pid;
 	int r = place_put_pid(p, NULL, pid, err);
 	/* The switch: a bridge that also carries the registry's address. It has a MAC of its own: one
@@ -103,7 +112,7 @@ int space_start_lab(const struct place *p, pid_t *ret, struct err *err)
 		r = space_runf(pid, err,
 			       "ip link add switch address 02:ca:00:00:00:fe type bridge");
 	if (r == 0)
-		r = space_runf(pid, err, "ip addr add %s/24 dev switch", LAB_SWITCH_ADDR);
+		r = add_addr(p, pid, "switch", sw, err);
 	if (r == 0)
 		r = space_runf(pid, err, "ip link set switch up");
 	if (r < 0)
@@ -240,12 +249,14 @@ static void host_init(const struct place *p, const struct space_host *h)
 	}
 }
 
-static int link_host(pid_t lab, pid_t host, const struct space_host *h, struct err *err)
+static int link_host(const struct place *p, pid_t lab, pid_t host, const struct space_host *h,
+		     struct err *err)
 {
 	/* The host's pid inside the lab is not known, but /proc/PID/ns of ours is: move the link by the
 	 * namespace's descriptor, which the child of space_run inherits. */
 	auto_free char *path = xasprintf("/proc/%d/ns/net", (int)host);
 	/* A host that was killed leaves its end until the kernel gets round to its namespace. */
+	auto_free char *sw = place_addr(p, LAB_SWITCH_NUMBER);
 	auto_free char *stale = xasprintf("ip link del ck-%s 2>/dev/null || true", h->name);
 	const char *const drop[] = {"sh", "-c", stale, NULL};
 	space_run(lab, drop, NULL);
@@ -260,11 +271,11 @@ static int link_host(pid_t lab, pid_t host, const struct space_host *h, struct e
 	if (r == 0)
 		r = space_runf(host, err, "ip link set lo up");
 	if (r == 0)
-		r = space_runf(host, err, "ip addr add %s/24 dev eth0", h->address);
+		r = add_addr(p, host, "eth0", h->address, err);
 	if (r == 0)
 		r = space_runf(host, err, "ip link set eth0 up");
 	if (r == 0)
-		r = space_runf(host, err, "ip route add default via %s", LAB_SWITCH_ADDR);
+		r = space_runf(host, err, "ip route add default via %s", sw);
 	return r;
 }
 
@@ -329,7 +340,7 @@ int space_start_host(const struct place *p, pid_t lab, const struct space_host *
 		return err_set(err, -EIO, "cannot start the host '%s'", h->name);
 	int r = place_put_pid(p, h->name, host, err);
 	if (r == 0)
-		r = link_host(lab, host, h, err);
+		r = link_host(p, lab, host, h, err);
 	if (r < 0)
 		kill(host, SIGKILL);
 	return r;

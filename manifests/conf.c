@@ -149,7 +149,7 @@ int conf_load(const char *path, bool required, struct conf *out, struct diag *d)
 	default_string(&f.conf.data_dir, "/var/lib/carrack");
 	default_string(&f.conf.run_dir, "/run/carrack");
 	if (!f.conf.listen)
-		f.conf.listen = xasprintf("0.0.0.0:%d", CONF_DEFAULT_PORT);
+		f.conf.listen = xasprintf("[::]:%d", CONF_DEFAULT_PORT);
 	f.conf.heartbeat_ms = (int)f.heartbeat_ms;
 	f.conf.heartbeat_misses = (int)f.heartbeat_misses;
 	f.conf.vxlan_port = (int)f.vxlan_port;

@@ -17,7 +17,7 @@ extern const char *const conf_vip_names[]; /* by that number; ends with NULL */
 struct conf {
 	char *data_dir;           /* data_dir: /var/lib/carrack */
 	char *run_dir;            /* run_dir: /run/carrack */
-	char *listen;             /* listen: "0.0.0.0:7677" (controller) */
+	char *listen;             /* listen: "[::]:7677" (controller) */
 	struct strlist advertise; /* advertise: addresses put into tokens; empty: found */
 	char *underlay;  /* underlay: interface name or address (agent); NULL: default route's */
 	char *node_name; /* node_name: (agent); NULL: the host's name */

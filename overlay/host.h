@@ -173,6 +173,7 @@ const char *publish_owner(const struct overlay *o, const struct ipaddr *host_ip,
 void ov_ingress_free(void *ingress);
 void ingress_rules(const struct overlay *o, struct str *script);
 void ingress_retry(struct overlay *o);
+bool ingress_far6(const struct overlay *o); /* does a port lead to another host by IPv6? */
 int ingress_load(struct overlay *o, const char *id, const struct ov_ingress_port *ports, size_t n,
 		 struct err *err);
 const char *ingress_owner(const struct overlay *o, const struct ipaddr *host_ip, uint16_t port,

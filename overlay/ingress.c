@@ -207,6 +207,19 @@ int ingress_load(struct overlay *o, const char *id, const struct ov_ingress_port
 	return set(o, id, ports, n, &script, err);
 }
 
+bool ingress_far6(const struct overlay *o)
+{
+	map_each(&o->ingress, e)
+	{
+		const struct ingress *in = e->val;
+		for (size_t i = 0; i < in->n; i++)
+			for (size_t k = 0; in->ports[i].far && k < in->ports[i].n; k++)
+				if (ipaddr_is_set(&in->ports[i].backends[k].ip6))
+					return true;
+	}
+	return false;
+}
+
 int overlay_ingress_set(struct overlay *o, const char *id, const struct ov_ingress_port *ports,
 			size_t n, struct err *err)
 {
@@ -214,6 +227,9 @@ int overlay_ingress_set(struct overlay *o, const char *id, const struct ov_ingre
 	int r = set(o, id, ports, n, &script, err);
 	if (r < 0)
 		return r;
+	struct err why = {0};
+	if (ingress_far6(o) && underlay_forward6(&why) < 0)
+		log_warn("overlay", "published ports: %s", err_text(&why));
 	r = script.len ? firewall_apply(o, script.data, err) : 0;
 	if (r == 0 && script.len)
 		stale_later(o);

@@ -203,7 +203,7 @@ static void mend_sandboxes(struct overlay *o, const struct seen *s)
 /* Without it nothing goes from one network to another, or out. */
 static void mend_forwarding(struct overlay *o)
 {
-	bool v6 = false;
+	bool v6 = ingress_far6(o);
 	struct err err = {0};
 	map_each(&o->networks, e) v6 |=
 		ipprefix_is_set(&((const struct network *)e->val)->spec.subnet6);

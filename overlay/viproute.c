@@ -49,6 +49,9 @@ static int write_proxy(struct overlay *o, const struct network *n, const struct 
 	char name[64];
 	snprintf(name, sizeof(name), "net.ipv6.conf.%s.proxy_ndp", n->bridge);
 	(void)netns_sysctl(name, "1", NULL);
+	/* At once: a proxy may wait up to 0.8 s for the one it answers for, who is nobody. */
+	snprintf(name, sizeof(name), "net.ipv6.neigh.%s.proxy_delay", n->bridge);
+	(void)netns_sysctl(name, "0", NULL);
 	int r = nlsock_call(o->nl, proxy_request(n, vip, add), err);
 	return !add && (r == -ESRCH || r == -ENOENT) ? 0 : r;
 }

@@ -96,7 +96,9 @@ static void on_open(struct conn *c, void *arg)
 {
 	struct uplink *u = arg;
 	(void)c;
-	log_info("agent", "connected to the controller at %s:%u", u->host, u->port);
+	log_info("agent", "connected to the controller at %s%s%s:%u",
+		 strchr(u->host, ':') ? "[" : "", u->host, strchr(u->host, ':') ? "]" : "",
+		 u->port);
 	conn_idle_timeout(u->conn, UPLINK_WELCOME_MS);
 	u->up = true;
 	uplink_send(u, WIRE_HELLO, u->ops.hello(u->arg));

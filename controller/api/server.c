@@ -250,28 +250,45 @@ static int load_row(const char *key, const char *value, int64_t revision, void *
 	return r;
 }
 
-/* This host's addresses, for tokens and the operator's context; loopback only when there is no
- * other. */
-static void find_addresses(uint16_t port, struct strlist *out)
+static void add_address(const struct sockaddr *a, uint16_t port, struct strlist *out)
 {
-	struct ifaddrs *all = NULL;
+	const struct in6_addr *six = &((const struct sockaddr_in6 *)a)->sin6_addr;
+	char text[INET6_ADDRSTRLEN];
 
-	if (getifaddrs(&all))
-		return;
-	for (struct ifaddrs *a = all; a && out->n < JOINTOKEN_ADDRS_MAX - 1; a = a->ifa_next) {
-		char text[INET_ADDRSTRLEN];
+	if (a->sa_family == AF_INET) {
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)a)->sin_addr, text, sizeof(text));
+		strlist_addf(out, "%s:%u", text, port);
+	} else if (!IN6_IS_ADDR_LINKLOCAL(six)) {
+		strlist_addf(out, "[%s]:%u", inet_ntop(AF_INET6, six, text, sizeof(text)), port);
+	}
+}
 
-		if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET ||
+static void find_family(const struct ifaddrs *all, int family, uint16_t port, struct strlist *out)
+{
+	for (const struct ifaddrs *a = all; a && out->n < JOINTOKEN_ADDRS_MAX - 1;
+	     a = a->ifa_next) {
+		if (!a->ifa_addr || a->ifa_addr->sa_family != family ||
 		    (a->ifa_flags & IFF_LOOPBACK) || !(a->ifa_flags & IFF_UP))
 			continue;
 		/* Bridges of container networks are no way to this host from another one. */
 		if (str_starts(a->ifa_name, "ck") || str_starts(a->ifa_name, "docker") ||
 		    str_starts(a->ifa_name, "br-"))
 			continue;
-		inet_ntop(AF_INET, &((struct sockaddr_in *)a->ifa_addr)->sin_addr, text,
-			  sizeof(text));
-		strlist_addf(out, "%s:%u", text, port);
+		add_address(a->ifa_addr, port, out);
 	}
+}
+
+/* This host's addresses, for tokens and the operator's context; loopback only when there is no
+ * other. */
+static void find_addresses(bool six, uint16_t port, struct strlist *out)
+{
+	struct ifaddrs *all = NULL;
+
+	if (getifaddrs(&all))
+		return;
+	find_family(all, AF_INET, port, out);
+	if (six)
+		find_family(all, AF_INET6, port, out);
 	freeifaddrs(all);
 	if (!out->n)
 		strlist_addf(out, "127.0.0.1:%u", port);
@@ -293,7 +310,7 @@ static void advertise(struct server *s, const struct server_config *c, const cha
 		return;
 	}
 	if (streq(host, "0.0.0.0") || streq(host, "::"))
-		find_addresses(port, &s->advertise);
+		find_addresses(streq(host, "::"), port, &s->advertise);
 	else
 		strlist_addf(&s->advertise, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
 }
@@ -349,6 +366,19 @@ static int open_state(struct server *s, const struct server_config *c, struct er
 	return 0;
 }
 
+/* "::" is every address of both families; a kernel may lack one of them. */
+static int listen_at(struct server *s, const char *host, uint16_t port, struct err *err)
+{
+	if (!streq(host, "::"))
+		return httpd_listen(s->httpd, host, port, err);
+	int four = httpd_listen(s->httpd, "0.0.0.0", port, err);
+	if (four && four != -EAFNOSUPPORT)
+		return four;
+	int six =
+		httpd_listen(s->httpd, host, four ? port : httpd_port(s->httpd), four ? err : NULL);
+	return six == -EAFNOSUPPORT || six == -EADDRNOTAVAIL ? four : six;
+}
+
 static int open_network(struct server *s, const struct server_config *c, struct err *err)
 {
 	auto_free char *host = NULL;
@@ -362,7 +392,7 @@ static int open_network(struct server *s, const struct server_config *c, struct 
 	if (!s->tls)
 		return err ? err->code : -EIO;
 	s->httpd = httpd_new(s->loop, s->tls, route_dispatch, s);
-	r = httpd_listen(s->httpd, host, port, err);
+	r = listen_at(s, host, port, err);
 	if (r)
 		return r;
 	advertise(s, c, host);

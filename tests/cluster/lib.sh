@@ -15,9 +15,9 @@ carrack=${CARRACK:-$here/build/release/carrack}
 LAB=${LAB:-$(echo "t-$test_name" | cut -c1-12)-$$}
 work=$(mktemp -d)
 
-lab_up() { # HOSTS: a lab with registry and the busybox image, all nodes up
+lab_up() { # HOSTS [OPTION...]: a lab with registry and the busybox image, all nodes up
   trap lab_end EXIT
-  "$carrack" lab up --name "$LAB" --hosts "$1" --registry >/dev/null || exit 1
+  "$carrack" lab up --name "$LAB" --hosts "$1" --registry "${@:2}" >/dev/null || exit 1
   "$here/tests/tools/busybox-image.sh" "$work/oci" || exit 1
   on switch skopeo copy -q --dest-tls-verify=false "oci:$work/oci:busybox" docker://registry.lab:5000/busybox:latest || exit 1
   until_ok 20 nodes_up "$1" || { echo "the nodes did not come up" >&2; exit 1; }

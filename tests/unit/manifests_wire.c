@@ -130,7 +130,7 @@ static void configuration(void **state)
 	struct diag d = {0};
 	assert_int_equal(conf_load("/nonexistent/carrack.yaml", false, &c, &d), 0);
 	assert_string_equal(c.data_dir, "/var/lib/carrack");
-	assert_string_equal(c.listen, "0.0.0.0:7677");
+	assert_string_equal(c.listen, "[::]:7677");
 	assert_int_equal(c.heartbeat_ms, 1000);
 	conf_done(&c);
 	assert_int_equal(conf_load("/nonexistent/carrack.yaml", true, &c, &d), -EINVAL);
