@@ -164,6 +164,14 @@ __attribute__((unused)) static unsigned long counter6(const char *ns_path, const
 	return strtoul(line, NULL, 10);
 }
 
+__attribute__((unused)) static bool counter6_reaches(const char *ns_path, const char *name,
+						     unsigned long n)
+{
+	for (int i = 0; i < 500 && counter6(ns_path, name) < n; i++)
+		usleep(10000);
+	return counter6(ns_path, name) == n;
+}
+
 static unsigned long icmp_in(const char *ns_path)
 {
 	char cmd[256], line[256] = "";
@@ -174,4 +182,12 @@ static unsigned long icmp_in(const char *ns_path)
 	assert_non_null(fgets(line, sizeof(line), f));
 	pclose(f);
 	return strtoul(line, NULL, 10);
+}
+
+/* Whether so many have come by now: a busy machine passes a frame on when it gets to it. */
+__attribute__((unused)) static bool icmp_reaches(const char *ns_path, unsigned long n)
+{
+	for (int i = 0; i < 500 && icmp_in(ns_path) < n; i++)
+		usleep(10000);
+	return icmp_in(ns_path) == n;
 }

@@ -76,7 +76,7 @@ static void spin(unsigned ms)
 	timer_free(timer);
 }
 
-/* Runs a shell command in a namespace while the loop serves; its exit status. */
+/* Runs a shell command in a namespace while the loop serves A; its exit status. */
 __attribute__((unused)) static int sh_served(const char *ns_path, const char *cmd)
 {
 	pid_t pid = fork();
@@ -87,6 +87,7 @@ __attribute__((unused)) static int sh_served(const char *ns_path, const char *cm
 		_exit(127);
 	}
 	int status;
+	on(A);
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		spin(10);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -138,9 +139,11 @@ static void open_host(int h)
 	char run[64];
 	struct err err = {0};
 	snprintf(run, sizeof(run), DIR_ "/run-%s", names[h]);
+	/* A process is one host, and its thread in that host's namespace. Here it is two: B's timer would
+	 * leave it in B's while A's sockets are served. */
 	struct overlay_config c = {.run_dir = run,
 				   .underlay = h == B ? "192.0.2.2" : NULL,
-				   .check_ms = 200};
+				   .check_ms = h == B ? 3600 * 1000 : 200};
 	on(h);
 	must(overlay_open(t.loop, &c, &t.ov[h], &err), &err);
 }
@@ -247,4 +250,60 @@ static void transfer(const char *to_ns, const char *from_ns, const char *addr)
 	waitpid(pid, &status, 0);
 	assert_int_equal(status, 0);
 	netns_leave(t.home);
+}
+
+/* A program in a sandbox that listens by the time this returns and answers n connections, one after the
+ * other, with so many bytes each. */
+__attribute__((unused)) static pid_t serve_bytes(const char *ns_path, uint16_t port, int n,
+						 size_t bytes)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int one = 1;
+	visit(ns_path);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	assert_int_equal(bind(listener, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(listen(listener, 8), 0);
+	netns_leave(t.home);
+	pid_t pid = fork();
+	if (pid == 0) {
+		auto_free uint8_t *data = xcalloc(1, bytes);
+		alarm(60);
+		for (int i = 0; i < n; i++) {
+			auto_close int fd = accept(listener, NULL, NULL);
+			if (fd < 0 || fd_write_all(fd, data, bytes) < 0)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	close(listener);
+	return pid;
+}
+
+/* Whether a client in a namespace gets so many bytes and then the end, while the loop serves A. */
+__attribute__((unused)) static bool fetches(const char *ns_path, const char *addr, uint16_t port,
+					    size_t bytes)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
+	inet_pton(AF_INET, addr, &sa.sin_addr);
+	pid_t pid = fork();
+	if (pid == 0) {
+		size_t got = 0;
+		uint8_t buf[65536];
+		alarm(30);
+		visit(ns_path);
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+			_exit(1);
+		for (ssize_t n; (n = recv(fd, buf, sizeof(buf), 0)) > 0;)
+			got += (size_t)n;
+		_exit(got == bytes ? 0 : 2);
+	}
+	int status;
+	on(A);
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		spin(2);
+	if (status)
+		print_message("%s:%u from %s: status %d\n", addr, (unsigned)port, ns_path, status);
+	return status == 0;
 }
