@@ -258,6 +258,9 @@ static int open_overlay(struct agent *a, struct err *err)
 		.tunnel = a->encrypt.key ? &a->encrypt.tunnel : NULL,
 		.vip = (enum ov_vip_path)a->opt.conf.vip,
 		.no_fast = !a->opt.conf.fast_path,
+		.check_ms = a->opt.conf.network_check_s
+				    ? (unsigned)a->opt.conf.network_check_s * 1000
+				    : OV_CHECK_NEVER,
 	};
 	a->core.overlay_config = &a->overlay_config;
 	return overlay_open(a->core.loop, &a->overlay_config, &a->core.overlay, err);

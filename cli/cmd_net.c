@@ -3,9 +3,12 @@
 #include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/netcheck.h"
+#include "cli/nettrace.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include <errno.h>
+
+#define ARGS_MAX 100
 
 static bool is_on(const json_t *task, const char *network)
 {
@@ -147,15 +150,45 @@ static int net_inspect(struct client *c, const char *name, struct err *err)
 	return 0;
 }
 
-static int net_check(struct client *c, const char *network, bool json, struct err *err)
+static bool is_node(const json_t *nodes, const char *name)
 {
-	auto_json *networks = NULL;
+	const json_t *n;
+	size_t i;
+
+	json_array_foreach(nodes, i, n)
+	{
+		if (streq(json_str(n, "name"), name) || streq(json_str(n, "id"), name))
+			return true;
+	}
+	return false;
+}
+
+/* check [NETWORK...], repair [NETWORK|NODE...] */
+static int net_ask(struct client *c, const char *kind, const struct strlist *args, bool json,
+		   struct err *err)
+{
+	auto_json *networks = NULL, *nodes = NULL;
+	auto_strlist on = {0}, of = {0};
+	bool repair = streq(kind, "net-repair");
 	int r = client_get(c, &networks, err, "/v1/networks");
 
-	if (!r && network && !find_network(networks, network))
-		r = err_set(err, -ENOENT, "there is no network '%s'; `carrack net ls` lists them",
-			    network);
-	return r ? r : netcheck_run(c, "net-check", NULL, network, json, err);
+	if (!r)
+		r = client_get(c, &nodes, err, "/v1/nodes");
+	for (size_t i = 1; i < args->n && !r; i++) {
+		const char *name = args->v[i];
+
+		if (find_network(networks, name))
+			strlist_add(&of, name);
+		else if (repair && is_node(nodes, name))
+			strlist_add(&on, name);
+		else
+			r = err_set(err, -ENOENT,
+				    "there is no network%s '%s'; `carrack net ls` lists them",
+				    repair ? " and no node" : "", name);
+	}
+	const struct netcheck_what what = {.nodes = &on, .networks = &of};
+
+	return r ? r : netcheck_run(c, kind, &what, json, err);
 }
 
 static int run(int argc, char **argv)
@@ -164,8 +197,9 @@ static int run(int argc, char **argv)
 	auto_strlist args = {0};
 	struct err err = {0};
 	bool json = false;
-	const struct opt v[] = {{0, "json", OPT_FLAG, &json}};
-	const struct opts o = {.cmd = &cmd_net, .v = v, .n = ARRAY_LEN(v), .max_args = 2};
+	const char *port = NULL;
+	const struct opt v[] = {{0, "json", OPT_FLAG, &json}, {'p', "port", OPT_TEXT, &port}};
+	const struct opts o = {.cmd = &cmd_net, .v = v, .n = ARRAY_LEN(v), .max_args = ARGS_MAX};
 	int r = opts_parse(&o, argc, argv, &args);
 	bool list;
 
@@ -173,17 +207,19 @@ static int run(int argc, char **argv)
 		return r;
 	list = !args.n || streq(args.v[0], "ls");
 	bool check = args.n && streq(args.v[0], "check"),
-	     repair = args.n && streq(args.v[0], "repair");
-	if (list              ? args.n > 1
-	    : check || repair ? args.n > 2
-			      : !streq(args.v[0], "inspect") || args.n != 2)
+	     repair = args.n && streq(args.v[0], "repair"),
+	     trace = args.n && streq(args.v[0], "trace");
+	if ((port && !trace) || (list              ? args.n > 1
+				 : trace           ? args.n != 3
+				 : check || repair ? false
+						   : !streq(args.v[0], "inspect") || args.n != 2))
 		return opts_misuse(&cmd_net, "usage: carrack net %s", cmd_net.args);
 	r = client_open(&c, &err);
 	if (!r)
 		r = list     ? net_list(c, json, &err)
-		    : check  ? net_check(c, args.n > 1 ? args.v[1] : NULL, json, &err)
-		    : repair ? netcheck_run(c, "net-repair", args.n > 1 ? args.v[1] : NULL, NULL,
-					    json, &err)
+		    : check  ? net_ask(c, "net-check", &args, json, &err)
+		    : repair ? net_ask(c, "net-repair", &args, json, &err)
+		    : trace  ? nettrace_run(c, args.v[1], args.v[2], port, json, &err)
 			     : net_inspect(c, args.v[1], &err);
 	if (r > 0) /* what is wrong was told */
 		return 1;
@@ -194,17 +230,23 @@ static int run(int argc, char **argv)
 
 const struct cmd cmd_net = {
 	.name = "net",
-	.args = "[ls] [--json] | inspect NETWORK | check [NETWORK] [--json] | repair [NODE] "
-		"[--json]",
-	.summary = "List the cluster's networks, tell all about one, check and mend them.",
+	.args = "[ls] | inspect NETWORK | check [NETWORK...] | repair [NETWORK|NODE...] | "
+		"trace FROM TO [--port PORT[/udp]] [--json]",
+	.summary = "List the cluster's networks, tell all about one, check, mend and trace.",
 	.help = "  ls         list them (the default): tasks and nodes on each, addresses that are "
 		"free\n"
 		"  inspect    one network and its endpoints, as JSON\n"
 		"  check      every pair of nodes: tables, underlay, path MTU, a probe through "
 		"each "
 		"network,\n"
-		"             names; each finding is one sentence, and the exit status 1\n"
+		"             names, VIPs; each finding is one sentence, and the exit status 1\n"
 		"  repair     agents ask for all assignments anew, compare and mend at once\n"
+		"  trace      each hop of a packet from a task to a task, a service, a name or an "
+		"address\n"
+		"             as FROM sees it, and where it is lost; exit status 0: it arrives and "
+		"is\n"
+		"             answered\n"
+		"  --port     trace a TCP connection (PORT/udp: a UDP packet) instead of a ping\n"
 		"  --json     for programs\n",
 	.run = run,
 };

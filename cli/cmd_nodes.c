@@ -115,6 +115,16 @@ static int nodes_label(struct client *c, const struct strlist *args, struct err 
 	return client_do(c, "PATCH", path, body, NULL, err);
 }
 
+static int nodes_rotate(struct client *c, const char *name, struct err *err)
+{
+	auto_strlist one = {0};
+	static const struct strlist none;
+	const struct netcheck_what what = {.nodes = &one, .networks = &none};
+
+	strlist_add(&one, name);
+	return netcheck_run(c, "rotate-key", &what, false, err);
+}
+
 static int run(int argc, char **argv)
 {
 	auto_(client_free) struct client *c = NULL;
@@ -140,7 +150,7 @@ static int run(int argc, char **argv)
 	else if (!r && streq(what, "rm"))
 		r = nodes_remove(c, &args, &err);
 	else if (!r && streq(what, "rotate-key"))
-		r = netcheck_run(c, "rotate-key", args.v[1], NULL, false, &err);
+		r = nodes_rotate(c, args.v[1], &err);
 	else if (!r)
 		r = nodes_label(c, &args, &err);
 	if (r > 0)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Asking nodes about their networks; see netcheck.h. */
 #include "cli/netcheck.h"
-#include "base/http.h"
 #include "cli/out.h"
-#include "manifests/wire.h"
+#include "cli/session.h"
 #include <errno.h>
 #include <string.h>
 
@@ -37,48 +36,40 @@ static void failed(struct asked *a, const char *why)
 	add(a->run, a->name, "agent", why);
 }
 
-static void on_frame(struct conn *c, uint8_t type, const void *data, size_t len, void *arg)
+static void on_line(const json_t *finding, void *arg)
 {
 	struct asked *a = arg;
-	auto_json *j = json_parse(data, len, NULL);
 
-	(void)c;
-	if (type == SESSION_LOG && json_is_object(j)) {
-		json_array_append(a->run->findings, j);
-	} else if (type == SESSION_EXIT) {
-		a->done = true;
-		a->run->wrong += json_int(j, "code", 1) != 0;
-	} else if (type == SESSION_ERROR) {
-		failed(a, json_str_or(j, "error", "the agent refused"));
-	}
+	json_array_append(a->run->findings, (json_t *)finding);
 }
 
-static void on_close(struct conn *c, const char *why, void *arg)
+static void on_end(int code, const char *why, void *arg)
 {
 	struct asked *a = arg;
 
-	(void)c;
-	failed(a, why);
+	if (why)
+		failed(a, why);
+	else
+		a->run->wrong += code != 0;
+	a->done = true;
 	if (--a->run->open == 0)
 		loop_stop(a->run->loop);
 }
 
-static const struct conn_ops ops = {.on_frame = on_frame, .on_close = on_close};
-
-static void ask(struct client *c, struct asked *a, const char *kind, const char *network)
+static void ask(struct client *c, struct asked *a, const char *kind, const json_t *options)
 {
-	auto_json *options = json_object();
 	struct err err = {0};
+	const struct session_ask s = {.node = a->name,
+				      .kind = kind,
+				      .options = options,
+				      .line = on_line,
+				      .end = on_end,
+				      .arg = a};
 
-	json_put_str(options, "network", network);
-	auto_free char *text = json_text(options);
-	auto_free char *escaped = http_escape(text), *name = http_escape(a->name);
-	auto_free char *path = xasprintf("/v1/nodes/%s/session/%s?options=%s", name, kind, escaped);
-	a->run->open++;
-	if (!client_dial(c, a->run->loop, path, &ops, a, &err)) {
+	if (session_start(c, a->run->loop, &s, &err))
 		failed(a, err_text(&err));
-		a->run->open--;
-	}
+	else
+		a->run->open++;
 }
 
 static void print(const json_t *findings)
@@ -96,15 +87,16 @@ static void print(const json_t *findings)
 	}
 }
 
-int netcheck_run(struct client *c, const char *kind, const char *node, const char *network,
-		 bool json, struct err *err)
+int netcheck_run(struct client *c, const char *kind, const struct netcheck_what *what, bool json,
+		 struct err *err)
 {
-	auto_json *nodes = NULL;
+	auto_json *nodes = NULL, *options = json_object();
 	int r = client_get(c, &nodes, err, "/v1/nodes");
 	size_t n = json_array_size(nodes), asked_n = 0;
 
 	if (r)
 		return r;
+	json_put_strlist(options, "networks", what->networks);
 	struct run run = {.loop = loop_new(), .findings = json_array()};
 	struct asked *asked = xcalloc(n + 1, sizeof(*asked));
 	for (size_t i = 0; i < n; i++) {
@@ -112,27 +104,30 @@ int netcheck_run(struct client *c, const char *kind, const char *node, const cha
 		struct asked *a = &asked[asked_n];
 
 		*a = (struct asked){.run = &run, .name = json_str(v, "name")};
-		if (node && !streq(node, a->name) && !streq(node, json_str(v, "id")))
+		if (what->nodes->n && !strlist_has(what->nodes, a->name) &&
+		    !strlist_has(what->nodes, json_str_or(v, "id", "")))
 			continue;
 		asked_n++;
 		if (streq(json_str(v, "state"), "down"))
 			failed(a, "is down, so it could not be asked; see `carrack nodes`");
 		else
-			ask(c, a, kind, network);
+			ask(c, a, kind, options);
 	}
 	if (run.open)
 		loop_run(run.loop);
 	loop_free(run.loop);
 	free(asked);
-	if (node && !asked_n)
-		r = err_set(err, -ENOENT, "there is no node '%s'; `carrack nodes` lists them",
-			    node);
-	else if (json)
+	if (!asked_n) {
+		json_decref(run.findings);
+		return err_set(err, -ENOENT, "there is no node '%s'; `carrack nodes` lists them",
+			       what->nodes->n ? what->nodes->v[0] : "");
+	}
+	if (json)
 		out_json(run.findings);
 	else
 		print(run.findings);
-	if (!r && !json && !run.wrong && streq(kind, "net-check"))
+	if (!json && !run.wrong && streq(kind, "net-check"))
 		printf("ok: %zu nodes, nothing is wrong\n", asked_n);
 	json_decref(run.findings);
-	return r ? r : run.wrong;
+	return run.wrong;
 }

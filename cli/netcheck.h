@@ -4,8 +4,11 @@
 #include "cli/client.h"
 #include "cli/cmds.h"
 
-/* Runs the session kind on the node of this name, or (node NULL) on every one; prints what they say,
- * or one JSON list. network may be NULL. Returns how many nodes found something or could not say;
- * -errno when the controller cannot be asked. */
-int netcheck_run(struct client *c, const char *kind, const char *node, const char *network,
-		 bool json, struct err *err);
+struct netcheck_what {
+	const struct strlist *nodes;    /* names or ids; none: all */
+	const struct strlist *networks; /* names; none: all */
+};
+/* Runs the session kind on nodes; prints what they say, or one JSON list. Returns how many nodes found
+ * something or could not say; -errno when the controller cannot be asked. */
+int netcheck_run(struct client *c, const char *kind, const struct netcheck_what *what, bool json,
+		 struct err *err);

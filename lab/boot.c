@@ -95,11 +95,12 @@ static int write_config(const struct place *p, const char *host, struct err *err
 {
 	auto_free char *cgroup = place_cgroup(p, host);
 	auto_free char *registry = registry_address(p);
-	const char *vip = getenv("CARRACK_LAB_VIP"); /* how VIPs are reached, for tests */
+	/* For tests: how VIPs are reached, and more lines. */
+	const char *vip = getenv("CARRACK_LAB_VIP"), *more = getenv("CARRACK_LAB_CONFIG");
 	auto_free char *text = xasprintf(
 		"# The configuration of a lab's host.\nvip: %s\nnode_name: %s\ncgroup_parent: %s\n"
-		"registries:\n  insecure: [\"registry.lab:%s\", \"%s\"]\n",
-		vip ? vip : "auto", host, cgroup, LAB_REGISTRY_PORT, registry);
+		"registries:\n  insecure: [\"registry.lab:%s\", \"%s\"]\n%s\n",
+		vip ? vip : "auto", host, cgroup, LAB_REGISTRY_PORT, registry, more ? more : "");
 	return write_text(p, host, "carrack.yaml", text, err);
 }
 

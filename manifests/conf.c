@@ -12,7 +12,8 @@
 
 struct conf_file { /* numbers have the table's width; the rest goes to conf as it is */
 	struct conf conf;
-	int64_t heartbeat_ms, heartbeat_misses, vxlan_port, wireguard_port, key_rotation_hours;
+	int64_t heartbeat_ms, heartbeat_misses, vxlan_port, wireguard_port, key_rotation_hours,
+		network_check_s;
 };
 
 #define AT(m) .offset = offsetof(struct conf_file, m)
@@ -57,6 +58,9 @@ static const struct field conf_fields[] = {
 	    .max = 65535),
 	KEY("key_rotation_hours", INT, AT(key_rotation_hours), "hours between keys; 0: never",
 	    .min = 0, .max = 8760),
+	KEY("network_check_seconds", INT, AT(network_check_s),
+	    "seconds between checks of the network's tables; 0: only when asked", .min = 0,
+	    .max = 3600),
 	KEY("vip", CHOICE, AT(conf.vip), "how service VIPs are reached: auto, ebpf or nft",
 	    .names = conf_vip_names),
 	KEY("fast_path", BOOL, AT(conf.fast_path),
@@ -72,6 +76,7 @@ static void conf_file_init(void *obj)
 	f->wireguard_port = 51820;
 	f->key_rotation_hours = 24;
 	f->conf.fast_path = true;
+	f->network_check_s = 1;
 }
 static const struct record record_conf = {
 	.what = "the configuration",
@@ -155,6 +160,7 @@ int conf_load(const char *path, bool required, struct conf *out, struct diag *d)
 	f.conf.vxlan_port = (int)f.vxlan_port;
 	f.conf.wireguard_port = (int)f.wireguard_port;
 	f.conf.key_rotation_hours = (int)f.key_rotation_hours;
+	f.conf.network_check_s = (int)f.network_check_s;
 	*out = f.conf;
 	return 0;
 }

@@ -35,6 +35,7 @@ struct conf {
 	char *network_pool6;    /* network_pool6: (controller) IPv6, at most /64; NULL: random */
 	int wireguard_port;     /* wireguard_port: 51820 (agent) */
 	int key_rotation_hours; /* key_rotation_hours: 24 (agent); 0: never */
+	int network_check_s;    /* network_check_seconds: 1 (agent); 0: only when asked */
 	enum conf_vip vip;      /* vip: how service VIPs are reached (agent) */
 	bool fast_path;         /* fast_path: true: where the kernel permits it (agent) */
 };

@@ -14,6 +14,7 @@
 /* A check rests this many times as long as it took, so that it costs at most 1 % of a core; with
  * 1,000 peers it takes about 1 ms. */
 #define CHECK_REST 100
+#define NEVER_MS   1000 /* what else waits for a check's turn */
 
 static const struct network *network_at(const struct overlay *o, int index)
 {
@@ -181,8 +182,7 @@ static void check_all(struct overlay *o)
 		log_warn("overlay", "%s", err_text(&err));
 }
 
-/* Sockets of its own: what the kernel answers on the others is the agent's. */
-static int look_begin(struct overlay *o, struct err *err)
+int check_look(struct overlay *o, struct err *err)
 {
 	o->nl = NULL;
 	o->nft = NULL;
@@ -202,7 +202,7 @@ static int look_begin(struct overlay *o, struct err *err)
 int overlay_compare(struct overlay *o, void (*each)(const char *id, const char *text, void *),
 		    void *arg, struct err *err)
 {
-	int r = look_begin(o, err);
+	int r = check_look(o, err);
 	if (r < 0)
 		return r;
 	o->look = each;
@@ -224,15 +224,38 @@ static uint64_t cpu_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* What is no comparison, but waits for its turn. */
+static void do_due(struct overlay *o)
+{
+	ingress_retry(o);
+	if (!o->settled && clock_ms() - o->opened_ms >= HOST_SETTLE_MS)
+		settle(o);
+}
+
+void check_timer(void *overlay)
+{
+	struct overlay *o = overlay;
+	struct err err = {0};
+	if (o->check_ms != OV_CHECK_NEVER) {
+		check_run(o);
+		return;
+	}
+	peers_flush(o);
+	if (vips_behind(o->vips) && viproute_check(o, &err) < 0)
+		log_warn("overlay", "%s", err_text(&err));
+	do_due(o);
+	timer_set(o->check, NEVER_MS);
+}
+
 void check_run(void *overlay)
 {
 	struct overlay *o = overlay;
 	uint64_t start = cpu_ms(), mended = o->mended;
 	peers_flush(o);
 	check_all(o);
-	ingress_retry(o);
-	if (!o->settled && clock_ms() - o->opened_ms >= HOST_SETTLE_MS)
-		settle(o);
+	do_due(o);
+	if (o->check_ms == OV_CHECK_NEVER)
+		return;
 	/* Where something was wrong, more may be: the next look comes soon. */
 	uint64_t rest_ms = o->mended != mended ? 0 : (cpu_ms() - start) * CHECK_REST;
 	timer_set(o->check, rest_ms > o->check_ms ? rest_ms : o->check_ms);

@@ -238,12 +238,16 @@ int linkcheck_run(struct overlay *o, struct err *err);
 void insidecheck_run(struct overlay *o);
 
 /* viproute.c */
+struct ipaddr ipaddr_of_vip(const struct vip_addr *a);
 /* Mends the VIPs' routes and counts. */
 int viproute_check(struct overlay *o, struct err *err);
 /* Lets a sandbox reach the VIPs of its networks. */
 int viproute_join(struct overlay *o, const struct sandbox *s, int ns, struct err *err);
 
 /* check.c */
+void check_timer(void *overlay); /* check_run, unless it is to run only when asked */
+/* In a forked copy: sockets of its own, since what the kernel answers on the others is the agent's. */
+int check_look(struct overlay *o, struct err *err);
 void check_run(void *overlay);
 /* Something (a phrase) is wrong: counted and logged as mended, and the caller mends it; or, while
  * o->look is set, only told to that: then false, and nothing may be written. network_id NULL: it is of

@@ -4,6 +4,7 @@
  * the rules that lead to the resolver. A container that may set up its own network (a VPN's) adds to it
  * and puts its own default route in the place of ours: what is missing comes back, what was added stays.
  */
+#include "overlay/insidecheck.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -14,14 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct inside { /* what the kernel has in one namespace */
-	struct nlsock *nl;
-	struct link_list links;
-	struct link_addrs addrs;
-	struct link_routes routes;
-};
-
-static void inside_done(struct inside *in)
+void inside_done(struct inside *in)
 {
 	nlsock_close(in->nl);
 	cleanup_link_list(&in->links);
@@ -29,7 +23,7 @@ static void inside_done(struct inside *in)
 	cleanup_link_routes(&in->routes);
 }
 
-static int inside_read(struct inside *in, struct err *err)
+int inside_read(struct inside *in, struct err *err)
 {
 	int r = nlsock_open(&in->nl, err);
 	if (r == 0)
@@ -39,7 +33,7 @@ static int inside_read(struct inside *in, struct err *err)
 	return r < 0 ? r : link_routes(in->nl, &in->routes, err);
 }
 
-static const struct link_info *link_of(const struct inside *in, const char *name)
+const struct link_info *inside_link(const struct inside *in, const char *name)
 {
 	for (size_t i = 0; i < in->links.n; i++)
 		if (strcmp(in->links.v[i].name, name) == 0)
@@ -68,10 +62,10 @@ static bool has_subnet(const struct inside *in, int index, const struct ipprefix
 }
 
 /* What is wrong with an endpoint's interface; NULL: nothing. */
-static const char *link_fault(struct overlay *o, const struct endpoint *e, const struct network *n,
-			      const struct inside *in)
+const char *inside_fault(struct overlay *o, const struct endpoint *e, const struct network *n,
+			 const struct inside *in)
 {
-	const struct link_info *li = link_of(in, e->ifname);
+	const struct link_info *li = inside_link(in, e->ifname);
 	if (!li)
 		return "is missing";
 	if (!li->up)
@@ -98,7 +92,7 @@ static bool way_out_right(struct overlay *o, const struct sandbox *s, int family
 {
 	const struct endpoint *e = endpoint_outer(o, s, family);
 	const struct network *n = e ? network_get(o, e->network_id) : NULL;
-	const struct link_info *li = e ? link_of(in, e->ifname) : NULL;
+	const struct link_info *li = e ? inside_link(in, e->ifname) : NULL;
 	if (!n || !li)
 		return true;
 	const struct ipaddr *want = family == AF_INET ? &n->spec.gateway : &n->spec.gateway6;
@@ -116,7 +110,7 @@ static bool way_out_right(struct overlay *o, const struct sandbox *s, int family
 static void renew_addresses(const struct endpoint *e, const struct network *n,
 			    const struct inside *in)
 {
-	const struct link_info *li = link_of(in, e->ifname);
+	const struct link_info *li = inside_link(in, e->ifname);
 	if (!li)
 		return;
 	if (ipaddr_is_set(&e->ip) && !has_subnet(in, li->index, &n->spec.subnet))
@@ -128,12 +122,12 @@ static void renew_addresses(const struct endpoint *e, const struct network *n,
 static bool links_wrong(struct overlay *o, const struct sandbox *s, const struct inside *in)
 {
 	static const int families[] = {AF_INET, AF_INET6};
-	const struct link_info *lo = link_of(in, "lo");
+	const struct link_info *lo = inside_link(in, "lo");
 	bool mend = false;
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		const struct endpoint *e = &s->endpoints[i];
 		const struct network *n = network_get(o, e->network_id);
-		const char *fault = n && e->veth_index ? link_fault(o, e, n, in) : NULL;
+		const char *fault = n && e->veth_index ? inside_fault(o, e, n, in) : NULL;
 		if (!fault || !check_found(o, n->id, 1, "%s inside of sandbox \"%s\" %s", e->ifname,
 					   s->id, fault))
 			continue;

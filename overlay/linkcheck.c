@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The part of the check that knows links: those of networks, the gateways' addresses and the veths of
  * sandboxes. What is wrong is built again and counted. */
+#include "overlay/linkcheck.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "overlay/bridge.h"
@@ -8,17 +9,12 @@
 #include "overlay/netns.h"
 #include <string.h>
 
-struct seen { /* what the kernel has; links by name */
-	struct link_list links;
-	struct link_addrs addrs;
-};
-
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct link_info *)a)->name, ((const struct link_info *)b)->name);
 }
 
-static int look(struct overlay *o, struct seen *s, struct err *err)
+int links_look(struct overlay *o, struct links_seen *s, struct err *err)
 {
 	int r = link_list(o->nl, &s->links, err);
 	if (r == 0)
@@ -28,14 +24,14 @@ static int look(struct overlay *o, struct seen *s, struct err *err)
 	return r;
 }
 
-static void forget(struct seen *s)
+void links_forget(struct links_seen *s)
 {
 	cleanup_link_list(&s->links);
 	cleanup_link_addrs(&s->addrs);
-	*s = (struct seen){0};
+	*s = (struct links_seen){0};
 }
 
-static const struct link_info *at(const struct seen *s, const char *name)
+const struct link_info *links_at(const struct links_seen *s, const char *name)
 {
 	struct link_info key = {0};
 	memcpy(key.name, name, sizeof(key.name));
@@ -45,7 +41,7 @@ static const struct link_info *at(const struct seen *s, const char *name)
 }
 
 /* The gateways' addresses and no other. */
-static bool address_right(const struct network *n, const struct seen *s)
+static bool address_right(const struct network *n, const struct links_seen *s)
 {
 	size_t found = 0;
 	for (size_t i = 0; i < s->addrs.n; i++) {
@@ -63,10 +59,10 @@ static bool address_right(const struct network *n, const struct seen *s)
 }
 
 /* What is wrong with a bridge; NULL: nothing. */
-static const char *bridge_fault(const struct overlay *o, const struct network *n,
-				const struct seen *s)
+const char *links_bridge_fault(const struct overlay *o, const struct network *n,
+			       const struct links_seen *s)
 {
-	const struct link_info *b = at(s, n->bridge);
+	const struct link_info *b = links_at(s, n->bridge);
 	uint8_t mac[6];
 	network_mac(n, mac);
 	if (!b || b->index != n->bridge_index)
@@ -84,10 +80,10 @@ static const char *bridge_fault(const struct overlay *o, const struct network *n
 	return network_settings_right(n) ? NULL : "has other settings (sysctl)";
 }
 
-static const char *vxlan_fault(const struct overlay *o, const struct network *n,
-			       const struct seen *s)
+const char *links_vxlan_fault(const struct overlay *o, const struct network *n,
+			      const struct links_seen *s)
 {
-	const struct link_info *v = at(s, n->vxlan);
+	const struct link_info *v = links_at(s, n->vxlan);
 	struct vxlan_spec want;
 	network_vxlan(o, n, &want);
 	if (!v || v->index != n->vxlan_index)
@@ -107,9 +103,9 @@ static const char *vxlan_fault(const struct overlay *o, const struct network *n,
 	return NULL;
 }
 
-static bool network_wrong(struct overlay *o, const struct network *n, const struct seen *s)
+static bool network_wrong(struct overlay *o, const struct network *n, const struct links_seen *s)
 {
-	const char *bridge = bridge_fault(o, n, s), *vxlan = vxlan_fault(o, n, s);
+	const char *bridge = links_bridge_fault(o, n, s), *vxlan = links_vxlan_fault(o, n, s);
 	bool mend = false;
 	if (bridge)
 		mend |= check_found(o, n->id, 1, "bridge %s %s", n->bridge, bridge);
@@ -118,7 +114,7 @@ static bool network_wrong(struct overlay *o, const struct network *n, const stru
 	return mend;
 }
 
-static bool mend_networks(struct overlay *o, const struct seen *s)
+static bool mend_networks(struct overlay *o, const struct links_seen *s)
 {
 	bool mended = false;
 	map_each(&o->networks, e)
@@ -134,11 +130,11 @@ static bool mend_networks(struct overlay *o, const struct seen *s)
 	return mended;
 }
 
-static const char *veth_fault(const struct overlay *o, const struct endpoint *e,
-			      const struct seen *s)
+const char *links_veth_fault(const struct overlay *o, const struct endpoint *e,
+			     const struct links_seen *s)
 {
 	const struct network *n = map_get(&o->networks, e->network_id);
-	const struct link_info *li = at(s, e->veth);
+	const struct link_info *li = links_at(s, e->veth);
 	if (!n || !e->veth_index)
 		return NULL;
 	if (!li || li->index != e->veth_index)
@@ -158,7 +154,8 @@ static const char *veth_fault(const struct overlay *o, const struct endpoint *e,
 
 /* A veth that is gone took the container's interface with it: both are made again, with the address
  * and the way out. */
-static int mend_sandbox(struct overlay *o, struct sandbox *b, const struct seen *s, struct err *err)
+static int mend_sandbox(struct overlay *o, struct sandbox *b, const struct links_seen *s,
+			struct err *err)
 {
 	bool made = false;
 	auto_close int ns = netns_open(b->path, err);
@@ -166,7 +163,7 @@ static int mend_sandbox(struct overlay *o, struct sandbox *b, const struct seen 
 		return ns;
 	for (size_t i = 0; i < b->n_endpoints; i++) {
 		struct endpoint *e = &b->endpoints[i];
-		const char *fault = veth_fault(o, e, s);
+		const char *fault = links_veth_fault(o, e, s);
 		int was = e->veth_index;
 		if (!fault || !check_found(o, e->network_id, 1, "link %s of sandbox \"%s\" %s",
 					   e->veth, b->id, fault))
@@ -186,7 +183,7 @@ static int mend_sandbox(struct overlay *o, struct sandbox *b, const struct seen 
 	return r;
 }
 
-static void mend_sandboxes(struct overlay *o, const struct seen *s)
+static void mend_sandboxes(struct overlay *o, const struct links_seen *s)
 {
 	map_each(&o->sandboxes, e)
 	{
@@ -194,7 +191,7 @@ static void mend_sandboxes(struct overlay *o, const struct seen *s)
 		struct err err = {0};
 		bool right = true;
 		for (size_t i = 0; i < b->n_endpoints && right; i++)
-			right = !veth_fault(o, &b->endpoints[i], s);
+			right = !links_veth_fault(o, &b->endpoints[i], s);
 		if (!right && mend_sandbox(o, b, s, &err) < 0)
 			log_warn("overlay", "sandbox \"%s\": %s", b->id, err_text(&err));
 	}
@@ -219,15 +216,15 @@ static void mend_forwarding(struct overlay *o)
 
 int linkcheck_run(struct overlay *o, struct err *err)
 {
-	struct seen s = {0};
+	struct links_seen s = {0};
 	mend_forwarding(o);
-	int r = look(o, &s, err);
+	int r = links_look(o, &s, err);
 	if (r == 0 && mend_networks(o, &s)) {
-		forget(&s); /* a new bridge has no ports yet */
-		r = look(o, &s, err);
+		links_forget(&s); /* a new bridge has no ports yet */
+		r = links_look(o, &s, err);
 	}
 	if (r == 0)
 		mend_sandboxes(o, &s);
-	forget(&s);
+	links_forget(&s);
 	return r;
 }

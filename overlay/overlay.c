@@ -74,7 +74,7 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 	o->sandboxes.free_val = sandbox_free;
 	o->opened_ms = clock_ms();
 	o->upstream = upstream_new(l, RESOLV_CONF);
-	o->check = timer_new(l, check_run, o);
+	o->check = timer_new(l, check_timer, o);
 	o->flush = timer_new(l, peers_flush, o);
 	o->ingress.free_val = ov_ingress_free;
 	stale_open(o);
@@ -91,7 +91,7 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 		overlay_close(o);
 		return r;
 	}
-	timer_set(o->check, o->check_ms);
+	timer_set(o->check, o->check_ms == OV_CHECK_NEVER ? CHECK_MS_DEFAULT : o->check_ms);
 	*ret = o;
 	return 0;
 }

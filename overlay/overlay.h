@@ -34,8 +34,10 @@ struct overlay_config {
 	uint16_t vxlan_port;  /* 0: 4789 */
 	int mtu;              /* of networks; 0: underlay route's less 50 */
 	const struct ov_tunnel *tunnel; /* copied; NULL: no encrypted networks here */
-	unsigned check_ms;    /* table comparison; 0: 1000. Longer where tables are very long */
-	bool no_fast;         /* packets between containers go by the bridges only */
+	/* Between comparisons of the tables; 0: 1000. Longer where they are very long. */
+	unsigned check_ms;
+#define OV_CHECK_NEVER 0xffffffffu /* only when overlay_check is called */
+	bool no_fast;              /* packets between containers go by the bridges only */
 	enum ov_vip_path vip; /* how VIPs are reached; OV_VIP_AUTO: ebpf where it works, else nft */
 };
 

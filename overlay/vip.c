@@ -145,6 +145,18 @@ const char *vips_why(const struct vips *v)
 	return v->why;
 }
 
+size_t vips_slots(const struct vips *v, uint32_t network, const struct vip_addr *ip,
+		  const struct vip_addr **ret)
+{
+	char key[VIP_TEXT];
+	vip_text(ip, key);
+	const struct vip *vip = map_get(&v->vips, key);
+	if (!vip || vip->network != network)
+		return 0;
+	*ret = vip->slots;
+	return vip->n_slots;
+}
+
 bool vips_has(const struct vips *v, uint32_t network, const struct vip_addr *ip)
 {
 	char key[VIP_TEXT];

@@ -46,6 +46,9 @@ int vips_set(struct vips *v, uint32_t network, const struct vip_addr *vip,
 int vips_del(struct vips *v, const struct vip_addr *vip, struct err *err); /* absent is fine */
 void vips_drop_network(struct vips *v, uint32_t network);                  /* all VIPs of it */
 bool vips_has(const struct vips *v, uint32_t network, const struct vip_addr *vip);
+/* Where it leads; *ret is borrowed. */
+size_t vips_slots(const struct vips *v, uint32_t network, const struct vip_addr *vip,
+		  const struct vip_addr **ret);
 size_t vips_count(const struct vips *v);
 
 /* Lets the namespace ns of a sandbox reach the VIPs of exactly these networks. */

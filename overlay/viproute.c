@@ -66,7 +66,7 @@ static int write_route(struct overlay *o, const struct network *n, const struct 
 	return r == 0 && ipaddr_is_v6(vip) ? write_proxy(o, n, vip, add, err) : r;
 }
 
-static struct ipaddr plain(const struct vip_addr *a)
+struct ipaddr ipaddr_of_vip(const struct vip_addr *a)
 {
 	struct ipaddr ip = {.family = vip_addr_is_v4(a) ? AF_INET : AF_INET6};
 	if (ip.family == AF_INET)
@@ -261,7 +261,7 @@ static int mend_route(struct overlay *o, const struct places *p, const struct ro
 		      struct err *err)
 {
 	const struct network *n = by_bridge(p, r->bridge);
-	struct ipaddr ip = plain(&r->vip);
+	struct ipaddr ip = ipaddr_of_vip(&r->vip);
 	if (!n)
 		return 0;
 	return r->proxy ? write_proxy(o, n, &ip, add, err) : write_route(o, n, &ip, add, err);

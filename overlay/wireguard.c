@@ -127,7 +127,7 @@ static void take_peer(const struct rtattr *peer, struct wg_device *d)
 		struct sockaddr_in6 room;
 		uint8_t bytes[sizeof(struct sockaddr_in6)];
 	} to = {0};
-	int64_t met_s = 0; /* the first half of a struct __kernel_timespec */
+	/* The time is the first half of a struct __kernel_timespec */
 	nl_nested(peer, tb, WGPEER_A_MAX);
 	if (!nl_get_bytes(tb[WGPEER_A_PUBLIC_KEY], p.key, sizeof(p.key)))
 		return;
@@ -135,7 +135,8 @@ static void take_peer(const struct rtattr *peer, struct wg_device *d)
 	if (len && nl_get_bytes(tb[WGPEER_A_ENDPOINT], to.bytes,
 				len < sizeof(to.bytes) ? len : sizeof(to.bytes)))
 		(void)ipaddr_of_sockaddr(&to.sa, &p.endpoint, &p.port);
-	p.met = nl_get_bytes(tb[WGPEER_A_LAST_HANDSHAKE_TIME], &met_s, sizeof(met_s)) && met_s;
+	p.met = nl_get_bytes(tb[WGPEER_A_LAST_HANDSHAKE_TIME], &p.met_s, sizeof(p.met_s)) &&
+		p.met_s;
 	if (tb[WGPEER_A_ALLOWEDIPS])
 		take_allowed(tb[WGPEER_A_ALLOWEDIPS], &p);
 	/* A peer that fills a message goes on in the next. */

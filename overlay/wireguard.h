@@ -15,8 +15,9 @@ struct wg_peer {
 	struct ipaddr endpoint;    /* where it is on the underlay, */
 	uint16_t port;             /* and its UDP port there */
 	struct ipaddr allowed;     /* what may come from it and goes to it; none: handshakes only */
-	bool met;   /* read only: it proved, by a handshake, that it has the private key */
-	bool extra; /* read only: it may send from more addresses than allowed */
+	bool met;      /* read only: it proved, by a handshake, that it has the private key */
+	int64_t met_s; /* read only: when it did so last, of the wall clock */
+	bool extra;    /* read only: it may send from more addresses than allowed */
 };
 
 struct wg_list {

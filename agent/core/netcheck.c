@@ -3,33 +3,30 @@
 #include "agent/core/netcheck.h"
 #include "agent/core/assign.h"
 #include "agent/core/netprobe.h"
+#include "agent/core/vxlanprobe.h"
 #include "base/fd.h"
-#include "base/forked.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/ether.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CHECK_LIMIT_MS 60000
-#define LINE_MAX       65536
-#define SMALL          84 /* bytes of an ordinary ping */
-
-struct netcheck {
-	struct core *c;
-	char *only; /* network; NULL: all */
-	struct forked *work;
-	bool found; /* something is wrong */
-	const struct netcheck_ops *ops;
-	void *arg;
-};
+#define SERVICES_MAX 200 /* of one network that are asked about */
+#define ANY_PORT     1   /* tcpmux: nothing listens there, so it is refused at once */
+#define REFUSE_MS    500
+#define VXLAN_PORT   4789
+#define SMALL        84 /* bytes of an ordinary ping */
 
 struct checker { /* in the child */
 	const struct core *c;
-	const char *only; /* network; NULL: all */
-	int fd, home;
+	struct nodeask_out *out;
+	struct strlist only; /* networks; none: all */
+	int home, away;      /* namespaces: this host's, that of own */
+	const struct wire_endpoint
+		*own;    /* the container that asks, of the network that is checked */
 	struct map lost; /* ids of peers that the underlay does not reach */
 };
 
@@ -56,15 +53,12 @@ static void emit(struct checker *k, const char *peer, const char *network, const
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
 	va_end(ap);
-	auto_json *j = finding(k->c, peer, network, what, text);
-	auto_free char *line = json_text(j);
-	(void)fd_write_all(k->fd, line, strlen(line));
-	(void)fd_write_all(k->fd, "\n", 1);
+	nodeask_emit(k->out, finding(k->c, peer, network, what, text));
 }
 
 static bool wanted(const struct checker *k, const struct wire_network *w)
 {
-	return w && (!k->only || streq(k->only, w->name) || streq(k->only, w->id));
+	return w && (!k->only.n || strlist_has(&k->only, w->name) || strlist_has(&k->only, w->id));
 }
 
 static void on_difference(const char *id, const char *text, void *arg)
@@ -73,7 +67,8 @@ static void on_difference(const char *id, const char *text, void *arg)
 	const struct wire_network *w = id ? map_get(assign_networks(k->c->assign), id) : NULL;
 	if (!w || wanted(k, w))
 		emit(k, NULL, w ? w->name : NULL, "tables",
-		     "%s; the agent mends it within a second, `carrack net repair` at once", text);
+		     "%s; the agent mends it at its next check, `carrack net repair` at once",
+		     text);
 }
 
 static void check_tables(struct checker *k)
@@ -128,6 +123,45 @@ static const struct wire_endpoint *endpoint_on(const struct core *c, const char 
 	return NULL;
 }
 
+/* Pings are summed up by the program that sends them. What TCP and UDP sum up may be left to a network
+ * card, which some do wrong inside of VXLAN. */
+static void check_offload(struct checker *k, const struct wire_network *w,
+			  const struct wire_node *peer, const struct wire_endpoint *p)
+{
+	struct ipaddr to;
+	if (!ipaddr_parse(p->ip, &to) && !ipaddr_parse(p->ip6, &to))
+		return;
+	if (netprobe_port(&to, IPPROTO_TCP, ANY_PORT, 0, REFUSE_MS) != -ETIMEDOUT ||
+	    netprobe_port(&to, IPPROTO_UDP, ANY_PORT, 0, REFUSE_MS) != -ETIMEDOUT)
+		return;
+	emit(k, peer->name, w->name, "offload",
+	     "%s answers pings, but neither TCP nor UDP: it filters them itself, or a network card "
+	     "sums up wrongly inside of VXLAN; try `ethtool -K INTERFACE tx-checksum-ip-generic "
+	     "off` on both hosts",
+	     p->task_name);
+}
+
+static bool end_of(const struct wire_endpoint *p, struct vxlanprobe_end *ret)
+{
+	return ipaddr_parse(p->ip, &ret->ip) && p->mac && ether_aton_r(p->mac, &ret->mac);
+}
+
+/* Pings come the fast way, past the firewall of the host that gets them. */
+static bool passes_firewall(struct checker *k, const struct wire_network *w,
+			    const struct wire_endpoint *p)
+{
+	struct vxlanprobe_end from, to;
+	struct ipaddr vtep;
+	if (w->encrypted || !end_of(k->own, &from) || !end_of(p, &to) ||
+	    !ipaddr_parse(p->vtep, &vtep) || setns(k->home, CLONE_NEWNET) < 0)
+		return true;
+	uint16_t port = k->c->overlay_config->vxlan_port;
+	auto_close int fd = vxlanprobe_open(&vtep, port ? port : VXLAN_PORT);
+	if (setns(k->away, CLONE_NEWNET) < 0)
+		_exit(1);
+	return fd < 0 || vxlanprobe_echo(fd, w->vni, &from, &to) != -ETIMEDOUT;
+}
+
 static void check_overlay(struct checker *k, const struct wire_network *w,
 			  const struct wire_node *peer)
 {
@@ -145,6 +179,14 @@ static void check_overlay(struct checker *k, const struct wire_network *w,
 		     w->encrypted ? "UDP of wireguard_port" : "UDP of vxlan_port (4789)");
 		return;
 	}
+	if (!passes_firewall(k, w, p)) {
+		emit(k, peer->name, w->name, "overlay",
+		     "a firewall on the host of %s drops VXLAN: small packets are handed on before "
+		     "it, large ones are lost; UDP of vxlan_port (4789) must pass there",
+		     p->task_name);
+		return;
+	}
+	check_offload(k, w, peer, p);
 	if (netprobe_echo(&to, mtu, &known) < 0)
 		emit(k, peer->name, w->name, "mtu",
 		     "packets of %d bytes to %s get lost on the overlay, small ones pass: the path "
@@ -152,25 +194,73 @@ static void check_overlay(struct checker *k, const struct wire_network *w,
 		     mtu, p->task_name, overlay_underlay_mtu(k->c->overlay));
 }
 
-static void check_names(struct checker *k, const struct wire_network *w)
+/* Of a container on several networks the first that answers counts. */
+static bool is_vip_of(const struct core *c, const char *service, const struct ipaddr *a)
 {
+	map_each(assign_endpoints(c->assign), e)
+	{
+		const struct wire_endpoint *p = e->val;
+		struct ipaddr vip;
+		if (streq(p->service, service) && ipaddr_parse(p->vip, &vip) &&
+		    ipaddr_equal(&vip, a))
+			return true;
+	}
+	return false;
+}
+
+/* One name of a network's: it leads to the VIP, or to a task. */
+static int check_name(struct checker *k, const struct wire_network *w,
+		      const struct wire_endpoint *p)
+{
+	struct ipaddr found;
+	char text[IPADDR_TEXT];
+	int r = netprobe_name(p->service, &found);
+	if (r == -ENOENT)
+		emit(k, NULL, w->name, "dns",
+		     "the name '%s' has no address in its containers, though %s is ready",
+		     p->service, p->task_name);
+	else if (r < 0)
+		emit(k, NULL, w->name, "dns",
+		     "the resolver of its containers (127.0.0.11) does not answer: %s; `carrack "
+		     "net "
+		     "repair`, and else restart the agent on this node",
+		     strerror(-r));
+	else if (p->vip && !is_vip_of(k->c, p->service, &found))
+		emit(k, NULL, w->name, "dns", "the name '%s' leads to %s, not to its VIP %s",
+		     p->service, ipaddr_format(&found, text), p->vip);
+	return r == -ENOENT ? 0 : r;
+}
+
+static void check_vip(struct checker *k, const struct wire_network *w,
+		      const struct wire_endpoint *p)
+{
+	struct ipaddr vip;
+	int known = 0;
+	if (!ipaddr_parse(p->vip, &vip) || netprobe_echo(&vip, SMALL, &known) == 0)
+		return;
+	emit(k, NULL, w->name, "vip",
+	     "the VIP %s of '%s' does not answer in its containers; `carrack net repair`, and "
+	     "`carrack net trace` tells more",
+	     p->vip, p->service);
+}
+
+/* All services of the network, each once. */
+static void check_services(struct checker *k, const struct wire_network *w)
+{
+	struct map seen = {0};
+	bool resolver = true;
 	map_each(assign_endpoints(k->c->assign), e)
 	{
 		const struct wire_endpoint *p = e->val;
-		if (!streq(p->network_id, w->id) || !p->ready || !p->service)
+		if (!streq(p->network_id, w->id) || !p->ready || !p->service ||
+		    map_has(&seen, p->service) || seen.n >= SERVICES_MAX)
 			continue;
-		int r = netprobe_name(p->service);
-		if (r == -ENOENT)
-			emit(k, NULL, w->name, "dns",
-			     "the name '%s' has no address in its containers, though %s is ready",
-			     p->service, p->task_name);
-		else if (r < 0)
-			emit(k, NULL, w->name, "dns",
-			     "the resolver of its containers (127.0.0.11) does not answer: %s; "
-			     "restart the agent on this node",
-			     strerror(-r));
-		return;
+		map_set(&seen, p->service, k);
+		if (resolver)
+			resolver = check_name(k, w, p) == 0;
+		check_vip(k, w, p);
 	}
+	map_clear(&seen);
 }
 
 static void check_network(struct checker *k, const struct wire_network *w)
@@ -186,7 +276,9 @@ static void check_network(struct checker *k, const struct wire_network *w)
 		     own->task_name, strerror(errno));
 		return;
 	}
-	check_names(k, w);
+	k->own = own;
+	k->away = ns;
+	check_services(k, w);
 	map_each(assign_nodes(k->c->assign), e)
 	{
 		const struct wire_node *peer = e->val;
@@ -214,70 +306,37 @@ static void check_all(struct checker *k)
 	}
 }
 
-static void on_line(const char *text, size_t len, void *arg)
+void netcheck_work(struct nodeask_out *out)
 {
-	struct netcheck *n = arg;
-	json_t *j = json_parse(text, len, NULL);
-	n->found = true;
-	if (j)
-		n->ops->line(j, n->arg);
-}
-
-static void on_end(enum forked_end how, const char *text, size_t len, void *arg)
-{
-	struct netcheck *n = arg;
-	(void)text;
-	(void)len;
-	if (how != FORKED_OK) {
-		n->found = true;
-		n->ops->line(finding(n->c, NULL, NULL, "check",
-				     "the check did not come to its end in time"),
-			     n->arg);
-	}
-	n->ops->end(n->found, n->arg); /* may free n */
-}
-
-static void work(int out, void *arg)
-{
-	const struct netcheck *n = arg;
-	struct checker k = {.c = n->c, .only = n->only, .fd = out};
+	struct checker k = {.c = out->c, .out = out};
+	json_strlist(out->options, "networks", &k.only);
 	check_all(&k);
 }
 
-int netcheck_start(struct core *c, const char *network, const struct netcheck_ops *ops, void *arg,
-		   struct netcheck **ret, struct err *err)
+/* Is one of these on this node? */
+static bool any_here(const struct core *c, const struct strlist *networks)
 {
-	struct netcheck *n = xcalloc(1, sizeof(*n));
-	*n = (struct netcheck){.c = c, .ops = ops, .arg = arg};
-	n->only = network ? xstrdup(network) : NULL;
-	const struct forked_spec spec = {.work = work,
-					 .line = on_line,
-					 .end = on_end,
-					 .arg = n,
-					 .limit_ms = CHECK_LIMIT_MS,
-					 .max_bytes = LINE_MAX};
-	int r = forked_start(c->loop, &spec, &n->work, err);
-	if (r < 0) {
-		netcheck_free(n);
-		return err_wrap(err, r, "cannot check the network");
+	map_each(assign_networks(c->assign), e)
+	{
+		const struct wire_network *w = e->val;
+		if (strlist_has(networks, w->name) || strlist_has(networks, w->id))
+			return true;
 	}
-	*ret = n;
-	return 0;
+	return networks->n == 0;
 }
 
-void netcheck_free(struct netcheck *n)
-{
-	if (!n)
-		return;
-	forked_free(n->work);
-	free(n->only);
-	free(n);
-}
-
-int netcheck_repair(struct core *c, const struct netcheck_ops *ops, void *arg, struct err *err)
+int netcheck_repair(struct core *c, const json_t *options, const struct nodeask_ops *ops, void *arg,
+		    struct err *err)
 {
 	struct ov_stats before = {0}, after = {0};
+	auto_strlist networks = {0};
 	(void)err;
+	json_strlist(options, "networks", &networks);
+	if (!any_here(c, &networks)) {
+		ops->line(finding(c, NULL, NULL, "repair", "is not on any of these networks"), arg);
+		ops->end(0, arg);
+		return 0;
+	}
 	overlay_stats(c->overlay, &before);
 	if (!c->wiped)
 		overlay_check(c->overlay);

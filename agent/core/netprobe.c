@@ -13,7 +13,7 @@
 #define PACKET_MAX 65536
 #define TRIES      3
 
-static uint16_t checksum(const uint8_t *p, size_t n)
+uint16_t netprobe_sum(const uint8_t *p, size_t n)
 {
 	uint32_t sum = 0;
 	for (size_t i = 0; i + 1 < n; i += 2)
@@ -25,8 +25,8 @@ static uint16_t checksum(const uint8_t *p, size_t n)
 	return (uint16_t)~sum;
 }
 
-/* Waits for the answer with this mark; echo messages have type, code, checksum, id and sequence. */
-static int await(int fd, bool v6, uint16_t id, uint16_t seq)
+/* Echo messages have type, code, checksum, id and sequence. */
+int netprobe_await(int fd, bool v6, uint16_t id, uint16_t first, uint16_t last)
 {
 	uint8_t buf[PACKET_MAX];
 	uint64_t until = clock_ms() + NETPROBE_MS;
@@ -41,7 +41,10 @@ static int await(int fd, bool v6, uint16_t id, uint16_t seq)
 		const uint8_t *m = buf + skip;
 		if ((size_t)n < skip + 8 || m[0] != (v6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY))
 			continue;
-		if (memcmp(m + 4, &id, 2) == 0 && memcmp(m + 6, &seq, 2) == 0)
+		uint16_t seq;
+		memcpy(&seq, m + 6, sizeof(seq));
+		if (memcmp(m + 4, &id, 2) == 0 &&
+		    (uint16_t)(seq - first) <= (uint16_t)(last - first))
 			return 0;
 	}
 	return -ETIMEDOUT;
@@ -58,6 +61,11 @@ static int path_mtu(int fd, bool v6)
 
 int netprobe_echo(const struct ipaddr *to, int size, int *ret_mtu)
 {
+	return netprobe_echo_as(to, size, (uint16_t)getpid(), ret_mtu);
+}
+
+int netprobe_echo_as(const struct ipaddr *to, int size, uint16_t mark, int *ret_mtu)
+{
 	static uint16_t seq;
 	bool v6 = ipaddr_is_v6(to);
 	struct sockaddr_storage sa;
@@ -73,20 +81,21 @@ int netprobe_echo(const struct ipaddr *to, int size, int *ret_mtu)
 		return -errno;
 	size_t n = size > header + 8 ? (size_t)(size - header) : 8;
 	auto_free uint8_t *packet = xcalloc(n, 1);
+	uint16_t first = (uint16_t)(seq + 1);
 	for (int i = 0; i < TRIES; i++) {
-		uint16_t id = (uint16_t)getpid(), number = ++seq;
+		uint16_t id = htons(mark), number = ++seq;
 		packet[0] = v6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO;
 		memset(packet + 2, 0, 2);
 		memcpy(packet + 4, &id, 2);
 		memcpy(packet + 6, &number, 2);
-		uint16_t sum = htons(checksum(packet, n));
+		uint16_t sum = htons(netprobe_sum(packet, n));
 		if (!v6) /* the kernel fills that of ICMPv6 */
 			memcpy(packet + 2, &sum, 2);
 		if (send(fd, packet, n, 0) < 0) {
 			*ret_mtu = path_mtu(fd, v6);
 			return -errno;
 		}
-		r = await(fd, v6, id, number);
+		r = netprobe_await(fd, v6, id, first, number);
 		if (r != -ETIMEDOUT)
 			break;
 	}
@@ -115,7 +124,32 @@ static size_t question(const char *name, uint16_t type, uint8_t out[300])
 	return n + sizeof(tail);
 }
 
-static int ask(int fd, const char *name, uint16_t type)
+/* RFC 1035 4.1.3, 4.1.4: the first record of the type, behind the question. */
+static bool first_address(const uint8_t *a, size_t len, uint16_t type, struct ipaddr *ret)
+{
+	size_t at = 12, want = type == 1 ? 4 : 16;
+	while (at < len && a[at])
+		at += (size_t)a[at] + 1;
+	for (at += 5; at + 2 < len;) { /* the name: a pointer, or labels */
+		while (at < len && a[at] && a[at] < 0xc0)
+			at += (size_t)a[at] + 1;
+		at += at < len && a[at] >= 0xc0 ? 2 : 1;
+		if (at + 10 > len)
+			return false;
+		size_t size = (size_t)(a[at + 8] << 8 | a[at + 9]);
+		bool found = (a[at] << 8 | a[at + 1]) == type && size == want;
+		at += 10;
+		if (found && at + size <= len) {
+			*ret = (struct ipaddr){.family = type == 1 ? AF_INET : AF_INET6};
+			memcpy(ret->bytes, a + at, size);
+			return true;
+		}
+		at += size;
+	}
+	return false;
+}
+
+static int ask(int fd, const char *name, uint16_t type, struct ipaddr *ret)
 {
 	uint8_t q[300], a[1500];
 	size_t n = question(name, type, q);
@@ -131,12 +165,12 @@ static int ask(int fd, const char *name, uint16_t type)
 		if (got < 0)
 			return -errno;
 		if (got >= 12) /* the number of answers */
-			return a[6] || a[7] ? 0 : -ENOENT;
+			return first_address(a, (size_t)got, type, ret) ? 0 : -ENOENT;
 	}
 	return -ETIMEDOUT;
 }
 
-int netprobe_name(const char *name)
+int netprobe_name(const char *name, struct ipaddr *ret)
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET,
 				 .sin_port = htons(53),
@@ -144,6 +178,38 @@ int netprobe_name(const char *name)
 	auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return -errno;
-	int r = ask(fd, name, 1);
-	return r == -ENOENT ? ask(fd, name, 28) : r;
+	int r = ask(fd, name, 1, ret);
+	return r == -ENOENT ? ask(fd, name, 28, ret) : r;
+}
+
+/* Waits for a connection or an answer. */
+static int settle(int fd, bool tcp, int wait_ms)
+{
+	struct pollfd p = {.fd = fd, .events = tcp ? POLLOUT : POLLIN};
+	int code = 0;
+	socklen_t len = sizeof(code);
+	if (poll(&p, 1, wait_ms) <= 0)
+		return -ETIMEDOUT;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
+		return -errno;
+	return -code;
+}
+
+int netprobe_port(const struct ipaddr *to, uint8_t proto, uint16_t port, uint16_t from, int wait_ms)
+{
+	struct sockaddr_storage sa, own;
+	bool tcp = proto == IPPROTO_TCP;
+	socklen_t len = ipaddr_to_sockaddr(to, port, &sa);
+	const struct ipaddr any = ipaddr_any(to->family);
+	socklen_t own_len = ipaddr_to_sockaddr(&any, from, &own);
+	auto_close int fd =
+		socket(to->family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		       0);
+	if (fd < 0 || (from && bind(fd, (struct sockaddr *)&own, own_len) < 0))
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&sa, len) < 0 && errno != EINPROGRESS)
+		return -errno;
+	if (!tcp && send(fd, "", 1, MSG_NOSIGNAL) < 0)
+		return -errno;
+	return settle(fd, tcp, wait_ms);
 }

@@ -2,6 +2,7 @@
  * One session: a connection on one side, an exec or a log reader on the other. */
 #include "agent/core/session.h"
 #include "agent/core/netcheck.h"
+#include "agent/core/nettrace.h"
 #include "agent/core/taskset.h"
 #include "agent/core/tunnelkey.h"
 #include "agent/core/uplink.h"
@@ -22,7 +23,7 @@ struct session {
 	json_t *msg;
 	struct rt_exec *exec;
 	struct rt_logs *logs;
-	struct netcheck *check;
+	struct nodeask *ask;
 	bool paused;
 };
 struct sessions {
@@ -36,7 +37,7 @@ static void session_drop(struct session *s)
 {
 	rt_exec_free(s->exec);
 	rt_logs_free(s->logs);
-	netcheck_free(s->check);
+	nodeask_free(s->ask);
 	json_decref(s->msg);
 	*s->link = s->next;
 	if (s->next)
@@ -182,7 +183,7 @@ static int rotate_key(struct session *s, struct err *err)
 /* *known: the kind is one of a node's. */
 static int start_of_node(struct session *s, const char *kind, bool *known, struct err *err)
 {
-	static const struct netcheck_ops ops = {.line = on_check_line, .end = on_check_end};
+	static const struct nodeask_ops ops = {.line = on_check_line, .end = on_check_end};
 	struct core *c = s->all->core;
 	*known = true;
 	if (streq(kind, "rotate-key"))
@@ -190,10 +191,13 @@ static int start_of_node(struct session *s, const char *kind, bool *known, struc
 	if (streq(kind, "net-repair")) {
 		if (c->uplink)
 			uplink_send(c->uplink, WIRE_RESYNC, json_object());
-		return netcheck_repair(c, &ops, s, err);
+		return netcheck_repair(c, s->msg, &ops, s, err);
 	}
-	if (streq(kind, "net-check"))
-		return netcheck_start(c, json_str(s->msg, "network"), &ops, s, &s->check, err);
+	nodeask_fn fn = streq(kind, "net-check")   ? netcheck_work
+			: streq(kind, "net-trace") ? nettrace_work
+						   : NULL;
+	if (fn)
+		return nodeask_start(c, fn, s->msg, &ops, s, &s->ask, err);
 	*known = false;
 	return 0;
 }

@@ -192,7 +192,7 @@ void api_task_logs(struct call *c)
 
 void api_node_session(struct call *c)
 {
-	static const char *const kinds[] = {"net-check", "net-repair", "rotate-key"};
+	static const char *const kinds[] = {"net-check", "net-repair", "net-trace", "rotate-key"};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (streq(c->arg[1], kinds[i])) {
