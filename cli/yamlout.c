@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define KEY_MAX 160 /* bytes; quoted, a key may be six times as long */
+
 static void indent(struct str *s, size_t depth)
 {
 	for (size_t i = 0; i < depth; i++)
@@ -51,15 +53,13 @@ static bool is_plain(const char *t)
 	size_t n = strlen(t);
 	unsigned code;
 
-	if (n == 0 || is_word(t) || strchr(" -?:,[]{}#&*!|>'\"%@`+.0123456789=~<", t[0]))
-		return n > 1 && t[0] == '-' && t[1] != ' ' && (t[1] == '-' || t[1] == 'c') &&
-		       !strpbrk(t, ":#\n\t") && t[n - 1] != ' ';
-	if (t[n - 1] == ' ' || t[n - 1] == ':' || strstr(t, ": ") || strstr(t, " #"))
-		return false;
 	for (const char *p = t; *p; p++)
 		if (unprintable(p, &code))
 			return false;
-	return true;
+	if (n == 0 || is_word(t) || strchr(" -?:,[]{}#&*!|>'\"%@`+.0123456789=~<", t[0]))
+		return n > 1 && t[0] == '-' && (t[1] == '-' || t[1] == 'c') && !strpbrk(t, ":#") &&
+		       t[n - 1] != ' ';
+	return t[n - 1] != ' ' && t[n - 1] != ':' && !strstr(t, ": ") && !strstr(t, " #");
 }
 
 /* JSON's quotes are YAML's double quotes. */
@@ -101,7 +101,56 @@ static void add_string(struct str *s, const char *t)
 	add_quoted(s, t);
 }
 
+/* Whether several lines can stand as they are: a literal block. What begins or ends with blanks or more than one line
+ * break, and what cannot be printed, is quoted. */
+static bool is_block(const char *t)
+{
+	size_t n = strlen(t);
+	unsigned code;
+
+	if (n < 2 || !strchr(t, '\n') || strchr(" \t\n", t[0]) || strstr(t, " \n") ||
+	    t[n - 1] == ' ' || (t[n - 1] == '\n' && t[n - 2] == '\n'))
+		return false;
+	for (const char *p = t; *p; p++)
+		if (*p != '\n' && *p != '\t' && unprintable(p, &code))
+			return false;
+	return true;
+}
+
+/* The last line has no break after it: whoever writes the value ends it. */
+static void add_block(struct str *s, const char *t, size_t depth)
+{
+	size_t n = strlen(t);
+	bool ends = t[n - 1] == '\n';
+
+	str_add(s, ends ? "|" : "|-");
+	for (const char *line = t, *end = t + n - ends; line <= end;) {
+		size_t len = strcspn(line, "\n");
+
+		str_addc(s, '\n');
+		if (len)
+			indent(s, depth);
+		str_addn(s, line, len);
+		line += len + 1;
+	}
+}
+
 static void add_value(struct str *s, const json_t *j, size_t depth, bool in_list);
+
+/* A long key says that it is one: readers look for the ':' of another for 1024 characters (YAML 1.2, 7.4.2). */
+static void add_key(struct str *s, const char *k, size_t depth)
+{
+	bool far = strlen(k) > KEY_MAX;
+
+	if (far)
+		str_add(s, "? ");
+	add_string(s, k);
+	if (far) {
+		str_addc(s, '\n');
+		indent(s, depth);
+	}
+	str_addc(s, ':');
+}
 
 static void add_map(struct str *s, const json_t *j, size_t depth, bool in_list)
 {
@@ -114,8 +163,7 @@ static void add_map(struct str *s, const json_t *j, size_t depth, bool in_list)
 		if (!first)
 			indent(s, depth);
 		first = false;
-		add_string(s, k);
-		str_addc(s, ':');
+		add_key(s, k, depth);
 		add_value(s, v, depth + 1, false);
 	}
 }
@@ -133,20 +181,35 @@ static void add_list(struct str *s, const json_t *j, size_t depth)
 	}
 }
 
-static void add_scalar(struct str *s, const json_t *j)
+/* The fewest digits that are read as the same number. */
+static void add_real(struct str *s, const json_t *j)
 {
-	str_addc(s, ' ');
-	if (json_is_string(j)) {
-		add_string(s, json_string_value(j));
-	} else if (json_is_real(j)) {
-		auto_free char *text = json_dumps(j, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+	for (size_t digits = 15; digits <= 17; digits++) {
+		auto_free char *text = json_dumps(j, JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+		auto_json *same = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
 
-		str_add(s, text ? text : "null");
-	} else if (json_is_integer(j)) {
-		str_addf(s, "%lld", (long long)json_integer_value(j));
-	} else {
-		str_add(s, json_is_true(j) ? "true" : json_is_false(j) ? "false" : "null");
+		if (digits == 17 || json_equal(same, j)) {
+			str_add(s, text ? text : "null");
+			return;
+		}
 	}
+}
+
+static void add_scalar(struct str *s, const json_t *j, size_t depth)
+{
+	const char *text = json_string_value(j);
+
+	str_addc(s, ' ');
+	if (text && is_block(text))
+		add_block(s, text, depth);
+	else if (text)
+		add_string(s, text);
+	else if (json_is_real(j))
+		add_real(s, j);
+	else if (json_is_integer(j))
+		str_addf(s, "%lld", (long long)json_integer_value(j));
+	else
+		str_add(s, json_is_true(j) ? "true" : json_is_false(j) ? "false" : "null");
 	str_addc(s, '\n');
 }
 
@@ -163,7 +226,7 @@ static void add_value(struct str *s, const json_t *j, size_t depth, bool in_list
 		str_addc(s, '\n');
 		add_list(s, j, depth);
 	} else {
-		add_scalar(s, j);
+		add_scalar(s, j, depth);
 	}
 }
 
@@ -176,6 +239,6 @@ char *yamlout_text(const json_t *j)
 	else if (json_is_array(j))
 		add_list(&s, j, 0);
 	else
-		add_scalar(&s, j);
+		add_scalar(&s, j, 1);
 	return str_take(&s);
 }

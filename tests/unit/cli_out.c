@@ -2,8 +2,6 @@
  * Output for people: harmless text, ages, sizes, aligned tables; and options. */
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/yamlout.h"
-#include "manifests/stackfile.h"
 // clang-format off
 #include <setjmp.h>
 #include <stdarg.h>
@@ -173,103 +171,13 @@ static void test_misuse(void **state)
 	assert_int_equal(stopped.n, 3);
 }
 
-/* A string that is written out is read back the same, whatever is in it. */
-static void check_string_back(const char *text)
-{
-	auto_json *j = json_pack("{s:s, s:{s:{s:s, s:{s:s}}}}", "name", "a", "services", "s",
-				 "image", "i", "labels", "k", text);
-	auto_free char *yaml = yamlout_text(j);
-	struct stackfile_input in = {.file = "f",
-				     .text = yaml,
-				     .len = strlen(yaml),
-				     .no_interpolate = true};
-	struct diag d = {0};
-	auto_json *back = stackfile_config(&in, &d);
-	const char *got = json_string_value(json_object_get(
-		json_object_get(json_object_get(json_object_get(back, "services"), "s"), "labels"),
-		"k"));
-
-	if (!got)
-		print_error("%s\n%s\n", d.n ? d.v[0].text : "", yaml);
-	assert_non_null(got);
-	assert_string_equal(got, text);
-	diag_done(&d);
-}
-
-static void test_yaml_strings(void **state)
-{
-	static const char *const texts[] = {
-		"",
-		"plain",
-		"8080",
-		"yes",
-		"a: b",
-		"a #b",
-		" x",
-		"x ",
-		"-",
-		"- x",
-		"-c",
-		"--x",
-		"~",
-		"1e3",
-		"0x1F",
-		"1_000",
-		"12:30",
-		"null",
-		"a\"b\\c",
-		"caf\xc3\xa9",
-		"a\xc2\x85"
-		"b",
-		"\xc2\x80",
-		"\xc2\xa0",
-		"\xe2\x80\xa8x",
-		"x\xe2\x80\xa9",
-		"\xef\xbb\xbf"
-		"bom",
-		"\xef\xbf\xbe",
-		"\xef\xbf\xbf",
-		"\xef\xbf\xbd",
-		"\xf0\x9f\x90\xb3",
-		"%x",
-		"@x",
-		"`x`",
-		"[x",
-		"{x",
-		"*x",
-		"&x",
-		"!x",
-		"|",
-		">",
-		"\r\n",
-		"\n\nx\n",
-		"\tx",
-		"? x",
-		"x:",
-		"=",
-		"<<",
-	};
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		check_string_back(texts[i]);
-	for (int c = 1; c < 0x80; c++) {
-		char first[] = {(char)c, 'x', 0}, middle[] = {'x', (char)c, 'x', 0},
-		     last[] = {'x', (char)c, 0}, alone[] = {(char)c, 0};
-
-		check_string_back(first);
-		check_string_back(middle);
-		check_string_back(last);
-		check_string_back(alone);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_yaml_strings), cmocka_unit_test(test_clean),
-		cmocka_unit_test(test_clean_nul),    cmocka_unit_test(test_age_and_bytes),
-		cmocka_unit_test(test_table),        cmocka_unit_test(test_duration),
-		cmocka_unit_test(test_options),      cmocka_unit_test(test_misuse),
+		cmocka_unit_test(test_clean),         cmocka_unit_test(test_clean_nul),
+		cmocka_unit_test(test_age_and_bytes), cmocka_unit_test(test_table),
+		cmocka_unit_test(test_duration),      cmocka_unit_test(test_options),
+		cmocka_unit_test(test_misuse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
