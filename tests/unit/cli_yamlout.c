@@ -16,8 +16,10 @@ static void check_data_back(json_t *data_taken)
 	auto_json *j = json_pack("{s:s, s:{s:{s:s}}, s:o}", "name", "a", "services", "s", "image",
 				 "i", "x-data", data_taken);
 	auto_free char *yaml = yamlout_text(j);
-	struct stackfile_input in = {
-		.file = "f", .text = yaml, .len = strlen(yaml), .no_interpolate = true};
+	struct stackfile_input in = {.file = "f",
+				     .text = yaml,
+				     .len = strlen(yaml),
+				     .no_interpolate = true};
 	struct diag d = {0};
 	auto_json *back = stackfile_config(&in, &d);
 	json_t *got = json_object_get(back, "x-data");
@@ -123,12 +125,13 @@ static void strings_are_read_back(void **state)
 /* Strings made of what means something to YAML. */
 static void random_strings_are_read_back(void **state)
 {
-	static const char *const parts[] = {
-		"a",  "b c", "\n", "\n\n", " ",	   "\t",   "-",    "- ",  ":",
-		": ", "#",   " #", "'",	   "\"",   "\\",   "|",    "1",   "0x",
-		".",  "~",   "{",  "}",	   "[",	   "]",	   ",",    "&a",  "*a",
-		"!",  "%",   "@",  "`",	   "?",	   "\r",   "true", "yes", "<<",
-		"$",  "---", "e1", "\x01", "\xc2\x85", "\xe2\x80\xa8", "\xc3\xa9"};
+	static const char *const parts[] =
+		{"a",        "b c",          "\n",      "\n\n", " ", "\t",  "-",  "- ",
+		 ":",        ": ",           "#",       " #",   "'", "\"",  "\\", "|",
+		 "1",        "0x",           ".",       "~",    "{", "}",   "[",  "]",
+		 ",",        "&a",           "*a",      "!",    "%", "@",   "`",  "?",
+		 "\r",       "true",         "yes",     "<<",   "$", "---", "e1", "\x01",
+		 "\xc2\x85", "\xe2\x80\xa8", "\xc3\xa9"};
 	uint64_t seed = 7;
 
 	(void)state;
