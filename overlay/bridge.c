@@ -71,11 +71,13 @@ bool bridge_settings_right(const char *name, bool ipv6)
 	return true;
 }
 
-static int keep_address(struct nlsock *s, int index, const struct ipaddr *a, unsigned prefix_len,
-			struct err *err)
+/* No other address of the family; none at all where a is not set. */
+static int keep_address(struct nlsock *s, int index, sa_family_t family, const struct ipaddr *a,
+			unsigned prefix_len, struct err *err)
 {
+	struct ipaddr none = {.family = family};
 	if (!ipaddr_is_set(a))
-		return 0;
+		return link_keep_addr(s, index, &none, 0, err);
 	int r = link_add_addr(s, index, a, prefix_len, err);
 	return r < 0 ? r : link_keep_addr(s, index, a, prefix_len, err);
 }
@@ -113,9 +115,9 @@ int bridge_ensure(struct nlsock *s, const struct bridge_spec *b, int *ret_index,
 	struct link_change c = {.mtu = b->mtu, .mac = same_mac ? NULL : b->mac, .up = true};
 	r = link_set(s, li.index, &c, &why);
 	if (r == 0)
-		r = keep_address(s, li.index, &b->gateway, b->prefix_len, &why);
+		r = keep_address(s, li.index, AF_INET, &b->gateway, b->prefix_len, &why);
 	if (r == 0)
-		r = keep_address(s, li.index, &b->gateway6, b->prefix6_len, &why);
+		r = keep_address(s, li.index, AF_INET6, &b->gateway6, b->prefix6_len, &why);
 	if (r < 0)
 		return err_set(err, r, "cannot set up bridge \"%s\": %s", b->name, err_text(&why));
 	*ret_index = li.index;

@@ -498,6 +498,14 @@ static void test_ipv6(void **state)
 	make_six(B, "six-b", 3, &b);
 	make_six(A, "six-a", 2, &again);
 	spin(20);
+	struct ov_stats first,
+		second; /* one family is what B has now, with nothing left of the other */
+	overlay_check(on(B));
+	overlay_stats(t.ov[B], &first);
+	overlay_check(t.ov[B]);
+	overlay_stats(t.ov[B], &second);
+	assert_int_equal(first.mended, 0);
+	assert_int_equal(second.mended, 0);
 	assert_int_equal(sh("nsenter --net=%s ping -q -c2 -i0.1 -W5 fd00:66::3 >/dev/null", a), 0);
 	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W5 fd00:66::1 >/dev/null", b), 0);
 	assert_int_equal(sh("nsenter --net=%s ip -6 addr show dev six | grep -c inet6 | grep -qx 1",
