@@ -124,6 +124,7 @@ struct wire_endpoint { /* a task's place on a network, as every node on that net
 	char *ip, *ip6, *mac; /* one of the addresses may be NULL */
 	char *vip, *vip6;     /* of its service on this network; NULL: none of that family */
 	struct strlist vip_names; /* names that resolve to them */
+	struct strlist srv;       /* "_http._tcp:8080": its ports, for SRV below all of its names */
 	bool vip_local;           /* clients prefer tasks of their own node */
 	char *node_id, *vtep;     /* underlay address of its node */
 	bool ready;               /* task_ready: resolve it */

@@ -93,6 +93,7 @@ void wire_endpoint_done(struct wire_endpoint *e)
 	free(e->service);
 	strlist_done(&e->names);
 	strlist_done(&e->vip_names);
+	strlist_done(&e->srv);
 	free(e->vip);
 	free(e->vip6);
 	free(e->ip);
@@ -115,6 +116,7 @@ json_t *wire_endpoint_json(const struct wire_endpoint *e)
 	json_put_str(j, "vip", e->vip);
 	json_put_str(j, "vip6", e->vip6);
 	json_put_strlist(j, "vip_names", &e->vip_names);
+	json_put_strlist(j, "srv", &e->srv);
 	if (e->vip_local)
 		json_put_bool(j, "vip_local", true);
 	json_put_str(j, "ip", e->ip);
@@ -142,6 +144,8 @@ static int endpoint_parse(const json_t *j, struct wire_endpoint *e, struct err *
 		rc = wire_get_list(j, "names", &e->names, err);
 	if (rc == 0)
 		rc = wire_get_list(j, "vip_names", &e->vip_names, err);
+	if (rc == 0)
+		rc = wire_get_list(j, "srv", &e->srv, err);
 	if (rc == 0)
 		rc = wire_get_text(j, "vip", false, &e->vip, err);
 	if (rc == 0)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define SRV_MAX   32 /* hosts in one answer: each is named, so the list is searched for each */
 #define UDP_BURST 32 /* questions in one turn of the loop, so that one container starves nobody */
 
 struct pending;
@@ -99,9 +100,39 @@ static void forget(struct dns *d, const struct dnstcp *t)
 	}
 }
 
+/* One record for each host that has some of the addresses. */
+static void answer_srv(const struct dns *d, const struct names_found *found,
+		       struct dnsmsg_srv srv[SRV_MAX], struct dnsmsg_answer *a)
+{
+	for (size_t i = 0; i < found->n && a->n_srv < SRV_MAX; i++) {
+		const struct ipaddr *ip = &found->v[(found->first + i) % found->n];
+		bool ours = false;
+		const char *target = d->src.name_of(d->src.arg, ip, &ours);
+		struct dnsmsg_srv *s = srv;
+		while (target && s < srv + a->n_srv && !streq(s->target, target))
+			s++;
+		if (!target)
+			continue;
+		a->n_srv += s == srv + a->n_srv;
+		s->target = target;
+		*(ipaddr_is_v4(ip) ? &s->ip : &s->ip6) = *ip;
+	}
+	a->srv = srv;
+	a->port = found->port;
+}
+
+/* _x._tcp.web where web is ours: nobody else knows of it. */
+static bool below_own(const struct dns *d, const char *name)
+{
+	struct names_found found;
+	const char *proto = *name == '_' ? strchr(name, '.') : NULL;
+	const char *base = proto && proto[1] == '_' ? strchr(proto + 1, '.') : NULL;
+	return base && d->src.find(d->src.arg, base + 1, &found);
+}
+
 /* Answers from carrack's own names; false: not ours to answer. */
 static bool answer_own(const struct dns *d, const struct dnsmsg_question *q,
-		       struct dnsmsg_answer *a)
+		       struct dnsmsg_srv srv[SRV_MAX], struct dnsmsg_answer *a)
 {
 	struct names_found found;
 	struct ipaddr ip;
@@ -111,9 +142,13 @@ static bool answer_own(const struct dns *d, const struct dnsmsg_question *q,
 		a->code = a->ptr ? DNSMSG_OK : DNSMSG_NXDOMAIN;
 		return ours;
 	}
-	if (!d->src.find(d->src.arg, q->name, &found))
-		return false;
-	if (q->type == DNSMSG_A || q->type == DNSMSG_AAAA) {
+	if (!d->src.find(d->src.arg, q->name, &found)) {
+		a->code = DNSMSG_NXDOMAIN;
+		return below_own(d, q->name);
+	}
+	if (found.port && q->type == DNSMSG_SRV)
+		answer_srv(d, &found, srv, a);
+	if (!found.port && (q->type == DNSMSG_A || q->type == DNSMSG_AAAA)) {
 		a->family = q->type == DNSMSG_A ? AF_INET : AF_INET6;
 		a->addrs = found.v;
 		a->n = found.n;
@@ -146,9 +181,12 @@ static void answer(struct dns *d, const struct client *c, const uint8_t *msg, si
 		return;
 	size_t max = c->tcp ? DNSMSG_MAX : q.udp_max;
 	struct dnsmsg_answer a = {.ttl = DNS_TTL, .max = max};
-	if (!q.standard) {
+	struct dnsmsg_srv srv[SRV_MAX] = {0};
+	if (q.bad_edns) {
+		a.code = DNSMSG_BADVERS;
+	} else if (!q.standard) {
 		a.code = DNSMSG_NOTIMP;
-	} else if (!answer_own(d, &q, &a)) {
+	} else if (!answer_own(d, &q, srv, &a)) {
 		/* A bare word that nobody can be asked about does not exist; a retry would not help. */
 		if (upstream_has_server(d->up, &d->servers) || strchr(q.name, '.')) {
 			ask_upstream(d, c, msg, len, max);

@@ -46,6 +46,7 @@ int dnsmsg_read(const uint8_t *msg, size_t len, struct dnsmsg_question *ret)
 		return -EINVAL;
 	struct dnsmsg_question q = {.udp_max = DNSMSG_UDP_MIN};
 	if (ldns_pkt_edns(p)) {
+		q.bad_edns = ldns_pkt_edns_version(p) != 0;
 		size_t size = ldns_pkt_edns_udp_size(p);
 		q.udp_max = size < DNSMSG_UDP_MIN   ? DNSMSG_UDP_MIN
 			    : size > DNSMSG_UDP_MAX ? DNSMSG_UDP_MAX
@@ -64,7 +65,8 @@ int dnsmsg_read(const uint8_t *msg, size_t len, struct dnsmsg_question *ret)
 	return 0;
 }
 
-static bool push_addr(ldns_pkt *out, const ldns_rdf *owner, const struct ipaddr *ip, uint32_t ttl)
+static bool push_addr(ldns_pkt *out, ldns_pkt_section section, const ldns_rdf *owner,
+		      const struct ipaddr *ip, uint32_t ttl)
 {
 	ldns_rr *rr = ldns_rr_new();
 	if (!rr)
@@ -76,7 +78,7 @@ static bool push_addr(ldns_pkt *out, const ldns_rdf *owner, const struct ipaddr 
 	ldns_rr_set_owner(rr, ldns_rdf_clone(owner));
 	ldns_rr_push_rdf(rr, ldns_rdf_new_frm_data(v4 ? LDNS_RDF_TYPE_A : LDNS_RDF_TYPE_AAAA,
 						   ipaddr_len(ip), ip->bytes));
-	return ldns_pkt_push_rr(out, LDNS_SECTION_ANSWER, rr);
+	return ldns_pkt_push_rr(out, section, rr);
 }
 
 static bool push_ptr(ldns_pkt *out, const ldns_rdf *owner, const char *name, uint32_t ttl)
@@ -95,14 +97,50 @@ static bool push_ptr(ldns_pkt *out, const ldns_rdf *owner, const char *name, uin
 	return ldns_pkt_push_rr(out, LDNS_SECTION_ANSWER, rr);
 }
 
+static ldns_rdf *number(uint16_t n)
+{
+	return ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, n);
+}
+
+/* The record, and the addresses of its target while there is room; false: none for the record. */
+static bool push_srv(ldns_pkt *out, const ldns_rdf *owner, const struct dnsmsg_srv *s,
+		     const struct dnsmsg_answer *a, size_t *used)
+{
+	ldns_rdf *target = ldns_dname_new_frm_str(s->target);
+	size_t name = target ? ldns_rdf_size(target) : 0, size = RECORD_BYTES + 6 + name;
+	ldns_rr *rr = target && *used + size <= a->max ? ldns_rr_new() : NULL;
+	if (!rr) {
+		ldns_rdf_deep_free(target);
+		return !target; /* no name of DNS: passed over */
+	}
+	ldns_rr_set_type(rr, LDNS_RR_TYPE_SRV);
+	ldns_rr_set_class(rr, LDNS_RR_CLASS_IN);
+	ldns_rr_set_ttl(rr, a->ttl);
+	ldns_rr_set_owner(rr, ldns_rdf_clone(owner));
+	ldns_rr_push_rdf(rr, number(0)); /* priority, weight: all are alike */
+	ldns_rr_push_rdf(rr, number(0));
+	ldns_rr_push_rdf(rr, number(a->port));
+	ldns_rr_push_rdf(rr, target);
+	*used += size;
+	bool ok = ldns_pkt_push_rr(out, LDNS_SECTION_ANSWER, rr);
+	const struct ipaddr *const ips[] = {&s->ip, &s->ip6};
+	for (size_t i = 0; i < 2; i++) {
+		size_t more = RECORD_BYTES + name + ipaddr_len(ips[i]);
+		if (!ipaddr_is_set(ips[i]) || *used + more > a->max)
+			continue;
+		push_addr(out, LDNS_SECTION_ADDITIONAL, target, ips[i], a->ttl);
+		*used += more;
+	}
+	return ok;
+}
+
 /* The head of an answer: the client's id, question and wishes. */
 static ldns_pkt *start(const ldns_pkt *q, enum dnsmsg_code code)
 {
-	static const ldns_pkt_rcode codes[] = {[DNSMSG_OK] = LDNS_RCODE_NOERROR,
-					       [DNSMSG_FORMERR] = LDNS_RCODE_FORMERR,
-					       [DNSMSG_SERVFAIL] = LDNS_RCODE_SERVFAIL,
-					       [DNSMSG_NXDOMAIN] = LDNS_RCODE_NXDOMAIN,
-					       [DNSMSG_NOTIMP] = LDNS_RCODE_NOTIMPL};
+	static const ldns_pkt_rcode codes[] =
+		{[DNSMSG_OK] = LDNS_RCODE_NOERROR,        [DNSMSG_FORMERR] = LDNS_RCODE_FORMERR,
+		 [DNSMSG_SERVFAIL] = LDNS_RCODE_SERVFAIL, [DNSMSG_NXDOMAIN] = LDNS_RCODE_NXDOMAIN,
+		 [DNSMSG_NOTIMP] = LDNS_RCODE_NOTIMPL,    [DNSMSG_BADVERS] = LDNS_RCODE_NOERROR};
 	ldns_pkt *out = ldns_pkt_new();
 	if (!out)
 		return NULL;
@@ -117,6 +155,8 @@ static ldns_pkt *start(const ldns_pkt *q, enum dnsmsg_code code)
 				 ldns_rr_clone(ldns_rr_list_rr(ldns_pkt_question(q), 0)));
 	if (ldns_pkt_edns(q))
 		ldns_pkt_set_edns_udp_size(out, DNSMSG_UDP_MAX);
+	if (code == DNSMSG_BADVERS) /* 16: what is above four bits stands in the EDNS record */
+		ldns_pkt_set_edns_extended_rcode(out, 1);
 	return out;
 }
 
@@ -136,9 +176,11 @@ static void fill(ldns_pkt *out, const struct dnsmsg_answer *a)
 			continue;
 		cut = room == 0;
 		if (!cut)
-			push_addr(out, owner, ip, a->ttl);
+			push_addr(out, LDNS_SECTION_ANSWER, owner, ip, a->ttl);
 		room--;
 	}
+	for (size_t i = 0; i < a->n_srv && !cut; i++)
+		cut = !push_srv(out, owner, &a->srv[i], a, &used);
 	ldns_pkt_set_tc(out, cut);
 	if (a->ptr)
 		push_ptr(out, owner, a->ptr, a->ttl);

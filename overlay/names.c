@@ -8,6 +8,7 @@
 
 struct name {
 	size_t n, next;
+	uint16_t port;
 	struct ipaddr v[];
 };
 
@@ -37,6 +38,12 @@ static bool lower(const char *name, char out[NAMES_LABEL_MAX + 1])
 int names_set(struct names *n, const char *name, const struct ipaddr *addrs, size_t count,
 	      bool keep)
 {
+	return names_set_srv(n, name, 0, addrs, count, keep);
+}
+
+int names_set_srv(struct names *n, const char *name, uint16_t port, const struct ipaddr *addrs,
+		  size_t count, bool keep)
+{
 	char key[NAMES_LABEL_MAX + 1];
 	if (!lower(name, key) || count > NAMES_ADDR_MAX)
 		return -EINVAL;
@@ -47,6 +54,7 @@ int names_set(struct names *n, const char *name, const struct ipaddr *addrs, siz
 	struct name *v = xcalloc(1, sizeof(*v) + count * sizeof(v->v[0]));
 	const struct name *old = map_get(&n->by_name, key);
 	v->n = count;
+	v->port = port;
 	v->next = old && count ? old->next % count : 0;
 	if (count)
 		memcpy(v->v, addrs, count * sizeof(v->v[0]));
@@ -60,7 +68,7 @@ bool names_find(struct names *n, const char *name, struct names_found *ret)
 	struct name *v = lower(name, key) ? map_get(&n->by_name, key) : NULL;
 	if (!v)
 		return false;
-	*ret = (struct names_found){.v = v->v, .n = v->n, .first = v->next};
+	*ret = (struct names_found){.v = v->v, .n = v->n, .first = v->next, .port = v->port};
 	if (v->n)
 		v->next = (v->next + 1) % v->n;
 	return true;
@@ -68,12 +76,17 @@ bool names_find(struct names *n, const char *name, struct names_found *ret)
 
 const char *names_of(const struct names *n, const struct ipaddr *ip)
 {
+	const char *shared = NULL;
 	map_each(&n->by_name, e)
 	{
 		const struct name *v = e->val;
-		for (size_t i = 0; i < v->n; i++)
-			if (ipaddr_equal(&v->v[i], ip))
+		for (size_t i = 0; i < v->n && !v->port; i++) {
+			if (!ipaddr_equal(&v->v[i], ip))
+				continue;
+			if (v->n == 1)
 				return e->key;
+			shared = shared ? shared : e->key;
+		}
 	}
-	return NULL;
+	return shared;
 }

@@ -22,7 +22,11 @@ int names_set(struct names *n, const char *name, const struct ipaddr *addrs, siz
 struct names_found {
 	const struct ipaddr *v;
 	size_t n, first;
+	uint16_t port; /* of a name for SRV; 0: an ordinary one */
 };
 bool names_find(struct names *n, const char *name, struct names_found *ret);
-/* A name that has this address; NULL: none. Borrowed. */
+/* The same for a name such as _http._tcp.web, by which SRV (RFC 2782) finds that port. */
+int names_set_srv(struct names *n, const char *name, uint16_t port, const struct ipaddr *addrs,
+		  size_t count, bool keep);
+/* A name that has this address, one that has no other where there is one; NULL: none. Borrowed. */
 const char *names_of(const struct names *n, const struct ipaddr *ip);

@@ -285,3 +285,10 @@ int overlay_name_set(struct overlay *o, const char *network_id, const char *name
 		return -ENOENT;
 	return names_set(&net->names, name, addrs, n, keep);
 }
+
+int overlay_srv_set(struct overlay *o, const char *network_id, const char *name, uint16_t port,
+		    const struct ipaddr *addrs, size_t n, bool keep)
+{
+	struct network *net = network_get(o, network_id);
+	return net ? names_set_srv(&net->names, name, port, addrs, n, keep) : -ENOENT;
+}

@@ -151,6 +151,10 @@ void overlay_ingress_list(const struct overlay *o, struct strlist *ids);
 int overlay_name_set(struct overlay *o, const char *network_id, const char *name,
 		     const struct ipaddr *addrs, size_t n, bool keep);
 
+/* The same for a name such as _http._tcp.web: SRV (RFC 2782) leads to that port of the addresses. */
+int overlay_srv_set(struct overlay *o, const char *network_id, const char *name, uint16_t port,
+		    const struct ipaddr *addrs, size_t n, bool keep);
+
 int overlay_underlay_mtu(const struct overlay *o);
 int overlay_overhead(const struct overlay *o); /* bytes of a packet that VXLAN takes */
 /* 0: the network is not on this host. */

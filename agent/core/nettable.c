@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +30,8 @@ struct name {
 	struct addrs want;
 	struct told told;
 	bool dirty;
-	char key[]; /* lower case */
+	uint16_t port; /* of a name for SRV; 0: an ordinary one */
+	char key[];    /* lower case */
 };
 struct vip {
 	unsigned refs;
@@ -171,6 +173,24 @@ static void name_count(struct nettable *t, const char *text, const struct ipaddr
 	mark(&t->dirty_names, n, &n->dirty);
 }
 
+/* Below the names that lead to its VIP, or where it has none to the task itself. */
+static void count_srv(struct nettable *t, const struct wire_endpoint *e, const char *srv,
+		      const struct ipaddr *addr, bool add)
+{
+	const struct strlist *names = e->vip_names.n ? &e->vip_names : &e->names;
+	const char *colon = strchr(srv, ':');
+	int64_t port;
+	if (!colon || !num_parse_i64(colon + 1, 1, UINT16_MAX, &port))
+		return;
+	for (size_t i = 0; i < names->n; i++) {
+		auto_free char *text = xasprintf("%.*s.%s", (int)(colon - srv), srv, names->v[i]);
+		struct name *n = name_get(t, text);
+		if (n)
+			n->port = (uint16_t)port;
+		name_count(t, text, addr, add);
+	}
+}
+
 static void count_names(struct nettable *t, const struct wire_endpoint *e, const struct ipaddr *ip,
 			bool add)
 {
@@ -182,6 +202,8 @@ static void count_names(struct nettable *t, const struct wire_endpoint *e, const
 		auto_free char *tasks = xasprintf("tasks.%s", e->service);
 		name_count(t, tasks, addr, add);
 	}
+	for (size_t i = 0; i < e->srv.n; i++)
+		count_srv(t, e, e->srv.v[i], addr, add);
 }
 
 static bool same(const struct told *told, const struct ipaddr *v, size_t n)
@@ -207,7 +229,10 @@ static bool tell_name(struct nettable *t, struct name *n)
 	for (size_t i = 0; i < n->want.n; i++)
 		v[i] = n->want.v[i].ip;
 	if (!same(&n->told, v, n->want.n)) {
-		if (overlay_name_set(t->overlay, t->id, n->key, v, n->want.n, true) < 0)
+		int r = n->port ? overlay_srv_set(t->overlay, t->id, n->key, n->port, v, n->want.n,
+						  true)
+				: overlay_name_set(t->overlay, t->id, n->key, v, n->want.n, true);
+		if (r < 0)
 			return false;
 		note(&n->told, v, n->want.n);
 	}

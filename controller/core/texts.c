@@ -2,6 +2,7 @@
  * Wire objects as JSON text, written by hand: a hand-out to thousands of nodes is mostly this, and
  * what a template's tasks share is written once. The shapes are manifests/wire.h's, whose readers
  * are what the tests hold them against. */
+#include "controller/core/srvnames.h"
 #include "controller/core/state.h"
 #include "manifests/canon.h"
 
@@ -155,6 +156,9 @@ void text_endpoint(struct str *s, const struct attach *a)
 	text_member(s, "task_name", name);
 	text_member(s, "service", t->svc->name);
 	names(s, a, name, vip);
+	auto_strlist srv = {0};
+	srvnames_of(&t->tmpl->spec, &srv);
+	list(s, "srv", &srv);
 	addresses(s, a);
 	if (vip) {
 		char ip[IPADDR_TEXT];

@@ -12,7 +12,7 @@ on1='deploy: {placement: {constraints: ["node.hostname == host1"]}}'
 stack dns <<Y
 name: dns
 services:
-  web: {$idle, deploy: {replicas: 3}}
+  web: {$idle, deploy: {replicas: 3}, ports: [{name: http, target: 8080, mode: ingress}], expose: ["9000/udp"]}
   ask: {$idle, networks: {default: {aliases: [Alias]}}, $on1}
   conf: {$idle, dns_search: [example.test], dns_opt: ["timeout:1"]}
   own:
@@ -39,6 +39,13 @@ stay() { # a replica that is made again keeps its name
   c exec dns_web.2 kill -TERM 1
   until_ok 20 restarted || fail "it was not restarted" || return
   until_ok 20 ready dns 6 && until_ok 10 has dns_ask.1 web-2 "$(addr dns_web.2)"
+}
+srv() {
+  local out
+  out=$(look dns_ask.1 _http._tcp.web srv)
+  [ "$(grep -c 'service = 0 0 8080' <<<"$out")" = 3 ] && grep -q 'web-3\|web.3' <<<"$out" || fail "SRV: $out" || return
+  look dns_ask.1 _9000._udp.web.dns srv | grep -q 'service = 0 0 9000' || fail "an exposed port: $(look dns_ask.1 _9000._udp.web.dns srv)" || return
+  look dns_ask.1 _nope._tcp.web srv | grep -qi NXDOMAIN || fail "a port that is not there"
 }
 negative() {
   local out
@@ -70,6 +77,7 @@ t "service, alias, tasks.NAME, names with the stack, one for each replica, in an
 t "a replica that is made again keeps its name" stay
 t "NODATA for a known name, NXDOMAIN for none" negative
 t "PTR" reverse
+t "SRV leads to the tasks and the port" srv
 t "a name that comes up is not remembered as unknown" soon
 t "resolv.conf has what Compose says" conf
 t "a container that serves port 53 is not disturbed" own_port

@@ -377,6 +377,14 @@ int overlay_name_set(struct overlay *o, const char *id, const char *name,
 	strlist_addf(&fake.log, "name %s %s %zu%s", id, name, n, keep ? "" : " gone");
 	return 0;
 }
+int overlay_srv_set(struct overlay *o, const char *id, const char *name, uint16_t port,
+		    const struct ipaddr *addrs, size_t n, bool keep)
+{
+	(void)o;
+	(void)addrs;
+	strlist_addf(&fake.log, "srv %s %s %u %zu%s", id, name, port, n, keep ? "" : " gone");
+	return 0;
+}
 int overlay_vip_set(struct overlay *o, const char *id, const struct ipaddr *vip,
 		    const struct ipaddr *tasks, size_t n, struct err *err)
 {

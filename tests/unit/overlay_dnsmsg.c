@@ -229,14 +229,81 @@ static void test_resolv(void **state)
 	assert_int_equal(resolv_parse("", v), 0);
 }
 
+static void test_srv(void **state)
+{
+	static const struct dnsmsg_srv hosts[] = {{"web-1", {0}, {0}}, {"web-2", {0}, {0}}};
+	struct dnsmsg_srv srv[2];
+	uint8_t m[512];
+	auto_str out = {0};
+	(void)state;
+	memcpy(srv, hosts, sizeof(srv));
+	srv[0].ip = addr(0x0a000001);
+	srv[1].ip = addr(0x0a000002);
+	struct dnsmsg_answer a = {.ttl = 1, .max = 512, .srv = srv, .n_srv = 2, .port = 8080};
+	size_t n = query(m, "_http._tcp.web", DNSMSG_SRV, 0);
+	assert_int_equal(dnsmsg_write(m, n, &a, &out), 0);
+	const uint8_t *p = (const uint8_t *)out.data;
+	assert_int_equal(p[7], 2);  /* answers */
+	assert_int_equal(p[11], 2); /* addresses of the hosts */
+	assert_false(p[2] & 2);
+	/* priority 0, weight 0, port, target */
+	static const uint8_t want[] = {0, 0, 0, 0, 0x1f, 0x90, 5, 'w', 'e', 'b', '-', '1', 0};
+	assert_non_null(memmem(out.data, out.len, want, sizeof(want)));
+	str_clear(&out);
+	a.max = out.len + 70; /* room for one record, and not for its address */
+	assert_int_equal(dnsmsg_write(m, n, &a, &out), 0);
+	p = (const uint8_t *)out.data;
+	assert_int_equal(p[7], 1);
+	assert_true(p[2] & 2);
+	assert_true(out.len <= 70);
+}
+
+static void test_srv_names(void **state)
+{
+	struct names n;
+	struct names_found f;
+	struct ipaddr v[] = {addr(0x0a000001), addr(0x0a000002)};
+	(void)state;
+	names_init(&n);
+	assert_int_equal(names_set_srv(&n, "_http._tcp.web", 8080, v, 2, true), 0);
+	assert_int_equal(names_set(&n, "tasks.web", v, 2, true), 0);
+	assert_int_equal(names_set(&n, "web-2", v + 1, 1, true), 0);
+	assert_true(names_find(&n, "_HTTP._tcp.web", &f));
+	assert_int_equal(f.port, 8080);
+	assert_string_equal(names_of(&n, &v[0]), "tasks.web");
+	assert_string_equal(names_of(&n, &v[1]), "web-2");
+	names_done(&n);
+}
+
+static void test_edns_version(void **state)
+{
+	uint8_t m[512];
+	struct dnsmsg_question q;
+	auto_str out = {0};
+	(void)state;
+	size_t n = query(m, "web", 1, 1232);
+	assert_int_equal(dnsmsg_read(m, n, &q), 0);
+	assert_false(q.bad_edns);
+	m[n - 5] = 1; /* the version */
+	assert_int_equal(dnsmsg_read(m, n, &q), 0);
+	assert_true(q.bad_edns);
+	struct dnsmsg_answer a = {.code = DNSMSG_BADVERS, .max = 512};
+	assert_int_equal(dnsmsg_write(m, n, &a, &out), 0);
+	const uint8_t *p = (const uint8_t *)out.data;
+	assert_int_equal(p[3] & 15, 0);
+	assert_int_equal(p[out.len - 6], 1); /* RFC 6891 6.1.3: the upper bits of 16 */
+	assert_int_equal(p[out.len - 5], 0); /* the version that is known */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read),     cmocka_unit_test(test_broken),
-		cmocka_unit_test(test_write),    cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_families), cmocka_unit_test(test_codes),
-		cmocka_unit_test(test_reverse),  cmocka_unit_test(test_names),
-		cmocka_unit_test(test_resolv),
+		cmocka_unit_test(test_read),      cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_write),     cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_families),  cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_reverse),   cmocka_unit_test(test_names),
+		cmocka_unit_test(test_resolv),    cmocka_unit_test(test_srv),
+		cmocka_unit_test(test_srv_names), cmocka_unit_test(test_edns_version),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
