@@ -2,13 +2,23 @@
  * The canonical tree as data; see config.h. */
 #include "manifests/config.h"
 #include "base/num.h"
+#include "manifests/plain.h"
 #include "manifests/shape.h"
 
 #include <string.h>
 
+/* A whole number, in whatever base it is written (below `x-`, and where any value may stand). */
+static json_t *int_json(const char *written)
+{
+	auto_free char *decimal = plain_text(NODE_INT, written);
+	int64_t whole;
+	if (num_parse_i64(decimal ? decimal : written, INT64_MIN, INT64_MAX, &whole))
+		return json_integer(whole);
+	return json_string(written);
+}
+
 static json_t *node_json(const struct node *n)
 {
-	int64_t whole;
 	double real;
 	json_t *j;
 	switch (n->kind) {
@@ -17,9 +27,7 @@ static json_t *node_json(const struct node *n)
 	case NODE_BOOL:
 		return json_boolean((n->text[0] | 0x20) == 't');
 	case NODE_INT:
-		if (num_parse_i64(n->text, INT64_MIN, INT64_MAX, &whole))
-			return json_integer(whole);
-		return json_string(n->text);
+		return int_json(n->text);
 	case NODE_FLOAT:
 		if (num_parse_double(n->text, &real) && (j = json_real(real)))
 			return j;

@@ -94,7 +94,40 @@ static void fraction(const char *s, struct str *out)
 	double v = strcasecmp(digits, ".inf") == 0   ? HUGE_VAL
 		   : strcasecmp(digits, ".nan") == 0 ? (double)NAN
 						     : strtod_l(digits, NULL, c);
+	if (isinf(v) && isdigit((unsigned char)digits[strspn(digits, ".")]))
+		return; /* too large: no number to Compose's reader either */
 	real(minus ? -v : v, c, out);
+}
+
+/* The digits of a number with its base before them; NULL: none such, or too large. */
+static char *based(const char *sign, const char *s, int base)
+{
+	char *end;
+	errno = 0;
+	unsigned long long v = strtoull(s, &end, base);
+	if (*end || errno || !isxdigit((unsigned char)*s) || (*sign == '-' && v > 1ULL << 63))
+		return NULL;
+	return xasprintf("%s%llu", *sign == '-' && v ? "-" : "", v);
+}
+
+char *plain_number(const char *written)
+{
+	struct str digits = {0};
+	const char *s = written + (*written == '-' || *written == '+');
+	int prefix = s[0] == '0' ? tolower((unsigned char)s[1]) : 0;
+	bool known = s == written && !isupper((unsigned char)s[1]); /* 0x1f, 0o17 */
+	bool other = prefix == 'b' || ((prefix == 'x' || prefix == 'o') && !known);
+	if (!isdigit((unsigned char)*s) || (!other && !strchr(s, '_')))
+		return NULL;
+	for (const char *p = written; *p; p++)
+		if (*p != '_')
+			str_addc(&digits, *p);
+	auto_free char *text = str_take(&digits);
+	int base = prefix == 'x' ? 16 : prefix == 'o' ? 8 : prefix == 'b' ? 2 : 0;
+	if (base)
+		return based(written, text + (s - written) + 2, base);
+	enum node_kind kind = node_core_kind(text);
+	return kind == NODE_INT || kind == NODE_FLOAT ? take_ptr(text) : NULL;
 }
 
 char *plain_text(enum node_kind kind, const char *written)

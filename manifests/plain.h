@@ -8,3 +8,7 @@
 
 /* The text that Compose makes of the scalar; NULL: what is written already is it. Caller frees. */
 char *plain_text(enum node_kind kind, const char *written);
+
+/* A number in a form that YAML 1.2 has not and Compose's reader takes (1_000, 0b101, -0x1F), as one that it has; NULL: no
+ * such form. Caller frees. */
+char *plain_number(const char *written);

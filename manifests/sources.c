@@ -44,16 +44,35 @@ static void interpolate(struct project *p, size_t from, const struct kvlist *env
 	p->left = x.left;
 }
 
+/* What stands in `name`, with the variables of the environment; NULL: nothing. What is wrong with it is said later. */
+static char *name_written(const struct project *p, const struct node *root,
+			  const struct kvlist *env)
+{
+	const struct node_pair *name = node_find(root, "name");
+	if (!name || !node_is_scalar(name->value))
+		return NULL;
+	const char *text = name->value->text;
+	if (!strchr(text, '$'))
+		return xstrdup(text);
+	struct diag unsaid = {0};
+	struct interp x = {.env = env, .before = &p->own, .d = &unsaid, .left = p->left};
+	char *filled = p->in->no_interpolate ? NULL : interp_text(&x, text);
+	diag_done(&unsaid);
+	if (!filled || !*filled)
+		free_and_null(&filled);
+	return filled;
+}
+
 /* The stack's name is a variable as well. */
-static void name_variable(struct project *p, const struct node *root)
+static void name_variable(struct project *p, const struct node *root, const struct kvlist *env)
 {
 	const char *dir = p->in->project_dir ? strrchr(p->in->project_dir, '/') : NULL;
-	const struct node_pair *name = node_find(root, "name");
 	auto_free char *folder = name_normalise(dir ? dir + 1 : "");
-	const char *value = folder;
-	if (name && node_is_scalar(name->value) && !strchr(name->value->text, '$'))
-		value = name->value->text;
-	kvlist_set(&p->own, "COMPOSE_PROJECT_NAME", p->in->name ? p->in->name : value);
+	auto_free char *name = name_written(p, root, env);
+	kvlist_set(&p->own, "COMPOSE_PROJECT_NAME",
+		   p->in->name ? p->in->name
+		   : name      ? name
+			       : folder);
 }
 
 struct node *sources_parse(struct project *p, const struct stackfile_source *s,
@@ -68,7 +87,7 @@ struct node *sources_parse(struct project *p, const struct stackfile_source *s,
 	}
 	struct node *root = yaml_read(s->file, s->text, s->len, &p->t, p->d);
 	if (root && p->own.n == 0)
-		name_variable(p, root);
+		name_variable(p, root, env);
 	if (root && !p->in->no_interpolate)
 		interpolate(p, from, env);
 	/* what stands for something else is not read further */

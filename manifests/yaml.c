@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "manifests/limits.h"
 #include "manifests/merge.h"
+#include "manifests/plain.h"
 
 #include <string.h>
 #include <yaml.h>
@@ -58,14 +59,12 @@ static int line_of(struct open_node *top, const char *key)
 	return 0;
 }
 
-static void key_add(struct reader *r, struct open_node *top, const yaml_event_t *e)
+static void key_add(struct reader *r, struct open_node *top, const char *text, bool plain,
+		    struct diag_place at)
 {
-	const char *text = (const char *)e->data.scalar.value;
-	size_t len = e->data.scalar.length;
-	struct diag_place at = place(r, e->start_mark);
+	size_t len = strlen(text);
 	top->key = (struct node_pair){tree_text(r->t, text, len), NULL, at.line, at.column};
 	top->has_key = true;
-	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	if (plain && strcmp(text, "<<") == 0) {
 		top->key.key = merge_key;
 		return;
@@ -115,6 +114,14 @@ static void anchor_add(struct reader *r, const yaml_char_t *name, struct node *n
 		map_set(&r->anchors, (const char *)name, n);
 }
 
+/* A key as a value, for an alias of it. */
+static struct node *key_node(struct reader *r, const struct open_node *top)
+{
+	struct node *n = tree_add(r->t, NODE_STR, top->key.line, top->key.column);
+	n->text = top->key.key;
+	return n;
+}
+
 /* The kind that a tag asks for; false: the tag means nothing here. */
 static bool tag_kind(const char *tag, const char *text, enum node_kind *kind)
 {
@@ -159,15 +166,22 @@ static void scalar_add(struct reader *r, const yaml_event_t *e)
 		return;
 	}
 	struct open_node *top = r->depth ? &r->stack[r->depth - 1] : NULL;
+	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	if (top && top->node->kind == NODE_MAP && !top->has_key) {
-		if (e->data.scalar.anchor || e->data.scalar.tag) {
-			fail(r, e->start_mark, "a key cannot have an anchor or a tag here");
+		if (e->data.scalar.tag && !str_ends((const char *)e->data.scalar.tag, ":str")) {
+			fail(r, e->start_mark, "a key cannot have a tag here");
 			return;
 		}
-		key_add(r, top, e);
+		key_add(r, top, text, plain, place(r, e->start_mark));
+		if (e->data.scalar.anchor)
+			anchor_add(r, e->data.scalar.anchor, key_node(r, top));
 		return;
 	}
-	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	auto_free char *number = plain && !e->data.scalar.tag ? plain_number(text) : NULL;
+	if (number) {
+		text = number;
+		len = strlen(text);
+	}
 	enum node_kind kind = plain ? node_core_kind(text) : NODE_STR;
 	const char *tag = (const char *)e->data.scalar.tag;
 	enum node_tag how = merge_tag(tag);
@@ -235,7 +249,11 @@ static void alias_add(struct reader *r, const yaml_event_t *e)
 		}
 	struct open_node *top = r->depth ? &r->stack[r->depth - 1] : NULL;
 	if (top && top->node->kind == NODE_MAP && !top->has_key) {
-		fail(r, e->start_mark, "a key cannot be an alias here; write the name");
+		if (node_is_scalar(n))
+			key_add(r, top, n->text, false, place(r, e->start_mark));
+		else
+			fail(r, e->start_mark, "a key must be a string, not %s",
+			     node_kind_text(n->kind));
 		return;
 	}
 	if (++r->aliases > LIMIT_YAML_ALIASES ||

@@ -99,6 +99,13 @@ static const struct {
 	      "\"image\":\"inc:7\"," NET
 	      "},\"w\":{\"depends_on\":{\"inc\":{\"condition\":\"service_started\",\"required\":"
 	      "true}},\"image\":\"a\"," NET "}}}"},
+	{"services: {&s a: {image: &k i, labels: {*k : v, !!str b: *s}}}", NULL, NULL,
+	 HEAD "\"a\":{\"image\":\"i\",\"labels\":{\"b\":\"a\",\"i\":\"v\"}," NET "}}}"},
+	{"name: ${COMPOSE_PROJECT_NAME:-app}\nservices: {a: {image: '${COMPOSE_PROJECT_NAME}'}}",
+	 NULL, NULL, HEAD "\"a\":{\"image\":\"app\"," NET "}}}"},
+	{"name: a${NO:-pp}\nservices: {a: {image: '${COMPOSE_PROJECT_NAME}', x-n: [0x1F, 010, "
+	 "1_0]}}",
+	 NULL, NULL, HEAD "\"a\":{\"image\":\"app\"," NET ",\"x-n\":[31,8,10]}}}"},
 };
 
 static void canonical_files(void **state)
