@@ -257,10 +257,6 @@ static int mend_table(struct overlay *o, enum fastbpf_table t, struct fast_rows 
 		(void)fastbpf_del(b, t, del.v + i * size);
 	for (size_t i = 0; mend && i < put.n && r == 0; i++)
 		r = fastbpf_put(b, t, put.v + i * size, put.v + i * size + put.key);
-	o->mended += put.n + del.n;
-	if (put.n + del.n)
-		log_info("overlay", "mended the fast path: %zu records written, %zu removed", put.n,
-			 del.n);
 	fastrows_done(&have);
 	fastrows_done(&put);
 	fastrows_done(&del);

@@ -71,6 +71,23 @@ static void mark(struct overlay *o, struct network *n, const char *key, const st
 		timer_set(o->flush, 0);
 }
 
+/* An address that moved here before it was said to have left there: what is deleted of the peer was
+ * overwritten for the container, and is written again. */
+static void spare_own(const struct overlay *o, const struct network *n, const struct fdb_list *del,
+		      struct fdb_list *set)
+{
+	auto_fdb own = {0};
+	if (del->n)
+		sandbox_entries(o, n, &own);
+	for (size_t i = 0; i < own.n; i++) {
+		bool hit = false;
+		for (size_t k = 0; k < del->n && !hit; k++)
+			hit = memcmp(own.v[i].mac, del->v[k].mac, sizeof(own.v[i].mac)) == 0;
+		if (hit)
+			fdb_add(set, &own.v[i]);
+	}
+}
+
 static void flush_network(struct overlay *o, struct network *n)
 {
 	auto_fdb set = {0}, del = {0};
@@ -87,6 +104,7 @@ static void flush_network(struct overlay *o, struct network *n)
 		peers_entries(n, now, &set);
 		fastpath_peer(o, n, now, true);
 	}
+	spare_own(o, n, &del, &set);
 	struct err err = {0};
 	int r = fdb_write(o->nl, &del, true, &err);
 	int w = fdb_write(o->nl, &set, false, r < 0 ? NULL : &err);

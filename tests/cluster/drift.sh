@@ -52,6 +52,9 @@ damages=(
   'nft delete table bridge ck_overlay'
   'nft delete table inet ck_overlay'
   'nft add rule inet ck_overlay input udp dport 4789 drop'
+  'tc qdisc del dev $v clsact'
+  'tc filter del dev $x ingress'
+  'tc filter del dev eth0 ingress'
 )
 
 damage() { # HOST DAMAGE

@@ -6,6 +6,10 @@
 #include "overlay/fastrows.h"
 #include "overlay/host.h"
 #include "tests/unit/overlay_hosts.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 static struct ov_network net6;
 
@@ -19,6 +23,13 @@ static struct ov_fast counted(int host)
 static bool pings(const char *ns_path, const char *to)
 {
 	return sh("nsenter --net=%s ping -q -c2 -i0.05 -W5 %s >/dev/null 2>&1", ns_path, to) == 0;
+}
+
+static uint64_t unwrapped(int host) /* where they arrived on the underlay's link */
+{
+	uint64_t v[FAST_COUNTS];
+	fastbpf_counts(t.ov[host]->fast->bpf, v);
+	return v[FAST_IN_UNDERLAY];
 }
 
 /* 0 and 1 on network 1 of A and B, 2 and 3 on A's, 4 on B's network 2. */
@@ -130,6 +141,101 @@ static void test_forged_vxlan(void **state)
 	assert_int_equal(counted(A).received, was.received);
 }
 
+/* What is said to be elsewhere is not taken on the underlay's link from here, and what has no host at
+ * all (of an encrypted network) from nobody; the stack decides. */
+static void test_taken_from_its_host_only(void **state)
+{
+	(void)state;
+	static const char *const vteps[] = {"192.0.2.9", NULL};
+	struct ov_endpoint far = at(&net1, "10.1.0.3");
+	struct fast_mac key = {.vni = net1.vni};
+	struct fast_dest right, wrong;
+	memcpy(key.mac, far.mac, 6);
+	assert_int_equal(fastbpf_get(t.ov[A]->fast->bpf, FASTBPF_DESTS, &key, &right), 0);
+	for (size_t i = 0; i < ARRAY_LEN(vteps); i++) {
+		wrong = right;
+		struct ipaddr elsewhere = {0};
+		if (vteps[i])
+			elsewhere = ip(vteps[i]);
+		wrong.vtep = fastrows_addr(&elsewhere);
+		assert_int_equal(fastbpf_put(t.ov[A]->fast->bpf, FASTBPF_DESTS, &key, &wrong), 0);
+		uint64_t before = unwrapped(A);
+		assert_true(pings(t.box[1], "10.1.0.2"));
+		assert_int_equal(unwrapped(A), before);
+	}
+	assert_int_equal(fastbpf_put(t.ov[A]->fast->bpf, FASTBPF_DESTS, &key, &right), 0);
+	uint64_t before = unwrapped(A);
+	assert_true(pings(t.box[1], "10.1.0.2"));
+	assert_true(unwrapped(A) >= before + 2);
+}
+
+/* To all on this host, by the bridge; and to nobody of another network. */
+static void test_to_all(void **state)
+{
+	(void)state;
+	static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+			     group[6] = {1, 0, 0x5e, 0, 0, 1};
+	struct ov_endpoint me = at(&net1, "10.1.0.2");
+	unsigned long near = icmp_in(t.box[2]), other = icmp_in(t.box[3]);
+	send_ping(t.box[0], me.mac, "10.1.0.2", all, "10.1.15.255");
+	assert_true(icmp_reaches(t.box[2], near + 1));
+	send_ping(t.box[0], me.mac, "10.1.0.2", group, "224.0.0.1");
+	assert_true(icmp_reaches(t.box[2], near + 2));
+	send_ping(t.box[0], me.mac, "10.1.0.77", all, "10.1.15.255"); /* not its own address */
+	send_ping(t.box[0], me.mac, "10.1.0.2", all, "10.1.15.255");
+	assert_true(icmp_reaches(t.box[2], near + 3));
+	assert_int_equal(icmp_in(t.box[3]), other);
+}
+
+/* An address moves from B to A and back, in either order of what is told. */
+static void test_moves(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	struct ov_endpoint e = at(&net1, "10.1.0.5");
+	struct ov_sandbox s = {.id = "mover", .endpoints = &e, .n_endpoints = 1};
+	auto_free char *there = NULL, *here = NULL;
+	struct ov_stats stats;
+	must(overlay_sandbox_set(on(B), &s, &there, &err), &err);
+	tell(A, &net1, "10.1.0.5", "192.0.2.2");
+	spin(20);
+	struct ov_fast was = counted(A);
+	assert_true(pings(t.box[0], "10.1.0.5"));
+	assert_true(counted(A).sent >= was.sent + 2);
+	/* Here before it is said to be gone there. */
+	must(overlay_sandbox_set(on(A), &s, &here, &err), &err);
+	must(overlay_peer_del(on(A), net1.id, &e.ip, &err), &err);
+	must(overlay_sandbox_del(on(B), "mover", &err), &err);
+	tell(B, &net1, "10.1.0.5", "192.0.2.1");
+	spin(20);
+	was = counted(A);
+	assert_true(pings(t.box[0], "10.1.0.5"));
+	assert_true(pings(t.box[1], "10.1.0.5"));
+	assert_true(counted(A).local >= was.local + 2 && counted(A).received >= was.received + 2);
+	overlay_check(on(A));
+	overlay_stats(t.ov[A], &stats);
+	assert_int_equal(stats.mended, 0);
+	/* There before it is gone here. */
+	tell(A, &net1, "10.1.0.5", "192.0.2.2");
+	must(overlay_peer_del(on(B), net1.id, &e.ip, &err), &err);
+	free_and_null(&there);
+	must(overlay_sandbox_set(on(B), &s, &there, &err), &err);
+	must(overlay_sandbox_del(on(A), "mover", &err), &err);
+	spin(20);
+	was = counted(A);
+	assert_true(pings(t.box[0], "10.1.0.5"));
+	assert_true(counted(A).sent >= was.sent + 2);
+	overlay_check(on(A));
+	overlay_stats(t.ov[A], &stats);
+	assert_int_equal(stats.mended, 0);
+	must(overlay_peer_del(on(A), net1.id, &e.ip, &err), &err);
+	must(overlay_sandbox_del(on(B), "mover", &err), &err);
+	spin(20);
+	overlay_check(on(A));
+	overlay_stats(t.ov[A], &stats);
+	assert_int_equal(stats.mended, 0);
+}
+
 static void expect_mended(const char *tamper, uint64_t at_least)
 {
 	struct ov_stats was, now;
@@ -148,6 +254,25 @@ static void expect_mended(const char *tamper, uint64_t at_least)
 	struct ov_fast after = counted(A);
 	assert_true(after.sent >= before.sent + 2 && after.received >= before.received + 2 &&
 		    after.local >= before.local + 4);
+}
+
+static void take_text(const char *id, const char *text, void *arg)
+{
+	(void)id;
+	const char **want = arg;
+	if (*want && strstr(text, *want))
+		*want = NULL;
+}
+
+/* Whether a comparison without mending, in a process of its own, says so. */
+static bool compare_tells(const char *want)
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(overlay_compare(on(A), take_text, &want, NULL) < 0 || want);
+	waitpid(pid, &status, 0);
+	return status == 0;
 }
 
 static void test_mending(void **state)
@@ -173,7 +298,15 @@ static void test_mending(void **state)
 	assert_true(pings(t.box[0], "10.1.0.4")); /* by the bridge */
 	expect_mended("true", 1);
 	key.mac[5] = 99;
+	struct ov_stats was, now;
 	assert_int_equal(fastbpf_put(t.ov[A]->fast->bpf, FASTBPF_DESTS, &key, &d), 0);
+	assert_true(compare_tells("the fast path's table of containers"));
+	overlay_stats(t.ov[A], &was);
+	overlay_check(on(A));
+	overlay_stats(t.ov[A], &now);
+	assert_int_equal(now.mended, was.mended + 1);
+	assert_int_equal(sh("tc -n a filter del dev und0 ingress"), 0);
+	assert_true(compare_tells("lacks the filter ck_underlay"));
 	expect_mended("true", 1);
 	struct fast_self none = {0};
 	assert_int_equal(fastbpf_set_self(t.ov[A]->fast->bpf, &none), 0);
@@ -236,6 +369,51 @@ static void test_restart_and_off(void **state)
 	must(overlay_network_set(on(A), &net1, &err), &err);
 	tell(A, &net1, "10.1.0.3", "192.0.2.2");
 	spin(20);
+}
+
+static void forbid_bpf(void)
+{
+	struct sock_filter f[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+					   offsetof(struct seccomp_data, nr)),
+				  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1),
+				  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+				  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	struct sock_fprog p = {.len = ARRAY_LEN(f), .filter = f};
+	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p), 0);
+}
+
+/* A kernel that takes no BPF: it is said, what an earlier one left is taken away, the bridges carry. */
+static void test_without_bpf(void **state)
+{
+	(void)state;
+	int status;
+	overlay_close(take_ptr(t.ov[A]));
+	pid_t pid = fork();
+	if (pid == 0) {
+		auto_free char *why = NULL;
+		struct err err = {0};
+		struct ov_fast none;
+		struct overlay_config c = {.run_dir = DIR_ "/run-a"};
+		forbid_bpf();
+		bool wrong = overlay_fast_probe(&why) || !why;
+		on(A);
+		wrong |= overlay_open(t.loop, &c, &t.ov[A], &err) < 0;
+		wrong |= overlay_network_set(t.ov[A], &net1, &err) < 0;
+		wrong |= overlay_fast(t.ov[A], &none);
+		wrong |= !pings(t.box[0], "10.1.0.3") || !pings(t.box[0], "10.1.0.4");
+		wrong |= sh("tc -n a filter show dev und0 ingress | grep -q ck_") == 0;
+		_exit(wrong);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	struct err err = {0};
+	open_again(false);
+	must(overlay_network_set(on(A), &net1, &err), &err);
+	tell(A, &net1, "10.1.0.3", "192.0.2.2");
+	spin(20);
+	assert_true(pings(t.box[0], "10.1.0.3"));
+	assert_true(counted(A).sent >= 2);
 }
 
 /* More peers than the tables had room for: larger ones take their place. */
@@ -334,6 +512,36 @@ static void test_wipe(void **state)
 	}
 }
 
+/* Hosts that speak IPv6: the whole of it again, between two containers. */
+static void test_ipv6_underlay(void **state)
+{
+	(void)state;
+	static const char *const under[] = {"2001:db8::1", "2001:db8::2"};
+	static const char *const inside[] = {"10.1.0.2", "10.1.0.3"};
+	struct err err = {0};
+	for (int h = A; h <= B; h++) {
+		char run[64];
+		snprintf(run, sizeof(run), DIR_ "/run6-%s", names[h]);
+		struct overlay_config c = {.run_dir = run,
+					   .underlay = under[h],
+					   .check_ms = 3600 * 1000};
+		assert_int_equal(sh("ip -n %s addr add %s/64 dev und0 nodad", names[h], under[h]),
+				 0);
+		must(overlay_open(t.loop, &c, (on(h), &t.ov[h]), &err), &err);
+		must(overlay_network_set(on(h), &net1, &err), &err);
+		make_box(h, h, "six", (struct ov_endpoint[]){at(&net1, inside[h])}, 1);
+		tell(h, &net1, inside[!h], under[!h]);
+	}
+	spin(20);
+	assert_true(pings(t.box[0], "10.1.0.3"));
+	assert_true(unwrapped(A) >= 2 && unwrapped(B) >= 2);
+	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W5 -M do -s 1402 10.1.0.3 >/dev/null",
+			    t.box[0]),
+			 0);
+	transfer(t.box[1], t.box[0], "10.1.0.3");
+	test_wipe(state);
+}
+
 static int tear_down(void **state)
 {
 	(void)state;
@@ -373,12 +581,17 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_full_size),
 		cmocka_unit_test(test_forging_goes_nowhere),
 		cmocka_unit_test(test_forged_vxlan),
+		cmocka_unit_test(test_taken_from_its_host_only),
+		cmocka_unit_test(test_to_all),
+		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_mending),
 		cmocka_unit_test(test_restart_and_off),
+		cmocka_unit_test(test_without_bpf),
 		cmocka_unit_test(test_grows),
 		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_wipe),
+		cmocka_unit_test(test_ipv6_underlay),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
