@@ -13,6 +13,7 @@
 #include "agent/core/taskset.h"
 #include "agent/core/uplink.h"
 #include "agent/encrypt.h"
+#include "agent/lan.h"
 #include "agent/ociruntime.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -39,6 +40,7 @@ struct agent {
 	struct overlay_config overlay_config;
 	struct encrypt encrypt;
 	struct crypto_pair seal; /* of configs and secrets */
+	struct lan_offer lan;
 	struct core core;
 	struct sessions *sessions;
 	struct renew *renew;
@@ -88,8 +90,12 @@ static json_t *describe(struct agent *a)
 	char seal_key[2 * CRYPTO_KEY + 1];
 	hex_encode(a->seal.pub, sizeof(a->seal.pub), seal_key);
 	n.seal_key = seal_key;
+	lan_offer_describe(&a->lan, &a->core, &n);
 	json_t *j = wire_node_json(&n);
 	strlist_done(&subnets);
+	kvlist_done(&n.parents);
+	kvlist_done(&n.no_bridge);
+	kvlist_done(&n.no_driver);
 	return j;
 }
 
@@ -261,6 +267,7 @@ static int open_overlay(struct agent *a, struct err *err)
 		.check_ms = a->opt.conf.network_check_s
 				    ? (unsigned)a->opt.conf.network_check_s * 1000
 				    : OV_CHECK_NEVER,
+		.parents = &a->opt.conf.parents,
 	};
 	a->core.overlay_config = &a->overlay_config;
 	return overlay_open(a->core.loop, &a->overlay_config, &a->core.overlay, err);
@@ -334,6 +341,8 @@ static json_t *on_beat(void *arg)
 	json_put_int(net, "peers", (int64_t)st.peers);
 	json_put_int(net, "mended", (int64_t)st.mended);
 	json_put_new(msg, "network", net);
+	if (lan_offer_changed(&a->lan, &a->core))
+		tell_node(a);
 	if (a->core.images)
 		tell_images(a, msg);
 	if (a->core.ports)
@@ -367,6 +376,7 @@ static int agent_open(struct agent *a, struct err *err)
 	a->tls = tls_client(a->id.key, a->id.cert, a->id.ca, err);
 	if (!a->tls)
 		return err->code ? err->code : -EINVAL;
+	lan_offer_open(&a->lan);
 	int r = open_seal(a, err);
 	if (r == 0)
 		r = encrypt_open(&a->encrypt, c, &a->opt.conf, tell_node, a, err);
@@ -408,6 +418,7 @@ static void agent_close(struct agent *a)
 	tls_free(a->tls);
 	encrypt_close(&a->encrypt);
 	crypto_wipe(&a->seal, sizeof(a->seal));
+	lan_offer_done(&a->lan);
 	loop_free(c->loop);
 }
 

@@ -122,6 +122,12 @@ static int try_one(enum probe_kind kind, const char *dir)
 		return try_link("veth");
 	case PROBE_WIREGUARD:
 		return try_link("wireguard");
+	case PROBE_MACVLAN:
+		return try_link("macvlan");
+	case PROBE_IPVLAN:
+		return try_link("ipvlan");
+	case PROBE_VLAN:
+		return try_link("vlan");
 	case PROBE_NFTABLES:
 		return try_nftables();
 	case PROBE_OVERLAYFS:

@@ -11,9 +11,12 @@ enum probe_kind {
 	PROBE_VETH,
 	PROBE_NFTABLES,
 	PROBE_WIREGUARD,
+	PROBE_MACVLAN,
+	PROBE_IPVLAN,
+	PROBE_VLAN,
 	PROBE_OVERLAYFS
 };
 
-/* 0 when the kernel can do it, else a negative errno. dir: where PROBE_OVERLAYFS tries, a directory of
+/* 0 when the kernel can do it (macvlan, ipvlan, VLAN: anything but -EOPNOTSUPP, for they want a link), else a negative errno. dir: where PROBE_OVERLAYFS tries, a directory of
  * the data directory's file system; NULL for the others. */
 int probe_kernel(enum probe_kind kind, const char *dir);

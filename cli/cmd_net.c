@@ -41,10 +41,19 @@ static void both_cell(struct table *t, const char *v4, const char *v6)
 		table_cell(t, COLOR_NONE, v4 ? v4 : v6);
 }
 
+/* "vni 4096", "macvlan eth1" */
+static void driver_cell(struct table *t, const json_t *n)
+{
+	if (json_str(n, "parent"))
+		table_cellf(t, COLOR_NONE, "%s %s", json_str(n, "driver"), json_str(n, "parent"));
+	else
+		table_cellf(t, COLOR_NONE, "vni %lld", (long long)json_int(n, "vni", 0));
+}
+
 static void print_networks(const json_t *networks, const json_t *tasks)
 {
-	static const char *const header[] = {"NETWORK", "STACK", "STATE", "VNI",  "SUBNET",
-					     "GATEWAY", "TASKS", "NODES", "FREE", "WAY OUT"};
+	static const char *const header[] = {"NETWORK", "STACK", "STATE", "DRIVER", "SUBNET",
+					     "GATEWAY", "TASKS", "NODES", "FREE",   "WAY OUT"};
 	struct table t;
 	const json_t *n;
 	size_t i;
@@ -57,7 +66,7 @@ static void print_networks(const json_t *networks, const json_t *tasks)
 		table_cell(&t, COLOR_NONE, json_str(n, "name"));
 		table_cell(&t, COLOR_NONE, json_str(n, "stack"));
 		table_cell(&t, out_state_color(state), state);
-		table_cellf(&t, COLOR_NONE, "%lld", (long long)json_int(n, "vni", 0));
+		driver_cell(&t, n);
 		both_cell(&t, json_str(n, "subnet"), json_str(n, "subnet6"));
 		both_cell(&t, json_str(n, "gateway"), json_str(n, "gateway6"));
 		table_cellf(&t, COLOR_NONE, "%zu", count_tasks(tasks, json_str(n, "name")));

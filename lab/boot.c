@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WAIT_TRIES 1500 /* of 10 ms: the controller's first start makes keys and a store */
+#define LAN_FILE   "lan" /* there: hosts have an eth1 */
+#define WAIT_TRIES 1500  /* of 10 ms: the controller's first start makes keys and a store */
 
 static char *self_path(void)
 {
@@ -188,7 +189,11 @@ int boot_host(const struct place *p, pid_t lab, const char *host, struct err *er
 	strlist_add(&daemon, "--config");
 	strlist_add(&daemon, config);
 	place_drop_cgroups(p, host);
-	struct space_host h = {.name = host, .address = address, .daemon = daemon.v};
+	auto_free char *lan = place_path(p, NULL, LAN_FILE);
+	struct space_host h = {.name = host,
+			       .address = address,
+			       .lan = path_exists(lan) && !streq(host, LAB_CONTROLLER),
+			       .daemon = daemon.v};
 	return space_start_host(p, lab, &h, err);
 }
 
@@ -217,10 +222,15 @@ static int wait_nodes(const struct place *p, pid_t ctl, int hosts, struct err *e
 	return err_set(err, -ETIMEDOUT, "not all hosts joined; see %s/host*/daemon.log", p->dir);
 }
 
-static int boot_all(const struct place *p, pid_t lab, int hosts, bool registry, struct err *err)
+static int boot_all(const struct place *p, pid_t lab, const struct boot *b, struct err *err)
 {
 	pid_t ctl;
-	int r = registry ? start_registry(p, lab, err) : 0;
+	int hosts = b->hosts;
+	int r = b->registry ? start_registry(p, lab, err) : 0;
+	if (r == 0 && b->lan)
+		r = space_start_lan(lab, err);
+	if (r == 0 && b->lan)
+		r = write_text(p, NULL, LAN_FILE, "", err);
 	if (r == 0)
 		r = add_host(p, lab, LAB_CONTROLLER, err);
 	if (r < 0)
@@ -239,19 +249,19 @@ static int boot_all(const struct place *p, pid_t lab, int hosts, bool registry, 
 	return r == 0 ? wait_nodes(p, ctl, hosts, err) : r;
 }
 
-int boot_lab(const struct place *p, int hosts, bool registry, struct err *err)
+int boot_lab(const struct place *p, const struct boot *b, struct err *err)
 {
 	pid_t lab;
 	int r = dir_remove(p->dir, err); /* what a lab that was killed left behind */
 	if (r == 0)
 		r = dir_make(p->dir, 0711, err);
 	if (r == 0)
-		r = write_common(p, hosts, err);
+		r = write_common(p, b->hosts, err);
 	if (r == 0)
 		r = space_start_lab(p, &lab, err);
 	if (r < 0)
 		return r;
-	r = boot_all(p, lab, hosts, registry, err);
+	r = boot_all(p, lab, b, err);
 	if (r < 0)
 		kill(lab, SIGKILL); /* the folder stays, with its logs */
 	return r;

@@ -5,8 +5,12 @@
 #include "base/str.h"
 #include "lab/place.h"
 
+struct boot {
+	int hosts;
+	bool registry, lan;
+};
 /* p->six is what the caller wants. */
-int boot_lab(const struct place *p, int hosts, bool registry, struct err *err);
+int boot_lab(const struct place *p, const struct boot *b, struct err *err);
 /* Starts one host (again): the controller's or an agent's, by its name. */
 int boot_host(const struct place *p, pid_t lab, const char *host, struct err *err);
 void boot_hosts(const struct place *p, struct strlist *out); /* names, controller first */

@@ -25,7 +25,8 @@ static const char usage[] =
 	"\n"
 	"  up [--hosts N] [--registry]   start a controller ('ctl') and N hosts (host1, host2, "
 	"...); default 3;\n"
-	"     [--ipv6]                   with IPv6 and no IPv4 between them\n"
+	"     [--ipv6] [--lan]           with IPv6 and no IPv4 between them; with a LAN (see "
+	"below)\n"
 	"  down                          end the lab and remove what it kept\n"
 	"  ls                            the hosts and whether they are up\n"
 	"  sh [HOST] [-- CMD...]         a shell, or a command, on a host (default: the "
@@ -38,13 +39,17 @@ static const char usage[] =
 	"the\n"
 	"controller by itself; 'switch' is the place of the registry (--registry: "
 	"registry.lab:5000).\n"
+	"With --lan each host has a second interface, eth1, on a network where 'switch' is a "
+	"machine "
+	"like\n"
+	"others (192.168.77.1, fd77:1::1), for the drivers macvlan and bridge.\n"
 	"\n"
 	"  carrack lab up --hosts 3 && carrack lab sh -- carrack nodes && carrack lab down\n";
 
 struct call { /* a parsed command line */
 	struct place place;
 	int hosts;
-	bool registry, six;
+	bool registry, six, lan;
 	char **args; /* what is left: HOST, or HOST and a command */
 	int n_args;
 };
@@ -84,7 +89,7 @@ static int lab_up(struct call *c, struct err *err)
 			       "another --name",
 			       c->place.name);
 	c->place.six = c->six;
-	int r = boot_lab(&c->place, c->hosts, c->registry, err);
+	int r = boot_lab(&c->place, &(struct boot){c->hosts, c->registry, c->lan}, err);
 	if (r < 0)
 		return r;
 	printf("lab '%s' is up: %s", c->place.name, LAB_CONTROLLER);
@@ -211,6 +216,7 @@ static int parse(int argc, char **argv, struct call *c, struct err *err)
 						{"name", required_argument, NULL, 'n'},
 						{"registry", no_argument, NULL, 'r'},
 						{"ipv6", no_argument, NULL, '6'},
+						{"lan", no_argument, NULL, 'l'},
 						{0}};
 	const char *name = "lab";
 	int64_t hosts = 3;
@@ -224,6 +230,8 @@ static int parse(int argc, char **argv, struct call *c, struct err *err)
 			c->registry = true;
 		else if (o == '6')
 			c->six = true;
+		else if (o == 'l')
+			c->lan = true;
 		else if (o != 'h')
 			return err_set(err, -EINVAL, "see 'carrack lab --help'");
 		else if (!num_parse_i64(optarg, 1, LAB_HOSTS_MAX, &hosts))

@@ -19,6 +19,8 @@
 #define LAB_CONTROLLER    "ctl"
 #define LAB_SWITCH_NUMBER 254 /* of its address; also the registry's, registry.lab */
 #define LAB_CTL_NUMBER    200
+#define LAB_LAN_ADDR      "192.168.77.1/24"
+#define LAB_LAN_ADDR6     "fd77:1::1/64"
 #define LAB_REGISTRY_PORT "5000"
 
 struct place {

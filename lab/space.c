@@ -120,6 +120,16 @@ int space_start_lab(const struct place *p, pid_t *ret, struct err *err)
 	return r;
 }
 
+int space_start_lan(pid_t lab, struct err *err)
+{
+	int r = space_runf(lab, err, "ip link add lan address 02:ca:00:00:00:fd type bridge");
+	if (r == 0)
+		r = space_runf(lab, err, "ip addr add " LAB_LAN_ADDR " dev lan");
+	if (r == 0)
+		r = space_runf(lab, err, "ip addr add " LAB_LAN_ADDR6 " dev lan nodad");
+	return r < 0 ? r : space_runf(lab, err, "ip link set lan up");
+}
+
 /* Enters every namespace of pid for the children of this process. */
 static int enter(pid_t pid)
 {
@@ -257,15 +267,25 @@ static int link_host(const struct place *p, pid_t lab, pid_t host, const struct 
 	auto_free char *path = xasprintf("/proc/%d/ns/net", (int)host);
 	/* A host that was killed leaves its end until the kernel gets round to its namespace. */
 	auto_free char *sw = place_addr(p, LAB_SWITCH_NUMBER);
-	auto_free char *stale = xasprintf("ip link del ck-%s 2>/dev/null || true", h->name);
+	auto_free char *stale = xasprintf("ip link del ck-%s 2>/dev/null; ip link del cl-%s "
+					  "2>/dev/null || true",
+					  h->name, h->name);
 	const char *const drop[] = {"sh", "-c", stale, NULL};
 	space_run(lab, drop, NULL);
 	auto_close int fd = open(path, O_RDONLY); /* inherited on purpose */
 	if (fd < 0)
 		return err_sys(err, -errno, "cannot open '%s'", path);
-	int r = space_runf(lab, err,
-			   "ip link add ck-%s type veth peer name eth0 netns /proc/self/fd/%d",
-			   h->name, fd);
+	/* Before eth0, for whose carrier the daemon waits. */
+	int r = h->lan ? space_runf(
+				 lab, err,
+				 "ip link add cl-%s master lan up type veth peer name eth1 netns "
+				 "/proc/self/fd/%d",
+				 h->name, fd)
+		       : 0;
+	if (r == 0)
+		r = space_runf(lab, err,
+			       "ip link add ck-%s type veth peer name eth0 netns /proc/self/fd/%d",
+			       h->name, fd);
 	if (r == 0)
 		r = space_runf(lab, err, "ip link set ck-%s master switch up", h->name);
 	if (r == 0)

@@ -11,9 +11,13 @@
 /* Starts lab-init: PID 1 of new pid, network, mount, uts and ipc namespaces; it reaps and waits. */
 int space_start_lab(const struct place *p, pid_t *ret, struct err *err);
 
+/* A second switch, on which eth1 of the hosts and a machine that is no member are. */
+int space_start_lan(pid_t lab, struct err *err);
+
 struct space_host {
 	const char *name;
 	const char *address; /* on the switch */
+	bool lan;            /* has an eth1 too */
 	char *const *daemon; /* command that the host's init keeps running */
 };
 /* Boots a host below lab-init: namespaces, its own proc, sys, run and /var/lib/carrack, a link to the

@@ -61,6 +61,7 @@ static const struct field conf_fields[] = {
 	KEY("network_check_seconds", INT, AT(network_check_s),
 	    "seconds between checks of the network's tables; 0: only when asked", .min = 0,
 	    .max = 3600),
+	KEY("parents", PAIRS, AT(conf.parents), "names of interfaces, for driver_opts parent"),
 	KEY("vip", CHOICE, AT(conf.vip), "how service VIPs are reached: auto, ebpf or nft",
 	    .names = conf_vip_names),
 	KEY("fast_path", BOOL, AT(conf.fast_path),
@@ -109,6 +110,27 @@ static void need_pool(struct decode *c, const struct node *root, const char *key
 			     value);
 }
 
+/* Interfaces are there by these names, so both sides are names of interfaces; VLANs stand on the right. */
+static void need_parents(struct decode *c, const struct node *root, const struct kvlist *parents)
+{
+	const struct node *at = root->kind == NODE_MAP ? node_child(root, "parents") : root;
+	for (size_t i = 0; i < parents->n; i++) {
+		const struct kv *kv = &parents->v[i];
+		size_t len;
+		unsigned vlan = 0;
+		if (!spec_parent_parse(kv->k, &len, &vlan) || vlan)
+			decode_error(c, node_child(at, kv->k),
+				     "'%.100s' is no name for an interface: at most 15 letters "
+				     "and digits, and no VLAN",
+				     kv->k);
+		else if (!spec_parent_parse(kv->v, &len, &vlan))
+			decode_error(c, node_child(at, kv->k),
+				     "'%.100s' must be the name of an interface such as eth1, not "
+				     "'%.100s'",
+				     kv->k, kv->v ? kv->v : "");
+	}
+}
+
 static void default_string(char **s, const char *value)
 {
 	if (!*s)
@@ -129,6 +151,7 @@ static void read_into(const char *path, const char *text, size_t len, struct con
 		need_absolute(&c, root, "data_dir", f->conf.data_dir);
 		need_absolute(&c, root, "run_dir", f->conf.run_dir);
 		need_absolute(&c, root, "cgroup_parent", f->conf.cgroup_parent);
+		need_parents(&c, root, &f->conf.parents);
 	}
 	str_done(&c.path);
 	tree_done(&t);
@@ -179,6 +202,7 @@ void conf_done(struct conf *c)
 	kvlist_done(&c->auth);
 	free(c->runtime);
 	free(c->cgroup_parent);
+	kvlist_done(&c->parents);
 	free(c->network_pool);
 	free(c->network_pool6);
 	*c = (struct conf){0};

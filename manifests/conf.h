@@ -36,6 +36,7 @@ struct conf {
 	int wireguard_port;     /* wireguard_port: 51820 (agent) */
 	int key_rotation_hours; /* key_rotation_hours: 24 (agent); 0: never */
 	int network_check_s;    /* network_check_seconds: 1 (agent); 0: only when asked */
+	struct kvlist parents;  /* parents: names of interfaces for networks' "parent" (agent) */
 	enum conf_vip vip;      /* vip: how service VIPs are reached (agent) */
 	bool fast_path;         /* fast_path: true: where the kernel permits it (agent) */
 };

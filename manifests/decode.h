@@ -123,6 +123,10 @@ bool decode_key_valid(struct decode *c, const struct node_pair *p, const char *w
 /* The values of configs and secrets that services use, into the stack (secrets.c). */
 void decode_values(struct decode *c, const struct node *root);
 
+/* Networks on the physical network, and the services on them (lan.c). */
+void lan_network_check(struct decode *c, const struct node *n, const struct spec_network *net);
+void lan_services_check(struct decode *c, const struct node *root);
+
 /* What can only be said of a whole service. */
 void service_check(struct decode *c, const struct node *n, struct spec_service *s);
 /* Of service_check: what it asks of its node. */

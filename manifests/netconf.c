@@ -153,6 +153,9 @@ static bool known_option(const char *key)
 					    "vni",
 					    "encrypted",
 					    "parent",
+					    "macvlan_mode",
+					    "ipvlan_mode",
+					    "ipvlan_flag",
 					    "com.docker.network.driver.mtu",
 					    "com.docker.network.driver.overlay.vxlanid_list"};
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)

@@ -19,14 +19,15 @@ static void mounts_done(struct spec_service *s)
 	free(s->mounts);
 }
 
-static void ports_done(struct spec_service *s)
+void spec_ports_clear(struct spec_service *s)
 {
 	for (size_t i = 0; i < s->n_ports; i++) {
 		free(s->ports[i].name);
 		free(s->ports[i].host_ip);
 		free(s->ports[i].app_protocol);
 	}
-	free(s->ports);
+	free_and_null(&s->ports);
+	s->n_ports = 0;
 }
 
 static void networks_done(struct spec_service *s)
@@ -145,7 +146,7 @@ void spec_service_done(struct spec_service *s)
 	hooks_done(&s->post_start);
 	hooks_done(&s->pre_stop);
 	mounts_done(s);
-	ports_done(s);
+	spec_ports_clear(s);
 	networks_done(s);
 	grants_done(s->secrets, s->n_secrets);
 	grants_done(s->configs, s->n_configs);

@@ -201,7 +201,10 @@ struct spec_service {
 	struct spec_resources limits, reservations;
 	struct strlist constraints;    /* "node.labels.x==y" */
 	int64_t max_replicas_per_node; /* 0: no limit */
-	bool encrypted; /* not from the file: the controller's placement knows its networks */
+	/* Not from the file: the controller's placement knows its networks. */
+	bool encrypted;
+	const struct spec_network **lans; /* those on the physical network; borrowed */
+	size_t n_lans;
 	struct spec_restart_policy restart_policy;
 	struct spec_update update, rollback;
 	struct spec_preferences preferences; /* the first counts most */
@@ -219,6 +222,10 @@ struct spec_ipam {                         /* the subnet of one family */
 	struct kvlist aux_addresses;       /* name -> address that nobody is given */
 };
 
+/* What a network is on the nodes: VXLAN between them, or a place on the physical network by one of their
+ * interfaces. Numbers as in overlay.h. */
+enum spec_lan { LAN_NONE, LAN_MACVLAN, LAN_IPVLAN, LAN_BRIDGE };
+
 struct spec_network {
 	char *key;    /* name in the file; "default" is made when needed */
 	char *name;   /* cluster-wide: STACK_KEY, or `name:` */
@@ -229,6 +236,16 @@ struct spec_network {
 };
 int spec_network_mtu(const struct spec_network *n);      /* bytes; 0: from the underlay */
 uint32_t spec_network_vni(const struct spec_network *n); /* 0: chosen by the controller */
+/* driver macvlan, ipvlan, or bridge with driver_opts parent; a bridge without one is an overlay. */
+enum spec_lan spec_network_lan(const struct spec_network *n);
+const char *spec_lan_name(enum spec_lan lan); /* "macvlan" */
+/* driver_opts parent: an interface of the nodes, or a name in their configuration; NULL: none. */
+const char *spec_network_parent(const struct spec_network *n);
+/* macvlan_mode: "bridge", "private" or "vepa"; NULL for the other drivers. */
+const char *spec_network_lan_mode(const struct spec_network *n);
+/* An interface's name with or without a VLAN, "eth1" or "eth1.50"; *ret_vlan 0: none. The name in front
+ * is of *ret_len bytes. false: neither. */
+bool spec_parent_parse(const char *text, size_t *ret_len, unsigned *ret_vlan);
 
 struct spec_volume {
 	char *key, *name, *driver;
@@ -273,6 +290,7 @@ static inline bool spec_is_job(const struct spec_service *s)
 	return s->mode == DEPLOY_REPLICATED_JOB || s->mode == DEPLOY_GLOBAL_JOB;
 }
 void spec_service_done(struct spec_service *s);
+void spec_ports_clear(struct spec_service *s);
 void spec_ipam_done(struct spec_ipam *i);
 void spec_network_done(struct spec_network *n);
 void spec_volume_done(struct spec_volume *v);

@@ -31,7 +31,8 @@ RECORD(record_ipam, "'ipam'", ipam_fields);
 
 static const struct field network_fields[] = {
 	USE("name", STRING, OFF(spec_network, name), "name in the cluster"),
-	USE("driver", STRING, OFF(spec_network, driver), "overlay"),
+	USE("driver", STRING, OFF(spec_network, driver),
+	    "overlay; macvlan, ipvlan and bridge with a parent: the physical network"),
 	USE("driver_opts", PAIRS, OFF(spec_network, driver_opts), "options of the driver",
 	    .kinds = KIND_MAP, .members = NUMBER_TEXT),
 	USE("labels", PAIRS, OFF(spec_network, labels), "labels", .flags = FIELD_RUNNING),

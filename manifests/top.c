@@ -93,13 +93,22 @@ static void network_check(struct decode *c, const struct node *n, const struct s
 	if (bad)
 		decode_refuse(c, node_child(opts, "encrypted"),
 			      "'encrypted' must be \"true\" or \"false\", not '%.100s'", bad);
-	if (!net->driver || streq(net->driver, "overlay"))
+	if (!net->external)
+		lan_network_check(c, n, net);
+	if (!net->driver || streq(net->driver, "overlay") || spec_network_lan(net) != LAN_NONE)
 		return;
 	if (streq(net->driver, "bridge") || streq(net->driver, "default"))
-		decode_warn(c, driver, "the driver '%s' is not used: every network spans all nodes",
-			    net->driver);
+		decode_warn(c, driver,
+			    "the driver '%s' is not used: every network spans all nodes%s",
+			    net->driver,
+			    streq(net->driver, "bridge")
+				    ? "; for a place on the physical network give it "
+				      "'driver_opts: {parent: INTERFACE}'"
+				    : "");
 	else
-		decode_refuse(c, driver, "there is no network driver '%.100s'; leave 'driver' out",
+		decode_refuse(c, driver,
+			      "there is no network driver '%.100s'; leave 'driver' out, or use "
+			      "macvlan, ipvlan or bridge for the physical network",
 			      net->driver);
 }
 
@@ -250,6 +259,8 @@ bool decode_stack(struct decode *c, const struct node *root)
 		depends_check(c, root);
 	if (c->d->n_errors == errors)
 		share_resolve(c, root);
+	if (c->d->n_errors == errors)
+		lan_services_check(c, root);
 	if (c->d->n_errors == errors && c->in && c->in->values)
 		decode_values(c, root);
 	add_default_network(c->stack);

@@ -115,6 +115,8 @@ struct wire_network {
 	bool internal;
 	bool encrypted; /* its VXLAN goes through WireGuard, or not at all */
 	char *driver;
+	/* Of one on the physical network (spec_network_lan): its parent, and how macvlan links behave. */
+	char *parent, *mode;
 };
 
 struct wire_endpoint { /* a task's place on a network, as every node on that network sees it */
@@ -145,6 +147,9 @@ struct wire_node {       /* what an agent tells of itself */
 	char *no_encrypt;
 	struct strlist subnets; /* on its own links: no network may overlap them */
 	char *seal_key; /* hex of the public key that configs and secrets are sealed to for it */
+	/* Interfaces that may be the parent of a network, also by names of the configuration -> "", or why
+	 * one can be none; those that no bridge can have -> why; drivers that the kernel lacks -> why. */
+	struct kvlist parents, no_bridge, no_driver;
 };
 
 struct wire_ingress_port {

@@ -20,6 +20,8 @@ void wire_network_done(struct wire_network *n)
 	free(n->subnet6);
 	free(n->gateway6);
 	free(n->driver);
+	free(n->parent);
+	free(n->mode);
 	*n = (struct wire_network){0};
 }
 
@@ -40,6 +42,8 @@ json_t *wire_network_json(const struct wire_network *n)
 	if (n->encrypted)
 		json_put_bool(j, "encrypted", true);
 	json_put_str(j, "driver", n->driver);
+	json_put_str(j, "parent", n->parent);
+	json_put_str(j, "mode", n->mode);
 	return j;
 }
 
@@ -61,6 +65,10 @@ static int network_parse(const json_t *j, struct wire_network *n, struct err *er
 		rc = wire_get_text(j, "gateway6", false, &n->gateway6, err);
 	if (rc == 0)
 		rc = wire_get_text(j, "driver", false, &n->driver, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "parent", false, &n->parent, err);
+	if (rc == 0)
+		rc = wire_get_text(j, "mode", false, &n->mode, err);
 	if (rc == 0)
 		rc = wire_get_int(j, "vni", 0, VNI_MAX, &vni, err);
 	if (rc == 0)
@@ -194,6 +202,9 @@ void wire_node_done(struct wire_node *n)
 	free(n->tunnel_next);
 	free(n->no_encrypt);
 	strlist_done(&n->subnets);
+	kvlist_done(&n->parents);
+	kvlist_done(&n->no_bridge);
+	kvlist_done(&n->no_driver);
 	*n = (struct wire_node){0};
 }
 
@@ -226,6 +237,9 @@ json_t *wire_node_json(const struct wire_node *n)
 	json_put_str(j, "no_encrypt", n->no_encrypt);
 	json_put_strlist(j, "subnets", &n->subnets);
 	json_put_str(j, "seal_key", n->seal_key);
+	json_put_kvlist(j, "parents", &n->parents);
+	json_put_kvlist(j, "no_bridge", &n->no_bridge);
+	json_put_kvlist(j, "no_driver", &n->no_driver);
 	return j;
 }
 
@@ -273,6 +287,12 @@ static int node_parse(const json_t *j, struct wire_node *n, struct err *err)
 		rc = wire_get_list(j, "subnets", &n->subnets, err);
 	if (rc == 0)
 		rc = wire_get_id(j, "seal_key", false, &n->seal_key, err);
+	if (rc == 0)
+		rc = wire_get_map(j, "parents", &n->parents, err);
+	if (rc == 0)
+		rc = wire_get_map(j, "no_bridge", &n->no_bridge, err);
+	if (rc == 0)
+		rc = wire_get_map(j, "no_driver", &n->no_driver, err);
 	if (rc == 0)
 		rc = wire_get_int(j, "memory", 0, INT64_MAX, &n->memory, err);
 	n->cpus = json_num(j, "cpus", 0);

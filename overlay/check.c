@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "overlay/fastpath.h"
 #include "overlay/host.h"
+#include "overlay/lan.h"
+#include "overlay/linkcheck.h"
 #include "overlay/nftgen.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +58,18 @@ static void keep_ripe(const struct overlay *o, struct fdb_list *del)
 	del->n = kept;
 }
 
+/* A bridge on the physical network learns, and may be somebody else's: nothing there is too much. */
+static void keep_ours(const struct overlay *o, struct fdb_list *del)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < del->n; i++) {
+		const struct network *n = network_at(o, del->v[i].dev);
+		if (n && !lan_is(n))
+			del->v[kept++] = del->v[i];
+	}
+	del->n = kept;
+}
+
 /* What must be written and what has no place, of all networks. */
 static int compare_entries(struct overlay *o, struct fdb_list *set, struct fdb_list *del,
 			   struct err *err)
@@ -73,9 +87,11 @@ static int compare_entries(struct overlay *o, struct fdb_list *set, struct fdb_l
 	qsort(owner.v, owner.n, sizeof(int), by_index);
 	int r = fdb_read(o->nl, is_owned, &owner, &have, err);
 	free(owner.v);
-	if (r == 0)
-		fdb_diff(&want, &have, set, del);
-	return r;
+	if (r < 0)
+		return r;
+	fdb_diff(&want, &have, set, del);
+	keep_ours(o, del);
+	return 0;
 }
 
 bool check_found(struct overlay *o, const char *network_id, size_t n, const char *fmt, ...)
@@ -155,6 +171,7 @@ static void settle(struct overlay *o)
 			strlist_add(&old, n->id);
 	}
 	o->settled = true;
+	lan_tidy(o); /* VLANs of networks that went while no agent ran */
 	for (size_t i = 0; i < old.n; i++)
 		if (overlay_network_del(o, old.v[i], &err) < 0)
 			log_debug("overlay", "%s", err_text(&err)); /* a container still uses it */
@@ -240,6 +257,10 @@ void check_timer(void *overlay)
 		check_run(o);
 		return;
 	}
+	struct links_seen links = {0};
+	if (links_look(o, &links, NULL) == 0)
+		lan_look(o, &links.links, &links.addrs);
+	links_forget(&links);
 	peers_flush(o);
 	if (vips_behind(o->vips) && viproute_check(o, &err) < 0)
 		log_warn("overlay", "%s", err_text(&err));

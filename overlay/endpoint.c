@@ -5,6 +5,7 @@
 #include "overlay/bridge.h"
 #include "overlay/fastpath.h"
 #include "overlay/host.h"
+#include "overlay/lan.h"
 #include "overlay/netns.h"
 #include "overlay/rules.h"
 #include <errno.h>
@@ -24,23 +25,31 @@ void endpoint_name(const char *sandbox_id, size_t number, char out[IFNAMSIZ])
 	snprintf(out, IFNAMSIZ, "ckv%012llx", (unsigned long long)(h ^ h >> 48) & 0xffffffffffffu);
 }
 
+/* A bridge takes the least MTU of its ports, and it may be the host's. */
+int endpoint_mtu(const struct overlay *o, const struct network *n)
+{
+	return lan_is(n) ? n->lan.mtu : network_mtu(o, n);
+}
+
 int endpoint_ensure(struct overlay *o, struct endpoint *e, int ns, struct err *err)
 {
 	const struct network *n = network_get(o, e->network_id);
 	if (!n)
 		return err_set(err, -ENOENT, "network \"%s\" is not on this host; set it first",
 			       e->network_id);
+	if (e->inside)
+		return lanend_ensure(o, n, e, ns, err);
 	struct link_info li;
 	if (e->veth_index && link_find(o->nl, e->veth, &li, NULL) == 0 &&
 	    li.index == e->veth_index) {
-		struct link_change c = {.mtu = network_mtu(o, n)};
+		struct link_change c = {.mtu = endpoint_mtu(o, n)};
 		int r = link_set(o->nl, li.index, &c, err);
 		return r < 0 ? r : veth_attach(o->nl, li.index, n->bridge_index, err);
 	}
 	struct veth_spec v = {.name = e->veth,
 			      .peer_name = e->ifname,
 			      .peer_ns = ns,
-			      .mtu = network_mtu(o, n),
+			      .mtu = endpoint_mtu(o, n),
 			      .bridge = n->bridge_index,
 			      .group = BRIDGE_GROUP_BASE + n->spec.vni};
 	memcpy(v.peer_mac, e->mac, sizeof(v.peer_mac));
@@ -51,6 +60,8 @@ void endpoint_remove(struct overlay *o, const struct endpoint *e)
 {
 	struct link_info li;
 	struct err err = {0};
+	if (e->inside) /* lanend_remove's */
+		return;
 	fastpath_endpoint(o, e, false);
 	if (link_find(o->nl, e->veth, &li, NULL) == 0 && link_del(o->nl, li.index, &err) < 0)
 		log_warn("overlay", "veth \"%s\": %s", e->veth, err_text(&err));
@@ -63,7 +74,11 @@ void endpoint_entries(const struct network *n, const struct endpoint *e, struct 
 			      .port = e->veth_index,
 			      .fixed = true};
 	memcpy(f.mac, e->mac, sizeof(f.mac));
+	if (e->inside)
+		return;
 	fdb_add(out, &f);
+	if (lan_is(n)) /* the host asks like others there */
+		return;
 	f.kind = FDB_NEIGH;
 	f.ip = e->ip;
 	if (ipaddr_is_set(&f.ip))
@@ -102,9 +117,10 @@ static int configure_link(struct overlay *o, struct nlsock *nl, const struct end
 			       : r;
 	netns_link_ipv6(e->ifname, endpoint_has_ipv6(e));
 	bool same_mac = memcmp(li.mac, e->mac, sizeof(li.mac)) == 0;
+	bool own_mac = n->spec.driver != OV_IPVLAN; /* else its parent's */
 	struct link_change c = {.up = true,
 				.mtu = network_mtu(o, n),
-				.mac = same_mac ? NULL : e->mac};
+				.mac = same_mac || !own_mac ? NULL : e->mac};
 	r = link_set(nl, li.index, &c, err);
 	if (r == 0)
 		r = keep_address(nl, li.index, &e->ip, n->spec.subnet.len, err);
@@ -117,17 +133,30 @@ static int configure_link(struct overlay *o, struct nlsock *nl, const struct end
 	return r < 0 ? err_wrap(err, r, "cannot set up \"%s\" in the sandbox", e->ifname) : 0;
 }
 
-const struct endpoint *endpoint_outer(struct overlay *o, const struct sandbox *s, int family)
+static const struct endpoint *best_way(struct overlay *o, const struct sandbox *s, int family,
+				       bool lans)
 {
 	const struct endpoint *best = NULL;
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		const struct endpoint *e = &s->endpoints[i];
 		const struct network *n = network_get(o, e->network_id);
 		bool has = ipaddr_is_set(family == AF_INET ? &e->ip : &e->ip6);
-		if (n && !n->spec.internal && has && (!best || e->gw_priority > best->gw_priority))
+		if (!n || n->spec.internal || !has || (!lans && lan_is(n)))
+			continue;
+		if (!best || e->gw_priority > best->gw_priority)
 			best = e;
 	}
 	return best;
+}
+
+const struct endpoint *endpoint_outer(struct overlay *o, const struct sandbox *s, int family)
+{
+	return best_way(o, s, family, true);
+}
+
+const struct endpoint *endpoint_served(struct overlay *o, const struct sandbox *s, int family)
+{
+	return best_way(o, s, family, false);
 }
 
 static int default_route(struct overlay *o, struct nlsock *nl, const struct sandbox *s, int family,
@@ -146,7 +175,30 @@ static int default_route(struct overlay *o, struct nlsock *nl, const struct sand
 	return r < 0 ? err_wrap(err, r, "cannot set the sandbox's default route") : 0;
 }
 
-int endpoint_configure(struct overlay *o, const struct sandbox *s, struct err *err)
+/* Whom a published port lets in gets the answer by the host, also where the way out is the physical
+ * network's router. */
+static int answer_routes(struct overlay *o, struct nlsock *nl, const struct sandbox *s,
+			 struct err *err)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		bool four = families[i] == AF_INET;
+		const struct endpoint *e = endpoint_served(o, s, families[i]);
+		struct link_info li;
+		if (!e || e == endpoint_outer(o, s, families[i]))
+			continue;
+		const struct network *n = network_get(o, e->network_id);
+		int r = link_find(nl, e->ifname, &li, err);
+		if (r == 0)
+			r = link_answer_route(nl, li.index, four ? &e->ip : &e->ip6,
+					      four ? &n->spec.gateway : &n->spec.gateway6, err);
+		if (r < 0)
+			return err_wrap(err, r, "cannot set the sandbox's route for answers");
+	}
+	return 0;
+}
+
+int endpoint_configure(struct overlay *o, struct sandbox *s, struct err *err)
 {
 	auto_nlsock *nl = NULL;
 	struct link_info lo;
@@ -160,11 +212,20 @@ int endpoint_configure(struct overlay *o, const struct sandbox *s, struct err *e
 		r = configure_link(o, nl, &s->endpoints[i], err);
 	if (r == 0)
 		r = default_route(o, nl, s, AF_INET, err);
-	return r < 0 ? r : default_route(o, nl, s, AF_INET6, err);
+	if (r == 0)
+		r = default_route(o, nl, s, AF_INET6, err);
+	if (r == 0)
+		r = answer_routes(o, nl, s, err);
+	struct err why = {0};
+	if (r == 0 && lanend_guard(s, &why) < 0)
+		log_warn("overlay", "sandbox \"%s\": %s", s->id, err_text(&why));
+	return r;
 }
 
 void endpoint_rules(const struct endpoint *e, bool add, struct str *script)
 {
+	if (e->inside) /* lanend.c */
+		return;
 	if (ipaddr_is_set(&e->ip))
 		rules_source(script, add, e->veth, e->mac, &e->ip);
 	if (ipaddr_is_set(&e->ip6))

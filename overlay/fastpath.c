@@ -68,8 +68,11 @@ static void all_places(const struct overlay *o, struct places *l)
 	map_each(&o->sandboxes, e)
 	{
 		const struct sandbox *s = e->val;
+		uint32_t index;
+		struct fast_link link;
 		for (size_t i = 0; i < s->n_endpoints; i++)
-			add_place(l, s->endpoints[i].veth_index, FASTBPF_PORT);
+			if (fastrows_port(o, &s->endpoints[i], &index, &link))
+				add_place(l, (int)index, FASTBPF_PORT);
 	}
 }
 

@@ -3,6 +3,7 @@
  * fastrows.h. */
 #include "overlay/fastrows.h"
 #include "base/mem.h"
+#include "overlay/lan.h"
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -20,11 +21,18 @@ struct fast_addr fastrows_addr(const struct ipaddr *a)
 	return v;
 }
 
+/* Its network, where it has a port that the fast path knows: not on the physical network. NULL: not. */
+static const struct network *port_of(const struct overlay *o, const struct endpoint *e)
+{
+	const struct network *n = map_get(&o->networks, e->network_id);
+	return n && !lan_is(n) && e->veth_index ? n : NULL;
+}
+
 bool fastrows_port(const struct overlay *o, const struct endpoint *e, uint32_t *key,
 		   struct fast_link *ret)
 {
-	const struct network *n = map_get(&o->networks, e->network_id);
-	if (!n || !e->veth_index)
+	const struct network *n = port_of(o, e);
+	if (!n)
 		return false;
 	*key = (uint32_t)e->veth_index;
 	*ret = (struct fast_link){.vni = n->spec.vni,
@@ -45,8 +53,8 @@ void fastrows_tunnel(const struct overlay *o, const struct network *n, uint32_t 
 bool fastrows_local(const struct overlay *o, const struct endpoint *e, struct fast_mac *key,
 		    struct fast_dest *ret)
 {
-	const struct network *n = map_get(&o->networks, e->network_id);
-	if (!n || !e->veth_index)
+	const struct network *n = port_of(o, e);
+	if (!n)
 		return false;
 	*key = (struct fast_mac){.vni = n->spec.vni};
 	memcpy(key->mac, e->mac, sizeof(key->mac));

@@ -31,6 +31,11 @@ struct network {
 	struct names names;
 	uint64_t strays_after_ms; /* entries found in the kernel before this are left alone */
 	bool asked;               /* overlay_network_set was called for it in this life */
+	struct {                  /* of a network on the physical network; lan.h */
+		int parent, mtu;  /* parent: index, 0: not found yet */
+		bool running;     /* it has a carrier */
+		char *why;        /* it is cut off, for this reason; NULL: it is not */
+	} lan;
 };
 
 struct endpoint {
@@ -43,6 +48,7 @@ struct endpoint {
 	int64_t gw_priority;
 	char veth[IFNAMSIZ];
 	int veth_index; /* 0: not there */
+	bool inside; /* macvlan, ipvlan: there is no veth, and veth_index is of the link inside */
 };
 
 struct published {
@@ -63,6 +69,9 @@ struct sandbox {
 	char *resolver_rules; /* the table that leads to it, as it should list; NULL: not known */
 	uint32_t nft_seen;    /* generation up to which its own packet filter is right; 0: none */
 	struct dns *dns;      /* NULL: found after a restart and not yet asked for */
+	unsigned announce;    /* times that the physical network is still to be told of it */
+	char *guard;          /* the listing of its guards (lanend.c); NULL: none */
+	uint32_t guard_seen;  /* as nft_seen */
 };
 
 /* See tunnel.c. */
@@ -100,6 +109,12 @@ struct overlay {
 	struct str members_script;
 	struct map ingress; /* id -> struct ingress */
 	struct map dead;    /* address text: of containers that are gone, for stale.c */
+	struct {
+		struct kvlist names;              /* of interfaces, by the configuration */
+		struct kvlist parents, no_bridge; /* see overlay_parents */
+		unsigned changes;
+		struct timer *announce;
+	} lan;
 	struct upstream *upstream;
 	struct vips *vips;
 	struct fastpath *fast; /* NULL: not used */
@@ -149,10 +164,14 @@ void endpoints_free(struct endpoint *v, size_t n);
 bool endpoint_same(const struct endpoint *a, const struct endpoint *b);
 /* The one with the default route of a family (AF_INET, AF_INET6); NULL: there is none. */
 const struct endpoint *endpoint_outer(struct overlay *o, const struct sandbox *s, int family);
+/* The one that published ports lead to: never one on the physical network. */
+const struct endpoint *endpoint_served(struct overlay *o, const struct sandbox *s, int family);
 /* What its port lets through, or not any more. */
 void endpoint_rules(const struct endpoint *e, bool add, struct str *script);
-int endpoint_configure(struct overlay *o, const struct sandbox *s, struct err *err);
+int endpoint_configure(struct overlay *o, struct sandbox *s, struct err *err);
 bool endpoint_has_ipv6(const struct endpoint *e);
+/* Of its veth in the host. */
+int endpoint_mtu(const struct overlay *o, const struct network *n);
 void endpoint_entries(const struct network *n, const struct endpoint *e, struct fdb_list *out);
 void endpoint_remove(struct overlay *o, const struct endpoint *e);
 void endpoint_name(const char *sandbox_id, size_t number, char out[IFNAMSIZ]);

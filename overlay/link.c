@@ -47,6 +47,13 @@ static void read_port(const struct rtattr *data, struct link_info *li)
 	li->port.isolated = nl_get_u8(tb[IFLA_BRPORT_ISOLATED], 0) != 0;
 }
 
+static void read_macvlan(const struct rtattr *data, struct link_info *li)
+{
+	const struct rtattr *tb[IFLA_MACVLAN_MAX + 1];
+	nl_nested(data, tb, IFLA_MACVLAN_MAX);
+	li->mode = nl_get_u32(tb[IFLA_MACVLAN_MODE], 0);
+}
+
 static bool read_link(const struct nlmsghdr *h, struct link_info *li)
 {
 	if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifinfomsg)))
@@ -57,9 +64,11 @@ static bool read_link(const struct nlmsghdr *h, struct link_info *li)
 	nl_attrs(h, sizeof(*ifi), tb, IFLA_MAX);
 	li->index = ifi->ifi_index;
 	li->up = ifi->ifi_flags & IFF_UP;
+	li->running = ifi->ifi_flags & IFF_RUNNING;
 	li->ether = ifi->ifi_type == ARPHRD_ETHER;
 	li->master = (int)nl_get_u32(tb[IFLA_MASTER], 0);
 	li->mtu = (int)nl_get_u32(tb[IFLA_MTU], 0);
+	li->lower = (int)nl_get_u32(tb[IFLA_LINK], 0);
 	li->group = nl_get_u32(tb[IFLA_GROUP], 0);
 	nl_get_bytes(tb[IFLA_ADDRESS], li->mac, sizeof(li->mac));
 	if (tb[IFLA_IFNAME])
@@ -77,6 +86,8 @@ static bool read_link(const struct nlmsghdr *h, struct link_info *li)
 		read_bridge(info[IFLA_INFO_DATA], li);
 	if (li->master && info[IFLA_INFO_SLAVE_DATA])
 		read_port(info[IFLA_INFO_SLAVE_DATA], li);
+	if (strcmp(li->kind, "macvlan") == 0 && info[IFLA_INFO_DATA])
+		read_macvlan(info[IFLA_INFO_DATA], li);
 	li->vxlan.abroad = tb[IFLA_LINK_NETNSID] != NULL;
 	return true;
 }

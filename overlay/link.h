@@ -12,14 +12,15 @@
 #include <stdlib.h>
 
 struct link_info {
-	int index, master, mtu;
+	int index, master, mtu, lower; /* lower: IFLA_LINK, what a VLAN, macvlan or ipvlan is on */
 	char name[IFNAMSIZ];
 	char kind[16]; /* "vxlan", "bridge", "veth", "" for a plain device */
 	uint8_t mac[6];
 	uint32_t group;
-	bool up;
-	bool ether; /* its frames have an Ethernet header */
-	struct {    /* of kind "vxlan" */
+	bool up, running;
+	bool ether;    /* its frames have an Ethernet header */
+	uint32_t mode; /* of kind "macvlan": MACVLAN_MODE_* */
+	struct {       /* of kind "vxlan" */
 		uint32_t vni;
 		struct ipaddr local;
 		int underlay;
@@ -67,6 +68,10 @@ int link_keep_addr(struct nlsock *s, int index, const struct ipaddr *keep, unsig
 int link_del_addr(struct nlsock *s, int index, const struct ipaddr *a, unsigned prefix_len,
 		  struct err *err);
 int link_default_route(struct nlsock *s, int index, const struct ipaddr *gateway, struct err *err);
+
+/* What has this sender leaves by this gateway, whatever the default route is. */
+int link_answer_route(struct nlsock *s, int index, const struct ipaddr *from,
+		      const struct ipaddr *gateway, struct err *err);
 
 struct link_addr {
 	struct ipaddr ip;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "overlay/bridge.h"
 #include "overlay/host.h"
+#include "overlay/lan.h"
 #include "overlay/netns.h"
 #include <string.h>
 
@@ -121,6 +122,10 @@ static bool mend_networks(struct overlay *o, const struct links_seen *s)
 	{
 		struct network *n = e->val;
 		struct err err = {0};
+		if (lan_is(n)) {
+			mended |= lan_mend(o, n, &s->links);
+			continue;
+		}
 		if (!network_wrong(o, n, s))
 			continue;
 		mended = true;
@@ -130,20 +135,22 @@ static bool mend_networks(struct overlay *o, const struct links_seen *s)
 	return mended;
 }
 
-const char *links_veth_fault(const struct overlay *o, const struct endpoint *e,
+const char *links_veth_fault(struct overlay *o, const struct sandbox *b, const struct endpoint *e,
 			     const struct links_seen *s)
 {
 	const struct network *n = map_get(&o->networks, e->network_id);
 	const struct link_info *li = links_at(s, e->veth);
-	if (!n || !e->veth_index)
+	if (!n || !e->veth_index || n->lan.why) /* cut off: nothing can be done here */
 		return NULL;
+	if (e->inside)
+		return lanend_fault(o, b, e);
 	if (!li || li->index != e->veth_index)
 		return "is missing";
 	if (!li->up)
 		return "is down";
 	if (li->master != n->bridge_index)
 		return "is not on its bridge";
-	if (li->mtu != network_mtu(o, n))
+	if (li->mtu != endpoint_mtu(o, n))
 		return "has another MTU";
 	if (!li->port.forwarding || li->port.isolated)
 		return "does not forward, as a port of its bridge";
@@ -163,15 +170,15 @@ static int mend_sandbox(struct overlay *o, struct sandbox *b, const struct links
 		return ns;
 	for (size_t i = 0; i < b->n_endpoints; i++) {
 		struct endpoint *e = &b->endpoints[i];
-		const char *fault = links_veth_fault(o, e, s);
+		const char *fault = links_veth_fault(o, b, e, s);
 		int was = e->veth_index;
 		if (!fault || !check_found(o, e->network_id, 1, "link %s of sandbox \"%s\" %s",
-					   e->veth, b->id, fault))
+					   e->inside ? e->ifname : e->veth, b->id, fault))
 			continue;
 		int r = endpoint_ensure(o, e, ns, err);
 		if (r < 0)
 			return r;
-		made |= e->veth_index != was;
+		made |= e->veth_index != was || e->inside;
 	}
 	if (!made)
 		return 0;
@@ -180,6 +187,7 @@ static int mend_sandbox(struct overlay *o, struct sandbox *b, const struct links
 		return r;
 	r = endpoint_configure(o, b, err);
 	netns_leave(o->home);
+	announce_sandbox(o, b);
 	return r;
 }
 
@@ -191,7 +199,7 @@ static void mend_sandboxes(struct overlay *o, const struct links_seen *s)
 		struct err err = {0};
 		bool right = true;
 		for (size_t i = 0; i < b->n_endpoints && right; i++)
-			right = !links_veth_fault(o, &b->endpoints[i], s);
+			right = !links_veth_fault(o, b, &b->endpoints[i], s);
 		if (!right && mend_sandbox(o, b, s, &err) < 0)
 			log_warn("overlay", "sandbox \"%s\": %s", b->id, err_text(&err));
 	}
@@ -202,8 +210,11 @@ static void mend_forwarding(struct overlay *o)
 {
 	bool v6 = ingress_far6(o);
 	struct err err = {0};
-	map_each(&o->networks, e) v6 |=
-		ipprefix_is_set(&((const struct network *)e->val)->spec.subnet6);
+	map_each(&o->networks, e)
+	{
+		const struct network *n = e->val;
+		v6 |= !lan_is(n) && ipprefix_is_set(&n->spec.subnet6);
+	}
 	if (!netns_sysctl_is("net.ipv4.ip_forward", "1") &&
 	    check_found(o, NULL, 1, "this host does not forward IPv4 (net.ipv4.ip_forward)"))
 		(void)netns_sysctl("net.ipv4.ip_forward", "1", NULL);
@@ -223,8 +234,10 @@ int linkcheck_run(struct overlay *o, struct err *err)
 		links_forget(&s); /* a new bridge has no ports yet */
 		r = links_look(o, &s, err);
 	}
-	if (r == 0)
+	if (r == 0) {
 		mend_sandboxes(o, &s);
+		lan_look(o, &s.links, &s.addrs);
+	}
 	links_forget(&s);
 	return r;
 }

@@ -17,5 +17,6 @@ const char *links_bridge_fault(const struct overlay *o, const struct network *n,
 			       const struct links_seen *s);
 const char *links_vxlan_fault(const struct overlay *o, const struct network *n,
 			      const struct links_seen *s);
-const char *links_veth_fault(const struct overlay *o, const struct endpoint *e,
+/* Of b's; with macvlan and ipvlan the link inside. */
+const char *links_veth_fault(struct overlay *o, const struct sandbox *b, const struct endpoint *e,
 			     const struct links_seen *s);

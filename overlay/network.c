@@ -5,6 +5,7 @@
 #include "overlay/bridge.h"
 #include "overlay/fastpath.h"
 #include "overlay/host.h"
+#include "overlay/lan.h"
 #include "overlay/rules.h"
 #include <ctype.h>
 #include <errno.h>
@@ -25,6 +26,7 @@ void ov_network_free(void *network)
 	map_clear(&n->peers);
 	map_clear(&n->dirty);
 	names_done(&n->names);
+	free(n->lan.why);
 	free(n->id);
 	free(n);
 }
@@ -95,11 +97,14 @@ static bool same_spec(const struct ov_network *a, const struct ov_network *b)
 	return a->vni == b->vni && ipprefix_equal(&a->subnet, &b->subnet) &&
 	       ipprefix_equal(&a->subnet6, &b->subnet6) && ipaddr_equal(&a->gateway, &b->gateway) &&
 	       ipaddr_equal(&a->gateway6, &b->gateway6) && a->mtu == b->mtu &&
-	       a->internal == b->internal && a->encrypted == b->encrypted;
+	       a->internal == b->internal && a->encrypted == b->encrypted &&
+	       a->driver == b->driver && a->macvlan == b->macvlan && streq(a->parent, b->parent);
 }
 
 int network_mtu(const struct overlay *o, const struct network *n)
 {
+	if (lan_is(n))
+		return lan_mtu(n);
 	int most = tunnel_network_mtu(&o->underlay.ip, o->underlay.mtu);
 	if (n->spec.encrypted && (n->spec.mtu == 0 || n->spec.mtu > most))
 		return most;
@@ -145,6 +150,8 @@ bool network_settings_right(const struct network *n)
 
 int network_build(struct overlay *o, struct network *n, struct err *err)
 {
+	if (lan_is(n))
+		return lan_build(o, n, err);
 	uint32_t vni = n->spec.vni;
 	int mtu = network_mtu(o, n);
 	struct bridge_spec b = {.name = n->bridge,
@@ -192,6 +199,8 @@ struct network *ov_network_new(const struct ov_network *spec)
 
 void network_rules(const struct network *n, bool add, struct str *script)
 {
+	if (lan_is(n)) /* the host is a machine like others there */
+		return;
 	rules_network(script, add, n->bridge, n->spec.internal || !add);
 	rules_subnet(script, add, n->bridge, &n->spec.subnet, &n->spec.gateway);
 	rules_subnet(script, add, n->bridge, &n->spec.subnet6, &n->spec.gateway6);
@@ -271,7 +280,10 @@ int overlay_network_del(struct overlay *o, const char *network_id, struct err *e
 		return err_wrap(err, r, "network \"%s\"", network_id);
 	record_drop(o, "networks", network_id);
 	auto_free char *id = xstrdup(network_id); /* may be the network's own */
+	bool lan = lan_is(n);
 	map_del(&o->networks, id);
+	if (lan)
+		lan_tidy(o);
 	map_each(&o->networks, e) if (((const struct network *)e->val)->spec.encrypted) return 0;
 	tunnel_drop(o);
 	return 0;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "overlay/fastpath.h"
 #include "overlay/host.h"
+#include "overlay/lan.h"
 #include "overlay/netns.h"
 #include "overlay/rules.h"
 #include <ctype.h>
@@ -47,6 +48,10 @@ static int prepare_host(struct overlay *o, const struct overlay_config *c, struc
 		r = underlay_find(o->nl, c->underlay, &o->underlay, err);
 	if (r < 0)
 		return r;
+	auto_link_list links = {0};
+	auto_link_addrs addrs = {0};
+	if (link_list(o->nl, &links, NULL) == 0 && link_addrs(o->nl, &addrs, NULL) == 0)
+		lan_look(o, &links, &addrs);
 	o->mtu = c->mtu ? c->mtu : o->underlay.mtu - overlay_overhead(o);
 	if (o->mtu < MTU_MIN)
 		return err_set(err, -EINVAL,
@@ -64,6 +69,8 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 	o->netns_dir = xasprintf("%s/netns", c->run_dir);
 	o->state_dir = xasprintf("%s/overlay", c->run_dir);
 	o->vxlan_port = c->vxlan_port ? c->vxlan_port : VXLAN_PORT_DEFAULT;
+	lan_open(o, c->parents);
+	announce_open(o);
 	tunnel_init(&o->tunnel, o->state_dir);
 	if (c->tunnel) {
 		o->tunnel.self = *c->tunnel;
@@ -103,6 +110,7 @@ void overlay_close(struct overlay *o)
 	timer_free(o->check);
 	timer_free(o->flush);
 	timer_free(o->stale);
+	timer_free(o->lan.announce);
 	map_clear(&o->ingress);
 	map_clear(&o->dead);
 	vips_close(o->vips);
@@ -117,6 +125,7 @@ void overlay_close(struct overlay *o)
 		close(o->nft_gen);
 	nlsock_close(o->nl);
 	tunnel_done(&o->tunnel);
+	lan_close(o);
 	if (o->home >= 0)
 		close(o->home);
 	free(o->tables);
@@ -138,7 +147,7 @@ void overlay_own_subnets(struct overlay *o, struct strlist *out)
 static bool is_own_link(const struct link_info *li)
 {
 	return strncmp(li->name, "ckb-", 4) == 0 || strncmp(li->name, "ckx-", 4) == 0 ||
-	       strncmp(li->name, "ckv", 3) == 0;
+	       strncmp(li->name, "ckv", 3) == 0 || li->group == LAN_VLAN_GROUP;
 }
 
 static int wipe_links(struct overlay *o, struct err *err)
@@ -178,6 +187,7 @@ int overlay_wipe(struct overlay *o, struct err *err)
 	timer_stop(o->check);
 	timer_stop(o->flush);
 	timer_stop(o->stale);
+	timer_stop(o->lan.announce);
 	map_clear(&o->ingress);
 	vips_wipe(o->vips);
 	fastpath_wipe(o);

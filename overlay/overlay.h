@@ -39,6 +39,8 @@ struct overlay_config {
 #define OV_CHECK_NEVER 0xffffffffu /* only when overlay_check is called */
 	bool no_fast;              /* packets between containers go by the bridges only */
 	enum ov_vip_path vip; /* how VIPs are reached; OV_VIP_AUTO: ebpf where it works, else nft */
+	const struct kvlist
+		*parents; /* names of interfaces here, for ov_network; copied; may be NULL */
 };
 
 int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay **ret,
@@ -50,6 +52,11 @@ void overlay_own_subnets(struct overlay *o, struct strlist *out);
 /* Removes everything carrack owns in this host's network (after the last container is gone). */
 int overlay_wipe(struct overlay *o, struct err *err);
 
+/* What a network is: VXLAN between hosts, or a place on the physical network that one of this host's
+ * interfaces is on: by macvlan or ipvlan (in its l2 mode), or by a bridge that has it as a port. */
+enum ov_driver { OV_OVERLAY, OV_MACVLAN, OV_IPVLAN, OV_BRIDGED };
+enum ov_macvlan { OV_MACVLAN_BRIDGE, OV_MACVLAN_PRIVATE, OV_MACVLAN_VEPA };
+
 struct ov_network {
 	const char *id; /* hex */
 	uint32_t vni;
@@ -59,6 +66,11 @@ struct ov_network {
 	int mtu;       /* 0: the config's */
 	bool internal; /* no way out */
 	bool encrypted; /* VXLAN through the tunnel only; vtep of its peers is their tunnel address */
+	/* Of all but OV_OVERLAY. The gateways are the physical network's; peers are not told. */
+	enum ov_driver driver;
+	enum ov_macvlan macvlan;
+	char parent
+		[32]; /* an interface, one of the config's names, or either with ".VLAN" behind */
 };
 int overlay_network_set(struct overlay *o, const struct ov_network *n, struct err *err);
 int overlay_network_del(struct overlay *o, const char *network_id, struct err *err);
@@ -182,6 +194,11 @@ struct ov_fast { /* packets that went past the bridges since the programs were l
 bool overlay_fast(const struct overlay *o, struct ov_fast *ret);
 /* Would it work here? If not, why (caller frees). Leaves nothing behind. */
 bool overlay_fast_probe(char **why);
+/* What may be a parent here, name by name (config's names too), appended: to parents with "" or why it can be
+ * none at all, to no_bridge with why no bridge can have it. As of the last check. */
+void overlay_parents(const struct overlay *o, struct kvlist *parents, struct kvlist *no_bridge);
+unsigned overlay_parents_changes(
+	const struct overlay *o); /* another number whenever that changed */
 
 struct ov_stats {
 	uint64_t networks, sandboxes, peers, mended; /* mended: entries found wrong and set right */

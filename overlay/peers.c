@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "overlay/fastpath.h"
 #include "overlay/host.h"
+#include "overlay/lan.h"
 #include "overlay/rules.h"
 #include <errno.h>
 #include <string.h>
@@ -137,6 +138,8 @@ int overlay_peer_set(struct overlay *o, const char *network_id, const struct ov_
 	if (!n)
 		return err_set(err, -ENOENT, "network \"%s\" is not on this host; set it first",
 			       network_id ? network_id : "");
+	if (lan_is(n)) /* the physical network knows the way itself */
+		return 0;
 	ipaddr_format(peer_key(p), key);
 	if (mac_is_zero(p->mac) || p->mac[0] & 1)
 		return err_set(err, -EINVAL, "peer \"%s\" has no unicast MAC", key);

@@ -46,8 +46,8 @@ int publish_open(struct overlay *o, struct published *p, const char *sandbox_id,
 
 bool publish_backend(struct overlay *o, const struct sandbox *s, struct ov_backend *ret)
 {
-	const struct endpoint *four = endpoint_outer(o, s, AF_INET);
-	const struct endpoint *six = endpoint_outer(o, s, AF_INET6);
+	const struct endpoint *four = endpoint_served(o, s, AF_INET);
+	const struct endpoint *six = endpoint_served(o, s, AF_INET6);
 	*ret = (struct ov_backend){0};
 	if (four)
 		ret->ip = four->ip;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "overlay/host.h"
+#include "overlay/lan.h"
 #include "overlay/netns.h"
 #include <dirent.h>
 #include <errno.h>
@@ -65,6 +66,11 @@ int record_put_network(const struct overlay *o, const struct network *n, struct 
 	json_put_int(j, "mtu", n->spec.mtu);
 	json_put_bool(j, "internal", n->spec.internal);
 	json_put_bool(j, "encrypted", n->spec.encrypted);
+	if (lan_is(n)) {
+		json_put_int(j, "driver", n->spec.driver);
+		json_put_int(j, "macvlan", n->spec.macvlan);
+		json_put_str(j, "parent", n->spec.parent);
+	}
 	return put(o, "networks", n->id, j, err);
 }
 
@@ -138,7 +144,10 @@ static void load_network(struct overlay *o, const char *id, const json_t *j)
 				  .vni = (uint32_t)json_int(j, "vni", 0),
 				  .mtu = (int)json_int(j, "mtu", 0),
 				  .internal = json_bool(j, "internal", false),
-				  .encrypted = json_bool(j, "encrypted", false)};
+				  .encrypted = json_bool(j, "encrypted", false),
+				  .driver = (enum ov_driver)json_int(j, "driver", OV_OVERLAY),
+				  .macvlan = (enum ov_macvlan)json_int(j, "macvlan", 0)};
+	snprintf(spec.parent, sizeof(spec.parent), "%s", json_str_or(j, "parent", ""));
 	bool v4 = ipprefix_parse(json_str(j, "subnet"), &spec.subnet) &&
 		  ipaddr_parse(json_str(j, "gateway"), &spec.gateway);
 	bool v6 = ipprefix_parse(json_str(j, "subnet6"), &spec.subnet6) &&
@@ -162,7 +171,7 @@ static void load_extra(struct endpoint *e, const json_t *v)
 			e->n_extra++;
 }
 
-static void load_endpoints(struct overlay *o, struct sandbox *s, const json_t *list)
+static void load_endpoints(struct overlay *o, struct sandbox *s, int ns, const json_t *list)
 {
 	size_t n = json_array_size(list), i;
 	json_t *v;
@@ -183,7 +192,11 @@ static void load_endpoints(struct overlay *o, struct sandbox *s, const json_t *l
 		e.gw_priority = json_int(v, "gw_priority", 0);
 		load_extra(&e, v);
 		endpoint_name(s->id, s->n_endpoints, e.veth);
-		if (link_find(o->nl, e.veth, &li, NULL) == 0)
+		const struct network *net = network_get(o, network);
+		e.inside = net && lan_is_inside(net);
+		if (e.inside)
+			e.veth_index = lanend_find(o, &e, ns);
+		else if (link_find(o->nl, e.veth, &li, NULL) == 0)
 			e.veth_index = li.index;
 		s->endpoints[s->n_endpoints++] = e;
 	}
@@ -220,7 +233,7 @@ static void load_sandbox(struct overlay *o, const char *id, const json_t *j)
 	s->host = o;
 	s->id = xstrdup(id);
 	s->path = take_ptr(path);
-	load_endpoints(o, s, json_object_get(j, "endpoints"));
+	load_endpoints(o, s, ns, json_object_get(j, "endpoints"));
 	load_ports(s, json_object_get(j, "ports"));
 	map_set(&o->sandboxes, s->id, s);
 }

@@ -3,8 +3,12 @@
 #include "base/mem.h"
 #include "overlay/link.h"
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <string.h>
+
+#define ANSWER_TABLE 99    /* in sandboxes alone */
+#define ANSWER_RULE  30000 /* before that of the main table */
 
 int link_add_addr(struct nlsock *s, int index, const struct ipaddr *a, unsigned prefix_len,
 		  struct err *err)
@@ -79,10 +83,11 @@ int link_keep_addr(struct nlsock *s, int index, const struct ipaddr *keep, unsig
 	return code;
 }
 
-int link_default_route(struct nlsock *s, int index, const struct ipaddr *gateway, struct err *err)
+static int add_default(struct nlsock *s, int index, const struct ipaddr *gateway, uint8_t table,
+		       struct err *err)
 {
 	struct rtmsg rt = {.rtm_family = gateway->family,
-			   .rtm_table = RT_TABLE_MAIN,
+			   .rtm_table = table,
 			   .rtm_protocol = RTPROT_STATIC,
 			   .rtm_scope = RT_SCOPE_UNIVERSE,
 			   .rtm_type = RTN_UNICAST};
@@ -90,6 +95,28 @@ int link_default_route(struct nlsock *s, int index, const struct ipaddr *gateway
 	nlreq_put(r, RTA_GATEWAY, gateway->bytes, ipaddr_len(gateway));
 	nlreq_u32(r, RTA_OIF, (uint32_t)index);
 	return nlsock_call(s, r, err);
+}
+
+int link_default_route(struct nlsock *s, int index, const struct ipaddr *gateway, struct err *err)
+{
+	return add_default(s, index, gateway, RT_TABLE_MAIN, err);
+}
+
+int link_answer_route(struct nlsock *s, int index, const struct ipaddr *from,
+		      const struct ipaddr *gateway, struct err *err)
+{
+	struct fib_rule_hdr rule = {.family = from->family,
+				    .src_len = (uint8_t)ipaddr_bits(from),
+				    .table = ANSWER_TABLE,
+				    .action = FR_ACT_TO_TBL};
+	int r = add_default(s, index, gateway, ANSWER_TABLE, err);
+	if (r < 0)
+		return r;
+	struct nlreq *q = nlreq_new(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &rule, sizeof(rule));
+	nlreq_put(q, FRA_SRC, from->bytes, ipaddr_len(from));
+	nlreq_u32(q, FRA_PRIORITY, ANSWER_RULE);
+	r = nlsock_call(s, q, err);
+	return r == -EEXIST ? 0 : r;
 }
 
 static bool read_route(const struct nlmsghdr *h, struct link_route *ret)

@@ -5,6 +5,7 @@
 #include "overlay/dns.h"
 #include "overlay/fastpath.h"
 #include "overlay/host.h"
+#include "overlay/lan.h"
 #include "overlay/netns.h"
 #include "overlay/rules.h"
 #include <dirent.h>
@@ -23,6 +24,7 @@ void sandbox_free(void *sandbox)
 	endpoints_free(s->endpoints, s->n_endpoints);
 	free(s->ports);
 	free(s->resolver_rules);
+	free(s->guard);
 	free(s->path);
 	free(s->id);
 	free(s);
@@ -111,12 +113,17 @@ static int check_spec(struct overlay *o, const struct ov_sandbox *s, struct err 
 static void take_endpoints(struct overlay *o, struct sandbox *s, const struct ov_sandbox *spec)
 {
 	struct endpoint *now = endpoints_of(spec);
+	for (size_t i = 0; i < spec->n_endpoints; i++)
+		now[i].inside = lan_is_inside(network_get(o, now[i].network_id));
 	for (size_t i = 0; i < spec->n_endpoints && i < s->n_endpoints; i++)
 		if (endpoint_same(&now[i], &s->endpoints[i]))
 			now[i].veth_index = s->endpoints[i].veth_index;
 	for (size_t i = 0; i < s->n_endpoints; i++)
-		if (i >= spec->n_endpoints || !now[i].veth_index)
+		if (i >= spec->n_endpoints || !now[i].veth_index) {
 			endpoint_remove(o, &s->endpoints[i]);
+			if (s->endpoints[i].inside)
+				lanend_remove(o, s, &s->endpoints[i]);
+		}
 	endpoints_free(s->endpoints, s->n_endpoints);
 	s->endpoints = now;
 	s->n_endpoints = spec->n_endpoints;
@@ -284,11 +291,11 @@ static int build(struct overlay *o, struct sandbox *s, const struct ov_sandbox *
 	if (r < 0)
 		return r;
 	if (sandbox_rules(o, s, true, &script) < 0)
-		return err_set(
-			err, -EINVAL,
-			"sandbox \"%s\" publishes ports but is on internal networks only; give it "
-			"another network or unpublish them",
-			s->id);
+		return err_set(err, -EINVAL,
+			       "sandbox \"%s\" publishes ports but is on internal or physical "
+			       "networks only; give it "
+			       "another network or unpublish them",
+			       s->id);
 	auto_close int ns = open_namespace(o, s, err);
 	if (ns < 0)
 		return ns;
@@ -307,6 +314,8 @@ static int build(struct overlay *o, struct sandbox *s, const struct ov_sandbox *
 		r = write_entries(o, s, err);
 	if (r == 0)
 		r = firewall_apply(o, script.data, err);
+	if (r == 0)
+		announce_sandbox(o, s);
 	return r < 0 ? r : record_put_sandbox(o, s, err);
 }
 
@@ -375,6 +384,9 @@ int overlay_sandbox_del(struct overlay *o, const char *id, struct err *err)
 				endpoint_entries(n, &s->endpoints[i], &list);
 			fastpath_endpoint(o, &s->endpoints[i], false);
 		}
+		for (size_t i = 0; i < s->n_endpoints; i++)
+			if (s->endpoints[i].inside)
+				lanend_remove(o, s, &s->endpoints[i]);
 		for (size_t i = 0; (s->served || s->n_ports) && i < s->n_endpoints; i++) {
 			stale_address(o, &s->endpoints[i].ip);
 			stale_address(o, &s->endpoints[i].ip6);

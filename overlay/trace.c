@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "overlay/host.h"
 #include "overlay/insidecheck.h"
+#include "overlay/lan.h"
 #include "overlay/linkcheck.h"
 #include "overlay/netns.h"
 #include "overlay/tracefdb.h"
@@ -399,9 +400,23 @@ static void hop_way_out(const struct trace *t)
 		     ipaddr_format(&r.gateway, via), name_at(&t->links.links, r.index));
 }
 
+/* On the physical network this host's part ends at its interface there. */
+static void hops_lan(const struct trace *t)
+{
+	char name[IFNAMSIZ];
+	const char *fault = lan_fault(t->o, t->n, &t->links.links, name);
+	if (!t->e->inside)
+		hop_link(t, "port", t->e->veth, links_veth_fault(t->o, t->s, t->e, &t->links), "");
+	hop_link(t, "parent", name, fault, ": the physical network takes it from here");
+}
+
 static void hops_host(struct trace *t)
 {
-	hop_link(t, "port", t->e->veth, links_veth_fault(t->o, t->e, &t->links), "");
+	if (lan_is(t->n)) {
+		hops_lan(t);
+		return;
+	}
+	hop_link(t, "port", t->e->veth, links_veth_fault(t->o, t->s, t->e, &t->links), "");
 	hop_guard(t);
 	hop_link(t, "bridge", t->n->bridge, links_bridge_fault(t->o, t->n, &t->links), "");
 	hops_entries(t);
@@ -440,7 +455,7 @@ int overlay_trace(struct overlay *o, const char *sandbox, const struct ipaddr *t
 		tell(&t, "route", OV_HOP_WRONG,
 		     "put both on one network, or this one on a network that is not internal",
 		     "%s is on none of this container's networks, and they have no way out", ip);
-	else if (t.within && !t.peer && !t.near && !t.gateway)
+	else if (t.within && !t.peer && !t.near && !t.gateway && !lan_is(t.n))
 		tell(&t, "address", OV_HOP_WRONG,
 		     "see `carrack ps`: the task may have gone, or the agent is behind",
 		     "nobody that this node knows has %s on the network", ip);
@@ -470,7 +485,10 @@ int overlay_path(struct overlay *o, const char *sandbox, const struct ipaddr *to
 	ret->network_id = t.n->id;
 	ret->own = ipaddr_is_v6(to) ? t.e->ip6 : t.e->ip;
 	snprintf(ret->inside, OV_NAME, "%s", t.e->ifname);
-	snprintf(ret->veth, OV_NAME, "%s", t.e->veth);
+	if (!t.e->inside)
+		snprintf(ret->veth, OV_NAME, "%s", t.e->veth);
+	if (lan_is(t.n)) /* what is on the parent is the physical network's */
+		return 0;
 	snprintf(ret->bridge, OV_NAME, "%s", t.n->bridge);
 	if (t.peer)
 		snprintf(ret->vxlan, OV_NAME, "%s", t.n->vxlan);

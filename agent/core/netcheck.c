@@ -170,7 +170,15 @@ static void check_overlay(struct checker *k, const struct wire_network *w,
 	int mtu = overlay_network_mtu(k->c->overlay, w->id), known = 0;
 	if (!p || (!ipaddr_parse(p->ip, &to) && !ipaddr_parse(p->ip6, &to)))
 		return;
-	if (netprobe_echo(&to, SMALL, &known) < 0) {
+	bool reached = netprobe_echo(&to, SMALL, &known) == 0;
+	if (!reached && w->parent) {
+		emit(k, peer->name, w->name, "lan",
+		     "%s (%s) is not reached over the physical network: look at '%s' on both "
+		     "hosts, and at the switch and its VLANs between them",
+		     p->task_name, p->ip ? p->ip : p->ip6, w->parent);
+		return;
+	}
+	if (!reached) {
 		emit(k, peer->name, w->name, "overlay",
 		     "%s (%s) is not reached over the overlay%s: %s must pass between the two "
 		     "hosts, and the agent there must run",
@@ -189,8 +197,14 @@ static void check_overlay(struct checker *k, const struct wire_network *w,
 	check_offload(k, w, peer, p);
 	if (netprobe_echo(&to, mtu, &known) < 0)
 		emit(k, peer->name, w->name, "mtu",
-		     "packets of %d bytes to %s get lost on the overlay, small ones pass: the path "
-		     "between the hosts carries less than %d bytes; set driver_opts mtu lower",
+		     w->parent
+			     ? "packets of %d bytes to %s get lost on the physical network, small "
+			       "ones pass: the switch carries less than the interfaces say (%d); "
+			       "set driver_opts mtu lower"
+			     : "packets of %d bytes to %s get lost on the overlay, small ones "
+			       "pass: the path "
+			       "between the hosts carries less than %d bytes; set driver_opts mtu "
+			       "lower",
 		     mtu, p->task_name, overlay_underlay_mtu(k->c->overlay));
 }
 

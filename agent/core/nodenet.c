@@ -79,6 +79,25 @@ static bool part_config(const char *subnet, const char *gateway, struct ipprefix
 	       (ipprefix_parse(subnet, ret_subnet) && ipaddr_parse(gateway, ret_gateway));
 }
 
+_Static_assert((int)LAN_MACVLAN == (int)OV_MACVLAN && (int)LAN_IPVLAN == (int)OV_IPVLAN &&
+		       (int)LAN_BRIDGE == (int)OV_BRIDGED,
+	       "stacks and the overlay number the drivers alike");
+
+static int lan_config(const struct wire_network *w, struct ov_network *out, struct err *err)
+{
+	static const char *const modes[] = {"bridge", "private", "vepa"};
+	for (size_t i = LAN_MACVLAN; i <= LAN_BRIDGE; i++)
+		if (streq(w->driver, spec_lan_name((enum spec_lan)i)))
+			out->driver = (enum ov_driver)i;
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+		if (streq(w->mode, modes[i]))
+			out->macvlan = (enum ov_macvlan)i;
+	if (out->driver == OV_OVERLAY || strlen(w->parent) >= sizeof(out->parent))
+		return err_set(err, -EINVAL, "network \"%s\" has a bad driver or parent", w->name);
+	snprintf(out->parent, sizeof(out->parent), "%s", w->parent);
+	return 0;
+}
+
 static int net_config(const struct wire_network *w, struct ov_network *out, struct err *err)
 {
 	struct ov_network o = {.id = w->id,
@@ -89,8 +108,10 @@ static int net_config(const struct wire_network *w, struct ov_network *out, stru
 	if (!part_config(w->subnet, w->gateway, &o.subnet, &o.gateway) ||
 	    !part_config(w->subnet6, w->gateway6, &o.subnet6, &o.gateway6))
 		return err_set(err, -EINVAL, "network \"%s\" has a bad subnet or gateway", w->name);
-	*out = o;
-	return 0;
+	int r = w->parent ? lan_config(w, &o, err) : 0;
+	if (r == 0)
+		*out = o;
+	return r;
 }
 
 static int net_ensure(struct nodenet *n, struct net *net, struct err *err)
@@ -241,7 +262,7 @@ const char *nodenet_gateway(const struct nodenet *n, const struct wire_task *t)
 	for (size_t i = 0; i < t->n_attach; i++) {
 		const struct wire_network *w =
 			map_get(assign_networks(n->assign), t->attach[i].network_id);
-		if (w && !w->internal)
+		if (w && !w->internal && !w->parent) /* out there the gateway is not this host */
 			return w->gateway;
 	}
 	return NULL;

@@ -39,7 +39,9 @@ static bool same_info(const struct wire_node *a, const struct wire_node *b)
 	return streq(a->address, b->address) && streq(a->os, b->os) && streq(a->arch, b->arch) &&
 	       streq(a->kernel, b->kernel) && streq(a->version, b->version) && a->cpus == b->cpus &&
 	       a->memory == b->memory && streq(a->seal_key, b->seal_key) &&
-	       same_labels(&a->labels, &b->labels) && streq(a->no_encrypt, b->no_encrypt);
+	       same_labels(&a->labels, &b->labels) && streq(a->no_encrypt, b->no_encrypt) &&
+	       same_labels(&a->parents, &b->parents) && same_labels(&a->no_bridge, &b->no_bridge) &&
+	       same_labels(&a->no_driver, &b->no_driver);
 }
 
 static bool same_tunnel(const struct wire_node *a, const struct wire_node *b)

@@ -321,6 +321,21 @@ static json_t *node_counters(const struct node *n)
 	return j;
 }
 
+/* Interface -> null, or why nothing (or no bridge) can be on it. */
+static void put_parents(json_t *j, const struct wire_node *info)
+{
+	json_t *parents = json_object();
+	for (size_t i = 0; i < info->parents.n; i++) {
+		const struct kv *kv = &info->parents.v[i];
+		const char *no_bridge = kvlist_get(&info->no_bridge, kv->k);
+		auto_free char *why = kv->v && *kv->v ? xstrdup(kv->v)
+				      : no_bridge     ? xasprintf("no bridge: %s", no_bridge)
+						      : NULL;
+		json_object_set_new(parents, kv->k, why ? json_string(why) : json_null());
+	}
+	json_object_set_new(j, "parents", parents);
+}
+
 json_t *cluster_nodes_json(const struct cluster *c)
 {
 	json_t *list = json_array();
@@ -348,6 +363,7 @@ json_t *cluster_nodes_json(const struct cluster *c)
 		json_object_set_new(j, "network", node_counters(n));
 		if (n->info.no_encrypt)
 			json_put_str(j, "no_encrypt", n->info.no_encrypt);
+		put_parents(j, &n->info);
 		json_array_append_new(list, j);
 	}
 	return list;
@@ -391,7 +407,12 @@ json_t *cluster_networks_json(const struct cluster *c)
 		json_put_str(j, "stack", n->stack);
 		json_put_str(j, "driver", n->driver ? n->driver : "overlay");
 		json_put_str(j, "state", n->dying ? "removing" : n->ready ? "ready" : "waiting");
-		json_put_int(j, "vni", n->vni);
+		if (n->lan) {
+			json_put_str(j, "parent", spec_network_parent(&n->spec));
+			json_put_str(j, "mode", spec_network_lan_mode(&n->spec));
+		} else {
+			json_put_int(j, "vni", n->vni);
+		}
 		if (n->subnet.used) {
 			ipam_cidr_text(n->subnet.base, n->subnet.prefix, text);
 			json_put_str(j, "subnet", text);

@@ -147,6 +147,7 @@ static void load_attaches(struct cluster *c, struct task *t, const json_t *list)
 		if (!n || (!v4 && !v6))
 			continue;
 		t->attach[t->n_attach].task = t;
+		t->attach[t->n_attach].handed = json_is_true(json_array_get(v, 3));
 		if (network_attach_as(n, &t->attach[t->n_attach], ip, &ip6) == 0)
 			t->n_attach++;
 	}

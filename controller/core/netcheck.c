@@ -60,7 +60,8 @@ static int check_overlap(const struct cluster *c, const struct spec_stack *s,
 				       "choose another",
 				       subnet, sn->key, n->name);
 	}
-	own = network_underlay(c, &p, &node);
+	/* On the physical network the nodes' own subnets are where it wants to be. */
+	own = spec_network_lan(sn) == LAN_NONE ? network_underlay(c, &p, &node) : NULL;
 	if (own)
 		return err_set(err, -EEXIST,
 			       "the subnet '%s' of the network '%s' overlaps '%s', which the node "

@@ -31,6 +31,7 @@ void network_free(void *p)
 	for (size_t i = 0; i < n->n_members; i++)
 		free(n->members[i]);
 	free(n->members);
+	map_clear(&n->last);
 	ipam_subnet_done(&n->subnet);
 	ipam6_done(&n->subnet6);
 	free(n);
@@ -78,6 +79,7 @@ int network_ask(struct network *n, const struct spec_network *spec)
 	n->want = want_text(spec);
 	n->internal = spec->internal;
 	n->encrypted = spec_network_encrypted(spec, NULL);
+	n->lan = spec_network_lan(spec) != LAN_NONE;
 	free(n->driver);
 	n->driver = xstrdup(spec->driver);
 	return 0;
@@ -170,6 +172,10 @@ static int take(struct network *n, struct attach *a, uint32_t fixed, const struc
 	int rc = 0;
 	a->ip = fixed;
 	a->ip6 = *fixed6;
+	if (a->handed) { /* as a row has it */
+		n->n_handed++;
+		return 0;
+	}
 	if (n->subnet.used)
 		rc = fixed ? ipam_take_fixed(&n->subnet, fixed) : ipam_take(&n->subnet, &a->ip);
 	else if (fixed)
@@ -186,16 +192,34 @@ static int take(struct network *n, struct attach *a, uint32_t fixed, const struc
 	return rc;
 }
 
-int network_attach_as(struct network *n, struct attach *a, uint32_t ip, const struct ipaddr *ip6)
+static void enter(struct network *n, struct attach *a)
 {
-	int rc = take(n, a, ip, ip6);
-	if (rc < 0)
-		return rc;
 	a->net = n;
 	a->net_ix = n->n_attaches;
 	n->attaches = vec_grow(n->attaches, n->n_attaches, &n->cap_attaches, sizeof(*n->attaches));
 	n->attaches[n->n_attaches++] = a;
-	return 0;
+}
+
+int network_attach_as(struct network *n, struct attach *a, uint32_t ip, const struct ipaddr *ip6)
+{
+	int rc = take(n, a, ip, ip6);
+	if (rc == 0)
+		enter(n, a);
+	return rc;
+}
+
+/* On the physical network: what its replica had, as far as the fixed addresses say no other. */
+static bool attach_again(struct network *n, struct attach *a, uint32_t ip, const struct ipaddr *ip6)
+{
+	uint32_t had = 0;
+	struct ipaddr had6 = {0};
+	if (lanaddr_inherit(n, a, ip, ip6)) {
+		enter(n, a);
+		return true;
+	}
+	if (!lanaddr_last(n, a, &had, &had6))
+		return false;
+	return network_attach_as(n, a, ip ? ip : had, ipaddr_is_set(ip6) ? ip6 : &had6) == 0;
 }
 
 int network_attach(struct network *n, struct attach *a, const struct spec_attach *fixed,
@@ -207,6 +231,8 @@ int network_attach(struct network *n, struct attach *a, const struct spec_attach
 		ipam_addr_parse(fixed->ipv4_address, &ip);
 	if (fixed && fixed->ipv6_address)
 		(void)ipaddr_parse(fixed->ipv6_address, &ip6);
+	if (n->lan && attach_again(n, a, ip, &ip6))
+		return 0;
 	int rc = network_attach_as(n, a, ip, &ip6);
 	if (rc == 0)
 		return 0;
@@ -226,9 +252,10 @@ void network_detach(struct attach *a)
 	struct attach *last = n->attaches[--n->n_attaches];
 	n->attaches[a->net_ix] = last;
 	last->net_ix = a->net_ix;
-	if (a->ip)
+	bool give = !n->lan || lanaddr_leave(n, a);
+	if (give && a->ip)
 		ipam_give(&n->subnet, a->ip);
-	if (ipaddr_is_set(&a->ip6))
+	if (give && ipaddr_is_set(&a->ip6))
 		ipam6_give(&n->subnet6, &a->ip6);
 	free_and_null(&a->text);
 	a->net = NULL;

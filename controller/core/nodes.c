@@ -112,6 +112,9 @@ void node_refresh(struct cluster *c, struct node *n)
 	s->no_encrypt = n->info.no_encrypt;
 	if (!s->no_encrypt && !n->info.tunnel_key)
 		s->no_encrypt = "its agent has no key";
+	s->parents = &n->info.parents;
+	s->no_bridge = &n->info.no_bridge;
+	s->no_driver = &n->info.no_driver;
 	s->labels = &n->labels;
 	s->cpus = n->info.cpus;
 	s->memory = n->info.memory;

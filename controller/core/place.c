@@ -2,6 +2,7 @@
  * Pending tasks to nodes: the scheduler's choice, with addresses taken before it counts. */
 #include "controller/core/depends.h"
 #include "controller/core/joins.h"
+#include "manifests/limits.h"
 
 #include <errno.h>
 
@@ -62,23 +63,30 @@ static int take_addresses(struct cluster *c, struct task *t, struct err *err)
 			return rc;
 		}
 		t->n_attach++;
+		for (struct task *o = t->svc->slots[t->slot].old; n->n_handed && o;
+		     o = o->slot_next)
+			task_mark(c, o, MARK_ROW);
 	}
 	return 0;
 }
 
 /* What is asked of a node: the template's needs under the service's present placement, and of those
- * that will be with it. Borrows from all of them and from pool. */
+ * that will be with it. Borrows from all of them and from pool. lans: room for the networks of the template. */
 static struct spec_service needs_of(const struct cluster *c, const struct service *svc,
-				    struct strlist *pool)
+				    struct strlist *pool, const struct spec_network **lans)
 {
 	struct spec_service s = svc->tmpl->spec;
 	s.constraints = svc->spec->constraints;
 	s.max_replicas_per_node = svc->spec->max_replicas_per_node;
 	s.preferences = svc->spec->preferences;
 	s.encrypted = false;
+	s.lans = lans;
+	s.n_lans = 0;
 	for (size_t i = 0; i < svc->tmpl->n_networks; i++) {
 		const struct network *n = map_get(&c->networks, svc->tmpl->network_ids[i]);
 		s.encrypted |= n && n->encrypted;
+		if (n && n->lan)
+			lans[s.n_lans++] = &n->spec;
 	}
 	joins_needs(svc, &s, pool);
 	return s;
@@ -160,7 +168,8 @@ static void place_planned(struct cluster *c, struct service *svc, const struct s
 static void place_replicated(struct cluster *c, struct service *svc)
 {
 	auto_strlist pool = {0};
-	struct spec_service needs = needs_of(c, svc, &pool);
+	const struct spec_network *lans[LIMIT_SERVICE_NETWORKS];
+	struct spec_service needs = needs_of(c, svc, &pool, lans);
 	struct sched_result r;
 	struct err err;
 	count_service(c, svc, true);
@@ -192,7 +201,8 @@ static void place_replicated(struct cluster *c, struct service *svc)
 static void place_global(struct cluster *c, struct service *svc)
 {
 	auto_strlist pool = {0};
-	struct spec_service needs = needs_of(c, svc, &pool);
+	const struct spec_network *lans[LIMIT_SERVICE_NETWORKS];
+	struct spec_service needs = needs_of(c, svc, &pool, lans);
 	struct sched_result r;
 	struct err err;
 	for (struct task *t = svc->pending, *next; t; t = next) {

@@ -84,8 +84,10 @@ static void attach_rows(struct str *s, const struct task *t)
 		if (a->ip)
 			ipam_addr_text(a->ip, ip);
 		str_addf(s, "%s[\"%s\",\"%s\"", i ? "," : "", a->net->id, ip);
-		if (ipaddr_is_set(&a->ip6))
+		if (ipaddr_is_set(&a->ip6) || a->handed)
 			str_addf(s, ",\"%s\"", ipaddr_format(&a->ip6, ip6));
+		if (a->handed)
+			str_add(s, ",true");
 		str_addc(s, ']');
 	}
 	str_addc(s, ']');

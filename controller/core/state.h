@@ -64,6 +64,7 @@ struct attach { /* a task on a network: its endpoint */
 	bool sent;         /* the network's nodes know the endpoint, */
 	bool sent_ready;   /* and know it so */
 	bool force;        /* tell them again: its node's address changed */
+	bool handed;       /* lost with its node: the address is its replacement's (lanaddr.c) */
 	char *text;        /* its JSON, during a hand-out */
 };
 
@@ -198,6 +199,7 @@ struct network {
 	char *name, *stack, *key, *driver;
 	uint32_t vni;
 	bool internal, encrypted, dying, ready; /* ready: has subnet and VNI */
+	bool lan;                               /* on the physical network */
 	struct spec_network spec;               /* as its stack asked; spec.name is name */
 	char *want;                /* of it what cannot change without another network */
 	struct ipam_subnet subnet; /* used NULL: no IPv4 */
@@ -208,6 +210,8 @@ struct network {
 	size_t n_members, cap_members;
 	size_t n_users; /* templates that name it */
 	size_t n_vips;
+	struct map last; /* lanaddr.c's: what replicas had */
+	size_t n_handed;
 	size_t marked;
 };
 
@@ -362,6 +366,15 @@ int network_attach(struct network *n, struct attach *a, const struct spec_attach
 int network_attach_as(struct network *n, struct attach *a, uint32_t ip, const struct ipaddr *ip6);
 void network_detach(struct attach *a);
 
+/* lanaddr.c: of networks on the physical network. */
+/* a gets the address of the lost task that it replaces, if that is what is wanted (none: any). */
+bool lanaddr_inherit(struct network *n, struct attach *a, uint32_t ip, const struct ipaddr *ip6);
+/* What a's replica had before; it may be another's by now. */
+bool lanaddr_last(const struct network *n, const struct attach *a, uint32_t *ip,
+		  struct ipaddr *ip6);
+/* a goes: remembers what it had. false: the address stays taken, for it is another's. */
+bool lanaddr_leave(struct network *n, struct attach *a);
+
 /* netnum.c */
 int network_allocate(struct cluster *c, struct network *n, struct err *err);
 void network_release(struct cluster *c, struct network *n);
@@ -376,6 +389,8 @@ void attach_mac(const struct attach *a, char out[IPAM_MAC_TEXT]);
 
 /* netcheck.c */
 int netcheck_stack(const struct cluster *c, const struct spec_stack *spec, struct err *err);
+/* lancheck.c */
+int lancheck_stack(const struct cluster *c, const struct spec_stack *spec, struct err *err);
 
 struct member *member_ref(struct cluster *c, struct network *n, struct node *node);
 void member_unref(struct cluster *c, struct network *n, struct node *node);

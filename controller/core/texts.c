@@ -193,6 +193,10 @@ void text_network(struct str *s, const struct network *n)
 	if (n->encrypted)
 		str_add(s, ",\"encrypted\":true");
 	text_member(s, "driver", n->driver);
+	if (n->lan) {
+		text_member(s, "parent", spec_network_parent(&n->spec));
+		text_member(s, "mode", spec_network_lan_mode(&n->spec));
+	}
 	str_addc(s, '}');
 }
 

@@ -99,7 +99,8 @@ int vips_take(struct cluster *c, struct service *svc, struct err *err)
 	for (size_t i = 0; wants_vips(t) && i < t->n_networks && rc == 0; i++) {
 		struct network *n = map_get(&c->networks, t->network_ids[i]);
 		struct vip v;
-		if (!n || !n->ready || vip_of(svc, n))
+		/* On the physical network the names lead to the tasks. */
+		if (!n || !n->ready || n->lan || vip_of(svc, n))
 			continue;
 		rc = take(n, &v);
 		if (rc < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Filters, scores and the heap of a batch; see sched.h. */
 #include "controller/sched/constraint.h"
+#include "controller/sched/lan.h"
 #include "controller/sched/sched.h"
 #include "controller/sched/spread.h"
 
@@ -85,7 +86,10 @@ static enum sched_filter refuse_static(const struct spec_service *s, const struc
 		return FILTER_PLATFORM;
 	if (!constraints_met(s, n))
 		return FILTER_CONSTRAINT;
-	return s->encrypted && n->no_encrypt ? FILTER_ENCRYPTION : FILTER_MAX;
+	if (s->encrypted && n->no_encrypt)
+		return FILTER_ENCRYPTION;
+	char why[LAN_WHY];
+	return s->n_lans && lan_refuses(s, n, why) ? FILTER_PARENT : FILTER_MAX;
 }
 
 /* The same for what each placed task changes. */
@@ -136,6 +140,21 @@ static void name_plain(const struct sched_node *nodes, size_t n, char out[280])
 	}
 }
 
+/* "cannot be on the network 'shop_lan' (host1: it has no interface 'eth1')": one of them, as an example. */
+static void name_parent(const struct spec_service *s, const struct sched_node *nodes, size_t n,
+			char out[LAN_WHY + 112])
+{
+	char why[LAN_WHY];
+	snprintf(out, LAN_WHY + 112, "cannot be on its physical network");
+	for (size_t i = 0; s->n_lans && i < n; i++) {
+		if (refuse_static(s, &nodes[i]) != FILTER_PARENT || !lan_refuses(s, &nodes[i], why))
+			continue;
+		snprintf(out, LAN_WHY + 112, "cannot be on its physical network (%.63s: %s)",
+			 nodes[i].name, why);
+		return;
+	}
+}
+
 /* "the host port 80/tcp in use (by 'web' of the stack 'shop')": one of them, as an example. */
 static void name_port(const struct spec_service *s, const struct sched_node *nodes, size_t n,
 		      char out[160])
@@ -155,7 +174,7 @@ static void name_port(const struct spec_service *s, const struct sched_node *nod
 static void explain(const struct spec_service *s, const size_t *refused,
 		    const struct sched_node *nodes, size_t n_nodes, struct sched_result *ret)
 {
-	char text[480] = "", lack[128], port[160];
+	char text[760] = "", lack[128], port[160], parent[LAN_WHY + 112];
 	const struct spec_resources *r = &s->reservations;
 	if (n_nodes == 0) {
 		snprintf(ret->why, sizeof(ret->why),
@@ -173,6 +192,8 @@ static void explain(const struct spec_service *s, const size_t *refused,
 	char plain[280];
 	name_plain(nodes, n_nodes, plain);
 	add_reason(text, sizeof(text), refused[FILTER_ENCRYPTION], plain, plain);
+	name_parent(s, nodes, n_nodes, parent);
+	add_reason(text, sizeof(text), refused[FILTER_PARENT], parent, parent);
 	char has[200], have[200];
 	snprintf(has, sizeof(has), "lacks %s", lack);
 	snprintf(have, sizeof(have), "lack %s", lack);

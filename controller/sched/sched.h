@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Placement: a pure function from a task's needs and the nodes' states to a node, or to the reason
- * why there is none. Filters (ready, platform, constraints, encryption, resources, host ports, max per node),
+ * why there is none. Filters (ready, platform, constraints, encryption, interfaces, resources, host ports, max per node),
  * then (in a batch) the placement preferences, then the node with the fewest tasks of this service, then the fewest tasks, then most free memory,
  * then a tie broken by seed.
  */
@@ -15,6 +15,7 @@ enum sched_filter {
 	FILTER_PLATFORM,
 	FILTER_CONSTRAINT,
 	FILTER_ENCRYPTION,
+	FILTER_PARENT, /* no interface for a network on the physical network */
 	FILTER_RESOURCES,
 	FILTER_PORT,
 	FILTER_MAX_PER_NODE,
@@ -31,6 +32,7 @@ struct sched_node {
 	uint64_t tie; /* of its id, so that ties do not hang on the order of nodes; 0: its index */
 	bool ready;
 	const char *no_encrypt; /* why it can be on no encrypted network; NULL: it can */
+	const struct kvlist *parents, *no_bridge, *no_driver; /* see wire_node; NULL: none */
 	const struct kvlist *labels;
 	double cpus, cpus_used; /* reservations */
 	int64_t memory, memory_used;
@@ -44,7 +46,7 @@ struct sched_result {
 	long node; /* index, or -1 */
 	size_t refused
 		[FILTER_MAX]; /* nodes that each filter refused (the first to refuse counts) */
-	char why[512]; /* "no node fits: 2 lack memory (512 MiB asked), 1 is down" when node is -1 */
+	char why[800]; /* "no node fits: 2 lack memory (512 MiB asked), 1 is down" when node is -1 */
 };
 
 void sched_place(const struct spec_service *s, const struct sched_node *nodes, size_t n,

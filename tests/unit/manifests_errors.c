@@ -6,6 +6,9 @@
 #include <time.h>
 
 #define WEB "services:\n  web:\n    image: a\n"
+#define LAN(driver, opts)                                                                          \
+	"networks: {n: {driver: " driver ", driver_opts: {" opts                                   \
+	"}, ipam: {config: [{subnet: 10.7.0.0/24}]}}}\n" WEB
 
 static void errors_with_places(void **state)
 {
@@ -84,7 +87,21 @@ static void errors_with_places(void **state)
 		{"a: *b\n", 1, 4, "names no anchor"},
 		{"a: 1\n---\nb: 1\n", 2, 1, "second document"},
 		{"a: [\n", 2, 1, "not valid YAML"},
-		{WEB "networks: {n: {driver: macvlan}}\n", 4, 24, "no network driver"},
+		{WEB "networks: {n: {driver: weave}}\n", 4, 24, "no network driver"},
+		{WEB "networks: {n: {driver: macvlan}}\n", 4, 24, "needs 'driver_opts: {parent:"},
+		{WEB "networks: {n: {driver: macvlan, driver_opts: {parent: eth1}}}\n", 4, 24,
+		 "needs the IPv4 subnet of the physical network"},
+		{LAN("macvlan", "parent: eth1.4095"), 1, 55, "'parent' must be the name"},
+		{LAN("bridge", "parent: a/b"), 1, 54, "'parent' must be the name"},
+		{LAN("macvlan", "parent: eth1, macvlan_mode: passthru"), 1, 75,
+		 "whole interface to one container"},
+		{LAN("macvlan", "parent: eth1, macvlan_mode: x"), 1, 75, "must be bridge, private"},
+		{LAN("ipvlan", "parent: eth1, ipvlan_mode: l3"), 1, 73, "must be l2, not 'l3'"},
+		{LAN("macvlan", "parent: eth1, vni: 7"), 1, 66, "has no VNI"},
+		{LAN("macvlan", "parent: eth1, encrypted: \"1\""), 1, 72, "cannot be encrypted"},
+		{LAN("ipvlan", "parent: eth1") "  b: {image: x, networks: {n: {mac_address: "
+					       "\"02:00:00:00:00:01\"}}}\n",
+		 5, 31, "have the interface's MAC"},
 		{WEB "networks: {n: {ipam: {config: [{subnet: 10.0.0.0/8, gateway: 11.0.0.1}]}}}\n",
 		 4, 32, "address in '10.0.0.0/8'"},
 	};
@@ -98,6 +115,11 @@ static void warnings_with_places(void **state)
 	(void)state;
 	expect_finding(WEB "    build: .\n", true, 4, 5, "'build' is not used");
 	expect_finding(WEB "    user: $NOPE\n", true, 4, 11, "'NOPE' is not set");
+	expect_finding(WEB "networks: {n: {driver: bridge}}\n", true, 4, 24, "parent: INTERFACE");
+	expect_finding(WEB "networks: {n: {driver_opts: {parent: eth1}}}\n", true, 4, 38,
+		       "'parent' is not used");
+	expect_finding(LAN("macvlan", "parent: eth1") "    networks: [n]\n    ports: [\"80:80\"]\n",
+		       true, 6, 12, "physical network alone");
 }
 
 static void all_errors_in_one_run(void **state)
