@@ -152,7 +152,7 @@ static bool passes_firewall(struct checker *k, const struct wire_network *w,
 {
 	struct vxlanprobe_end from, to;
 	struct ipaddr vtep;
-	if (w->encrypted || !end_of(k->own, &from) || !end_of(p, &to) ||
+	if (w->encrypted || w->parent || !end_of(k->own, &from) || !end_of(p, &to) ||
 	    !ipaddr_parse(p->vtep, &vtep) || setns(k->home, CLONE_NEWNET) < 0)
 		return true;
 	uint16_t port = k->c->overlay_config->vxlan_port;
@@ -194,7 +194,8 @@ static void check_overlay(struct checker *k, const struct wire_network *w,
 		     p->task_name);
 		return;
 	}
-	check_offload(k, w, peer, p);
+	if (!w->parent)
+		check_offload(k, w, peer, p);
 	if (netprobe_echo(&to, mtu, &known) < 0)
 		emit(k, peer->name, w->name, "mtu",
 		     w->parent

@@ -225,7 +225,8 @@ static void place_global(struct cluster *c, struct service *svc)
 static void place_joined(struct cluster *c, struct service *svc)
 {
 	auto_strlist pool = {0};
-	struct spec_service needs = needs_of(c, svc, &pool);
+	const struct spec_network *lans[LIMIT_SERVICE_NETWORKS];
+	struct spec_service needs = needs_of(c, svc, &pool, lans);
 	struct sched_result r;
 	struct err err;
 	char why[DEPENDS_TEXT];

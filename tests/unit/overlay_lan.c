@@ -112,7 +112,7 @@ static void leave(void)
 static int ping(const char *ns_path, const char *to)
 {
 	char cmd[128];
-	snprintf(cmd, sizeof(cmd), "ping -q -c 1 -W 0.3 %s >/dev/null 2>&1", to);
+	snprintf(cmd, sizeof(cmd), "ping -q -c 1 -W 1 %s >/dev/null 2>&1", to);
 	return sh_served(ns_path, cmd);
 }
 
@@ -140,6 +140,7 @@ static void all_talk(void)
 	assert_int_equal(ping(t.box[1], "fd07::a"), 0);
 	assert_int_equal(ping(DIR_ "/out", "192.168.7.10"), 0);
 	assert_int_equal(ping(DIR_ "/out", "fd07::14"), 0);
+	transfer(t.box[1], t.box[0], "192.168.7.20");
 }
 
 static void two_boxes(enum ov_driver driver, const char *parent)
