@@ -90,14 +90,14 @@ static void list_variable(const char *text, char separator, struct strlist *out)
 	}
 }
 
-static int choose_files(const struct loadstack *l, struct strlist *out)
+static int choose_files(const struct loadstack *l, const struct kvlist *env, struct strlist *out)
 {
-	strlist_copy(out, &l->files);
-	const char *separator = getenv("COMPOSE_PATH_SEPARATOR");
+	const char *separator = kvlist_get(env, "COMPOSE_PATH_SEPARATOR");
 
+	strlist_copy(out, &l->files);
 	if (out->n == 0)
-		list_variable(getenv("COMPOSE_FILE"), separator && *separator ? *separator : ':',
-			      out);
+		list_variable(kvlist_get(env, "COMPOSE_FILE"),
+			      separator && *separator ? *separator : ':', out);
 	return out->n ? 0 : find_files(l->project_dir ? l->project_dir : ".", out);
 }
 
@@ -134,25 +134,26 @@ static char *project_dir(const struct loadstack *l, const char *file)
 	return full;
 }
 
-static int env_file(const char *path, bool needed, const struct kvlist *shell, struct loaded *s)
+static int env_file(const char *path, bool needed, const struct kvlist *shell, struct kvlist *ret,
+		    struct diag *d)
 {
 	auto_free char *text = NULL;
 	size_t len = 0;
 	int r = file_read(path, STACKFILE_BYTES_MAX, &text, &len, NULL);
 
 	if (r == 0)
-		return dotenv_parse(path, text, len, shell, &s->env, &s->diag);
+		return dotenv_parse(path, text, len, shell, ret, d);
 	if (!needed && (r == -ENOENT || r == -ENOTDIR))
 		return 0;
 	out_error("file '%s' cannot be read: %s", path, strerror(-r));
 	return r;
 }
 
-/* Files of variables, below what the shell has. */
-static int environment(const struct loadstack *l, struct loaded *s)
+/* Files of variables (.env of the folder, when no other is named), below what the shell has. */
+static int environment(const struct loadstack *l, const char *dir, struct loaded *s)
 {
-	auto_free char *own = xasprintf("%s/.env", s->dir);
-	struct kvlist shell = {0};
+	auto_free char *own = xasprintf("%s/.env", dir);
+	struct kvlist shell = {0}, files = {0};
 	auto_strlist more = {0};
 	const char *disabled = getenv("COMPOSE_DISABLE_ENV_FILE");
 	bool off = disabled && (streq(disabled, "1") || streq(disabled, "true"));
@@ -166,22 +167,38 @@ static int environment(const struct loadstack *l, struct loaded *s)
 			kvlist_set(&shell, key, eq + 1);
 	}
 	for (size_t i = 0; i < l->env_files.n && r == 0; i++)
-		r = env_file(l->env_files.v[i], true, &shell, s);
+		r = env_file(l->env_files.v[i], true, &shell, &files, &s->diag);
 	if (l->env_files.n == 0)
 		list_variable(getenv("COMPOSE_ENV_FILES"), ',', &more);
 	for (size_t i = 0; i < more.n && r == 0; i++)
-		r = env_file(more.v[i], true, &shell, s);
+		r = env_file(more.v[i], true, &shell, &files, &s->diag);
 	if (l->env_files.n == 0 && more.n == 0 && !off)
-		r = env_file(own, false, &shell, s);
+		r = env_file(own, false, &shell, &files, &s->diag);
+	kvlist_copy(&files, &s->env); /* what was there before stays */
+	kvlist_done(&s->env);
+	s->env = files;
 	kvlist_copy(&s->env, &shell);
 	kvlist_done(&shell);
 	return r;
 }
 
-static int load(const struct loadstack *l, struct loaded *s)
+static bool same_folder(const char *a, const char *b)
 {
-	int r = choose_files(l, &s->paths);
+	auto_free char *one = realpath(a, NULL), *other = realpath(b, NULL);
 
+	return one && other && streq(one, other);
+}
+
+/* The files, their folder and the variables. The .env of where we are may say which files (COMPOSE_FILE); if they are
+ * in another folder, its .env is read as well. */
+static int choose(const struct loadstack *l, struct loaded *s)
+{
+	const char *here = l->project_dir ? l->project_dir : ".";
+	bool named = l->files.n > 0;
+	int r = named ? 0 : environment(l, here, s);
+
+	if (r == 0)
+		r = choose_files(l, &s->env, &s->paths);
 	if (r == 0)
 		r = read_files(s);
 	if (r)
@@ -189,7 +206,13 @@ static int load(const struct loadstack *l, struct loaded *s)
 	s->dir = project_dir(l, s->paths.v[0]);
 	if (!s->dir)
 		return -ENOENT;
-	r = environment(l, s);
+	return named || !same_folder(here, s->dir) ? environment(l, s->dir, s) : 0;
+}
+
+static int load(const struct loadstack *l, struct loaded *s)
+{
+	int r = choose(l, s);
+
 	if (r)
 		return r;
 	s->name = xstrdup(l->name ? l->name : kvlist_get(&s->env, "COMPOSE_PROJECT_NAME"));
@@ -260,10 +283,8 @@ char *loadstack_text(const struct loadstack *l)
 {
 	struct loaded s = {0};
 	struct str all = {0};
-	int r = choose_files(l, &s.paths);
+	int r = choose(l, &s);
 
-	if (r == 0)
-		r = read_files(&s);
 	for (size_t i = 0; r == 0 && i < s.paths.n; i++)
 		str_addf(&all, "%s\n", s.v[i].text);
 	loaded_done(&s);

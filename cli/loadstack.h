@@ -25,8 +25,12 @@ struct loadstack { /* what the options say */
 #define LOADSTACK_HELP                                                                             \
 	"  -f, --file FILE    the stack, in the Compose format; - is standard input; several "     \
 	"are\n"                                                                                    \
-	"                     merged; without it compose.yaml, docker-compose.yml and the like,\n" \
-	"                     with its override file\n"                                            \
+	"                     merged; without it those of the variable COMPOSE_FILE (which .env "  \
+	"may "                                                                                     \
+	"set),\n"                                                                                  \
+	"                     or compose.yaml, docker-compose.yml and the like, with its "         \
+	"override "                                                                                \
+	"file\n"                                                                                   \
 	"  -n, --name NAME    the stack's name, instead of the file's or the folder's (also -p)\n" \
 	"  --profile NAME     run services of this profile too; '*' is all\n"                      \
 	"  --env-file FILE    variables, instead of .env beside the first file\n"                  \

@@ -41,12 +41,11 @@ static void link_local_check(struct decode *c, const struct node *n, const struc
 static void no_network(struct decode *c, const struct node *n, const char *name)
 {
 	auto_free char *near = decode_near(&c->networks, name);
-	decode_refuse(c, n,
-		      "the network '%.100s' is not there; declare it under the top-level "
-		      "'networks'%s",
-		      name,
-		      streq(name, "host") || streq(name, "none") ? ", or use 'network_mode'"
-								 : near);
+	decode_error(c, n,
+		     "the network '%.100s' is not there; declare it under the top-level "
+		     "'networks'%s",
+		     name,
+		     streq(name, "host") || streq(name, "none") ? ", or use 'network_mode'" : near);
 }
 
 static void attach_check(struct decode *c, const struct node *n, const struct spec_attach *a)

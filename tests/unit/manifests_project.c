@@ -138,6 +138,7 @@ static const struct {
 	{"services: {a: {image: a, depends_on: [b]}, b: {image: a, depends_on: [a]}}", NULL,
 	 "by way of others"},
 	{"services: {a: {init: true}}", NULL, "no 'image'"},
+	{"services: {a: {image: a, networks: [nn]}}", NULL, "the network 'nn' is not there"},
 };
 
 static void errors(void **state)
