@@ -298,7 +298,7 @@ static const struct field service_fields[] = {
 	USE("user", STRING, SVC(user), "user[:group]"),
 	USE("group_add", LIST, SVC(group_add), "more groups",
 	    .flags = FIELD_NUMBERS | FIELD_UNIQUE),
-	USE("hostname", STRING, SVC(hostname), "host name"),
+	USE("hostname", STRING, SVC(hostname), "host name; {{.Task.Slot}} and its kin are filled in"),
 	USE("domainname", STRING, SVC(domainname), "domain name"),
 	USE("container_name", STRING, SVC(container_name), "one more name of the one task"),
 	USE("platform", STRING, SVC(platform), "os/architecture of the image"),

@@ -2,6 +2,7 @@
  * The top level of a stack: its name, networks, volumes and services; see decode.h. */
 #include "manifests/decode.h"
 #include "manifests/limits.h"
+#include "manifests/placeholder.h"
 #include "manifests/shape.h"
 #include "manifests/words.h"
 
@@ -141,7 +142,8 @@ FIELD_DECODER(decode_top_networks)
 
 void volume_check(struct decode *c, const struct node *n, const struct spec_volume *v)
 {
-	decode_own_name(c, node_child(n, "name"), v->name);
+	auto_free char *name = placeholders_example(v->name);
+	decode_own_name(c, node_child(n, "name"), name);
 	if (v->external && (v->driver || v->driver_opts.n || v->labels.n))
 		decode_error(c, n,
 			     "an external volume is made elsewhere; only 'name' may stand "

@@ -5,6 +5,7 @@
 #include "manifests/decode.h"
 #include "manifests/imageref.h"
 #include "manifests/limits.h"
+#include "manifests/placeholder.h"
 #include "manifests/words.h"
 
 #include <ctype.h>
@@ -84,7 +85,8 @@ static void check_strings(struct decode *c, const struct node *n, const struct s
 	if (s->stop_signal && !signal_valid(s->stop_signal))
 		decode_refuse(c, node_child(n, "stop_signal"),
 			      "'%.100s' is not a signal such as SIGTERM", s->stop_signal);
-	if (s->hostname && !host_name_valid(s->hostname))
+	auto_free char *hostname = s->hostname ? placeholders_example(s->hostname) : NULL;
+	if (hostname && !host_name_valid(hostname))
 		decode_refuse(c, node_child(n, "hostname"), "'%.100s' is not a host name",
 			      s->hostname);
 	if (s->domainname && !host_name_valid(s->domainname))

@@ -4,6 +4,7 @@
 #include "agent/core/nodetask_parts.h"
 #include "agent/core/report.h"
 #include "agent/core/results.h"
+#include "agent/core/taskvalues.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include <signal.h>
@@ -136,6 +137,7 @@ struct nodetask *nodetask_new(struct core *c, const struct wire_task *w)
 		nodetask_move(t, TASK_FAILED, err_text(&err));
 		return t;
 	}
+	taskvalues_fill(&t->w, c->node_id, c->node_name);
 	const struct spec_service *s = &t->w.spec;
 	if (s->stop_grace_period >= 0)
 		t->grace_ms = s->stop_grace_period / 1000000;

@@ -38,6 +38,32 @@ Y
   apply ord || return
   [ "$(tasks '.[]|select(.name=="ord_migrate.1")|.restarts')" = 0 ] || fail "the job ran again"
 }
+own_values() { # each task's own
+  stack own <<Y
+name: own
+services:
+  web:
+    image: $img
+    init: true
+    command: ["sleep", "inf"]
+    hostname: "{{.Node.Hostname}}-{{.Task.Slot}}"
+    environment: {S: "{{.Service.Name}} {{ .Task.Name }}", K: "{{.Other}} {{"}
+    volumes: ["data:/d", "$work/own-{{.Task.Slot}}:/b"]
+    deploy: {replicas: 2}
+volumes:
+  data: {name: "own-{{.Task.Slot}}"}
+Y
+  apply own && ready own 2 || return
+  local n node
+  for n in 1 2; do
+    node=$(tasks ".[]|select(.name==\"own_web.$n\").node")
+    [ "$(c exec own_web.$n hostname)" = "$node-$n" ] || fail "hostname: $(c exec own_web.$n hostname)" || return
+    # shellcheck disable=SC2016 # expanded in the container
+    [ "$(c exec own_web.$n sh -c 'echo "$S, $K"; touch /d/there')" = "own_web own_web.$n, {{.Other}} {{" ] || fail "environment" || return
+    [ -d "$work/own-$n" ] && on "$node" test -e "/var/lib/carrack/volumes/own-$n/_data/there" || fail "volumes" || return
+  done
+  c rm own
+}
 dependency_fails() {
   local out
   stack bad <<Y
@@ -182,6 +208,7 @@ removed_in_reverse() {
 }
 t "a service waits for healthy and completed ones, and ps says so" order
 t "apply names the dependency that failed" dependency_fails
+t "what each task has of its own is filled in" own_values
 t "keys show in the container" container_keys
 t "CPU shares and quota are the cgroup's" cgroup_values
 t "pre_stop runs before the end" pre_stop

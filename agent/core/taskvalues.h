@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a task has of its own, put into what its service says for all of them: the placeholders of
+ * manifests/placeholder.h in environment, hostname, bind sources and names of volumes.
+ */
+#pragma once
+#include "manifests/wire.h"
+
+void taskvalues_fill(struct wire_task *w, const char *node_id, const char *node_name);
