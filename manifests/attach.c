@@ -12,7 +12,7 @@ static bool family_valid(int family, const char *text)
 	return !text || (ipaddr_parse(text, &a) && a.family == family);
 }
 
-static bool mac_valid(const char *text)
+bool attach_mac_valid(const char *text)
 {
 	if (!text)
 		return true;
@@ -58,7 +58,7 @@ static void attach_check(struct decode *c, const struct node *n, const struct sp
 		decode_refuse(c, n, "'%.100s' is not an IPv4 address", a->ipv4_address);
 	if (!family_valid(AF_INET6, a->ipv6_address))
 		decode_refuse(c, n, "'%.100s' is not an IPv6 address", a->ipv6_address);
-	if (!mac_valid(a->mac_address))
+	if (!attach_mac_valid(a->mac_address))
 		decode_refuse(
 			c, n,
 			"'%.100s' is not the MAC address of one host, such as 02:42:0a:00:00:01",

@@ -12,7 +12,7 @@ struct placeholders {
 	const char *node;      /* .Node.Hostname */
 	const char *task_id;   /* .Task.ID */
 	const char *task_name; /* .Task.Name: STACK_SERVICE.SLOT */
-	int slot;              /* .Task.Slot from 1; 0: one of each node, and .Task.Slot is .Node.ID */
+	int slot; /* .Task.Slot from 1; 0: one of each node, and .Task.Slot is .Node.ID */
 };
 
 /* The text with them filled in; caller frees. */

@@ -96,6 +96,7 @@ static void strings_done(struct spec_service *s)
 		s->working_dir,
 		s->user,
 		s->hostname,
+		s->mac_address,
 		s->domainname,
 		s->container_name,
 		s->platform,

@@ -164,6 +164,7 @@ struct spec_service {
 		environment; /* v NULL: taken from the shell at parse time, absent there: unset */
 	struct kvlist labels;
 	char *working_dir, *user, *hostname, *domainname, *container_name, *platform;
+	char *mac_address; /* while it is read: then it is that of the first of networks */
 	struct strlist group_add;
 	bool tty, stdin_open, init, init_set, read_only, privileged;
 	struct strlist cap_add, cap_drop, security_opt;

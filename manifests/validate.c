@@ -36,6 +36,24 @@ static void check_image(struct decode *c, const struct node *n, const struct spe
 		imageref_done(&ref);
 }
 
+/* Compose's older place for it: the network that the others stand behind. */
+static void check_mac(struct decode *c, const struct node *n, struct spec_service *s)
+{
+	const struct node *at = node_child(n, "mac_address");
+	if (!s->mac_address)
+		return;
+	if (!s->n_networks)
+		decode_refuse(c, at, "'mac_address' needs a network of the container's own");
+	else if (!attach_mac_valid(s->mac_address))
+		decode_refuse(
+			c, at,
+			"'%.100s' is not the MAC address of one host, such as 02:42:0a:00:00:01",
+			s->mac_address);
+	else if (!s->networks[0].mac_address)
+		s->networks[0].mac_address = take_ptr(s->mac_address);
+	free_and_null(&s->mac_address);
+}
+
 static void check_networks(struct decode *c, const struct node *n, struct spec_service *s)
 {
 	const struct node *at = node_child(n, "network_mode");
@@ -51,14 +69,13 @@ static void check_networks(struct decode *c, const struct node *n, struct spec_s
 			      "'network_mode' can be none, host or service:NAME, not '%.100s'; "
 			      "leave it out and use 'networks'",
 			      s->network_mode);
-	if (s->network_mode)
-		return;
-	if (s->n_networks)
-		return;
-	free(s->networks);
-	s->networks = xcalloc(1, sizeof(*s->networks));
-	s->networks[0].network = xstrdup("default");
-	s->n_networks = 1;
+	if (!s->network_mode && !s->n_networks) {
+		free(s->networks);
+		s->networks = xcalloc(1, sizeof(*s->networks));
+		s->networks[0].network = xstrdup("default");
+		s->n_networks = 1;
+	}
+	check_mac(c, n, s);
 }
 
 /* SIGTERM, TERM, SIGRTMIN+3 or a number; which numbers have names is the runtime's knowledge. */

@@ -189,6 +189,21 @@ static void shared_things(void **state)
 	spec_stack_free(s);
 }
 
+/* The service's own MAC address is that of the network that stands first. */
+static void mac_of_the_first(void **state)
+{
+	(void)state;
+	struct spec_stack *s = parse_ok("name: s\nservices:\n  a:\n    image: a\n"
+					"    mac_address: 02:42:0a:00:00:01\n"
+					"    networks: {x: {}, y: {priority: 5}}\n"
+					"networks: {x: {}, y: {}}\n");
+	assert_string_equal(s->services[0].networks[0].network, "y");
+	assert_string_equal(s->services[0].networks[0].mac_address, "02:42:0a:00:00:01");
+	assert_null(s->services[0].networks[1].mac_address);
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
 static void keys_of_nodes(void **state)
 {
 	(void)state;
@@ -271,6 +286,7 @@ int main(void)
 		cmocka_unit_test(lists_and_maps),
 		cmocka_unit_test(dependencies),
 		cmocka_unit_test(shared_things),
+		cmocka_unit_test(mac_of_the_first),
 		cmocka_unit_test(keys_of_nodes),
 		cmocka_unit_test(anchors_and_merges),
 		cmocka_unit_test(hash_of_what_restarts),
