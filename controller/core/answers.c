@@ -205,6 +205,21 @@ static json_t *trouble_of(const struct cluster *c, const struct service *svc)
 	return list;
 }
 
+/* "10.0.0.1:8080->80/tcp", "[fd00::1]:8080->80/tcp"; "any->80/tcp": each task's node chooses. */
+static json_t *port_text(const struct spec_port *p)
+{
+	auto_str s = {0};
+	bool six = p->host_ip && strchr(p->host_ip, ':');
+	if (p->host_ip)
+		str_addf(&s, "%s%s%s:", six ? "[" : "", p->host_ip, six ? "]" : "");
+	if (p->published)
+		str_addf(&s, "%u", p->published);
+	else
+		str_add(&s, "any");
+	str_addf(&s, "->%u/%s", p->target, spec_proto_name(p->protocol));
+	return json_string(s.data);
+}
+
 static json_t *service_answer(const struct cluster *c, const struct service *svc)
 {
 	json_t *j = json_object(), *update = json_object();
@@ -216,13 +231,8 @@ static json_t *service_answer(const struct cluster *c, const struct service *svc
 	json_put_int(j, "running", (json_int_t)n.running);
 	json_put_str(j, "image", svc->spec ? svc->spec->image : "");
 	json_t *ports = json_array();
-	for (size_t i = 0; svc->spec && i < svc->spec->n_ports; i++) {
-		const struct spec_port *p = &svc->spec->ports[i];
-		auto_free char *text = xasprintf("%s%s%u->%u/%s", p->host_ip ? p->host_ip : "",
-						 p->host_ip ? ":" : "", p->published, p->target,
-						 spec_proto_name(p->protocol));
-		json_array_append_new(ports, json_string(text));
-	}
+	for (size_t i = 0; svc->spec && i < svc->spec->n_ports; i++)
+		json_array_append_new(ports, port_text(&svc->spec->ports[i]));
 	json_object_set_new(j, "ports", ports);
 	json_put_new(j, "ports_refused", trouble_of(c, svc));
 	json_put_str(j, "endpoint_mode",
