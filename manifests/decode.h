@@ -45,6 +45,11 @@ void decode_warn(struct decode *c, const struct node *n, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* An error: no service has the name, or one that is off; what: "to depend on". */
+/* The service's node, or services itself where it has none. */
+const struct node *decode_service_node(const struct decode *c, const struct node *services,
+				       const char *name);
+struct spec_service *decode_service(const struct decode *c, const char *name);      /* NULL: none */
+const struct spec_network *decode_network(const struct decode *c, const char *key); /* NULL: none */
 void decode_no_service(struct decode *c, const struct node *at, const char *name, const char *what);
 /* "; did you mean 'web'?" for a name that is none of names, or ""; caller frees. */
 char *decode_near(const struct map *names, const char *name);

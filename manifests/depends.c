@@ -134,8 +134,8 @@ static enum spec_restart condition_of(const struct spec_service *s)
 static void completion_check(struct decode *c, const struct node *services,
 			     const struct spec_service *s, const struct spec_depends *d)
 {
-	struct spec_service *to = spec_find_service(c->stack, d->service);
-	const struct node *n = node_child(services, d->service);
+	struct spec_service *to = decode_service(c, d->service);
+	const struct node *n = decode_service_node(c, services, d->service);
 	if (!to)
 		return;
 	if (!to->restart_policy.set && !spec_is_job(to) && !node_find(n, "restart"))
@@ -143,7 +143,8 @@ static void completion_check(struct decode *c, const struct node *services,
 	enum spec_restart r = condition_of(to);
 	if (r == RESTART_ALWAYS || r == RESTART_UNLESS_STOPPED)
 		decode_error(c,
-			     node_child(node_child(node_child(services, s->name), "depends_on"),
+			     node_child(node_child(decode_service_node(c, services, s->name),
+						   "depends_on"),
 					d->service),
 			     "'%s' waits for '%s' to complete, which never happens: it is started "
 			     "again whenever it ends; give it 'restart: \"no\"' or 'on-failure'",

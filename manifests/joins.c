@@ -181,11 +181,11 @@ void joins_check(struct decode *c, const struct node *root)
 	size_t errors = c->d->n_errors;
 	for (size_t i = 0; i < c->stack->n_services; i++)
 		for (int k = 0; k < SPACE_MAX; k++)
-			space_check(c, node_child(services, c->stack->services[i].name),
+			space_check(c, decode_service_node(c, services, c->stack->services[i].name),
 				    &c->stack->services[i], (enum spec_space)k);
 	for (size_t i = 0; i < c->stack->n_services && c->d->n_errors == errors; i++) {
 		const struct spec_service *s = &c->stack->services[i];
-		const struct node *n = node_child(services, s->name);
+		const struct node *n = decode_service_node(c, services, s->name);
 		for (int k = 0; k < SPACE_MAX; k++) {
 			const struct spec_service *on =
 				spec_joined_root(c->stack, s, (enum spec_space)k);

@@ -136,7 +136,7 @@ void lan_network_check(struct decode *c, const struct node *n, const struct spec
 /* The network of a service's attachment, where it is on the physical network. */
 static const struct spec_network *lan_of(const struct decode *c, const struct spec_attach *a)
 {
-	const struct spec_network *net = spec_find_network(c->stack, a->network);
+	const struct spec_network *net = decode_network(c, a->network);
 	return net && !net->external && spec_network_lan(net) != LAN_NONE ? net : NULL;
 }
 
@@ -161,7 +161,8 @@ void lan_services_check(struct decode *c, const struct node *root)
 	const struct node *all = node_child(root, "services");
 	for (size_t i = 0; i < c->stack->n_services; i++) {
 		struct spec_service *s = &c->stack->services[i];
-		const struct node *n = node_child(all, s->name), *nets = node_child(n, "networks");
+		const struct node *n = decode_service_node(c, all, s->name),
+				  *nets = node_child(n, "networks");
 		for (size_t k = 0; k < s->n_networks; k++) {
 			const struct spec_network *net = lan_of(c, &s->networks[k]);
 			if (net && spec_network_lan(net) == LAN_IPVLAN &&

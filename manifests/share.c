@@ -88,7 +88,7 @@ static void link_resolve(struct decode *c, const struct node *n, const struct sp
 {
 	const char *alias = strchr(text, ':') + 1;
 	auto_free char *name = before_colon(text);
-	struct spec_service *target = spec_find_service(c->stack, name);
+	struct spec_service *target = decode_service(c, name);
 	bool shared = false;
 	for (size_t i = 0; target && i < s->n_networks; i++)
 		for (size_t k = 0; k < target->n_networks; k++) {
@@ -155,7 +155,8 @@ static void volumes_resolve(struct decode *c, const struct node *services, struc
 	if (s->volumes_from.n == 0)
 		return;
 	struct strlist list = s->volumes_from;
-	const struct node *n = node_child(node_child(services, s->name), "volumes_from");
+	const struct node *n =
+		node_child(decode_service_node(c, services, s->name), "volumes_from");
 	s->volumes_from = (struct strlist){0};
 	if (depth > CHAIN_MAX)
 		decode_error(c, n, "'volumes_from' goes on through more than %d services",
@@ -163,7 +164,7 @@ static void volumes_resolve(struct decode *c, const struct node *services, struc
 	for (size_t i = 0; i < list.n && depth <= CHAIN_MAX; i++) {
 		const char *colon = strchr(list.v[i], ':');
 		auto_free char *name = before_colon(list.v[i]);
-		struct spec_service *from = spec_find_service(c->stack, name);
+		struct spec_service *from = decode_service(c, name);
 		if (!from)
 			continue;
 		volumes_resolve(c, services, from, depth + 1);
@@ -178,7 +179,8 @@ void share_resolve(struct decode *c, const struct node *root)
 	for (size_t i = 0; i < c->stack->n_services; i++) {
 		struct spec_service *s = &c->stack->services[i];
 		const struct node *n =
-			s->links.n ? node_child(node_child(services, s->name), "links") : NULL;
+			s->links.n ? node_child(decode_service_node(c, services, s->name), "links")
+				   : NULL;
 		for (size_t k = 0; k < s->links.n; k++)
 			link_resolve(c, n, s, s->links.v[k]);
 		volumes_resolve(c, services, s, 0);

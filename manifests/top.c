@@ -124,7 +124,7 @@ FIELD_DECODER(decode_top_networks)
 		const struct node_pair *p = &n->pairs[i];
 		struct decode_mark mark = decode_enter(c, p->key);
 		struct spec_network *net = &s->networks[s->n_networks];
-		map_set(&c->networks, p->key, s);
+		map_set(&c->networks, p->key, (void *)(uintptr_t)(s->n_networks + 1));
 		if (decode_key_valid(c, p, "network")) {
 			s->n_networks++;
 			record_init(&record_network, net);
@@ -187,7 +187,7 @@ FIELD_DECODER(decode_top_services)
 		return;
 	s->services = xcalloc(n->n + 1, sizeof(*s->services));
 	for (size_t i = 0; i < n->n; i++)
-		map_set(&c->services, n->pairs[i].key, s);
+		map_set(&c->services, n->pairs[i].key, (void *)(uintptr_t)(i + 1));
 	for (size_t i = 0; i < n->n && !diag_full(c->d); i++) {
 		const struct node_pair *p = &n->pairs[i];
 		struct decode_mark mark = decode_enter(c, p->key);
