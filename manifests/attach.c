@@ -50,10 +50,10 @@ static void no_network(struct decode *c, const struct node *n, const char *name)
 
 static void attach_check(struct decode *c, const struct node *n, const struct spec_attach *a)
 {
-	if (!spec_key_valid(a->network))
-		decode_refuse(c, n, "'%.100s' is not the name of a network", a->network);
-	else if (c->stack && !map_has(&c->networks, a->network) && !streq(a->network, "default"))
+	if (c->stack && !map_has(&c->networks, a->network) && !streq(a->network, "default"))
 		no_network(c, n, a->network);
+	else if (!spec_key_valid(a->network))
+		decode_refuse(c, n, "'%.100s' is not the name of a network", a->network);
 	if (!family_valid(AF_INET, a->ipv4_address))
 		decode_refuse(c, n, "'%.100s' is not an IPv4 address", a->ipv4_address);
 	if (!family_valid(AF_INET6, a->ipv6_address))

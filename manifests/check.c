@@ -155,8 +155,10 @@ static char *kinds_text(unsigned kinds)
 		   {KIND_SEQ, "a list"},         {KIND_MAP, "a mapping"}};
 	struct str s = {0};
 	size_t left = 0;
-	/* true, false and numbers may be written as strings too; that is not worth saying */
-	if (kinds & (KIND_BOOL | KIND_INT | KIND_NUM) && !(kinds & (KIND_SEQ | KIND_MAP)))
+	/* what takes truth values and numbers as text is worth calling a string; what takes them written as strings is not */
+	if ((kinds & KIND_STR) && (kinds & KIND_BOOL) && (kinds & KIND_NUM))
+		kinds &= ~(KIND_BOOL | KIND_INT | KIND_NUM);
+	else if (kinds & (KIND_BOOL | KIND_INT | KIND_NUM) && !(kinds & (KIND_SEQ | KIND_MAP)))
 		kinds &= ~KIND_STR;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		left += (kinds & all[i].kind) != 0;
@@ -383,19 +385,6 @@ static void value_written(const struct check *c, const struct field *f, struct n
 		map_written(c, f, n);
 	else
 		text_check(c, f, n);
-}
-
-char *check_unknown_text(const struct record *r, const struct node_pair *p)
-{
-	auto_free const char **names = xcalloc(r->n + 1, sizeof(*names));
-	for (size_t i = 0; i < r->n; i++)
-		names[i] = r->fields[i].flags & FIELD_CANON ? "" : r->fields[i].name;
-	const char *near = nearest_word(p->key, names, r->n);
-	if (r == &record_top && !near && p->value->kind == NODE_MAP)
-		return xasprintf("a stack file has no key '%.100s'; services go under 'services'",
-				 p->key);
-	return xasprintf("%s has no key '%.100s'%s%s%s", r->what, p->key,
-			 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 void check_written(const struct check *c, const struct record *r, struct node *map)

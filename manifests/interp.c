@@ -21,8 +21,8 @@ static bool expand_until(struct expand *x, bool braces, struct str *out);
 
 static bool invalid(struct expand *x, const char *what)
 {
-	diag_error(x->in->d, x->in->at, "%s near '%.40s'; write '$$' for a plain dollar sign", what,
-		   x->p);
+	diag_error(x->in->d, x->in->at, "%s%s%.40s%s; write '$$' for a plain dollar sign", what,
+		   *x->p ? " near '" : " at the end", x->p, *x->p ? "'" : "");
 	return false;
 }
 

@@ -300,17 +300,54 @@ static void event_take(struct reader *r, const yaml_event_t *e)
 	}
 }
 
-static void syntax_error(struct reader *r, const yaml_parser_t *p)
+/* Where a byte of the text is. */
+static struct diag_place place_of(const struct reader *r, const char *text, size_t at)
+{
+	struct diag_place p = {r->file, 1, 1};
+	for (size_t i = 0; i < at; i++) {
+		bool begins = ((unsigned char)text[i] & 0xc0) != 0x80;
+		p.line += text[i] == '\n';
+		p.column = text[i] == '\n' ? 1 : p.column + begins;
+	}
+	return p;
+}
+
+static bool is_tab(const char *text, size_t len, yaml_mark_t at)
+{
+	const char *end = text + len;
+	for (size_t line = 0; text && text < end && line < at.line; line++) {
+		text = memchr(text, '\n', (size_t)(end - text));
+		text += text != NULL;
+	}
+	/* what indents is one byte a character */
+	return text && text + at.column < end && text[at.column] == '\t';
+}
+
+static void syntax_error(struct reader *r, const yaml_parser_t *p, const char *text, size_t len)
 {
 	r->stop = true;
 	if (p->error == YAML_READER_ERROR) {
-		diag_error(r->d, place(r, p->mark), "the file is not readable as UTF-8 text: %s",
-			   p->problem);
+		size_t at = p->problem_offset < len ? p->problem_offset : len;
+		diag_error(r->d, place_of(r, text, at),
+			   "the file is not readable as UTF-8 text: %s", p->problem);
 		return;
 	}
+	const char *problem = p->problem ? p->problem : "error";
 	yaml_mark_t at = p->problem ? p->problem_mark : p->mark;
-	diag_error(r->d, place(r, at), "not valid YAML: %s%s%s", p->problem ? p->problem : "error",
-		   p->context ? " " : "", p->context ? p->context : "");
+	/* what has no end is best shown where it begins */
+	bool endless = p->context && p->context_mark.line < at.line &&
+		       (strstr(problem, "unexpected end of stream") ||
+			strstr(problem, "could not find expected ':'"));
+	if (endless)
+		at = p->context_mark;
+	if (p->error == YAML_SCANNER_ERROR && is_tab(text, len, at))
+		diag_error(r->d, place(r, at), "not valid YAML: a tab cannot indent; use spaces");
+	else if (p->context && !endless && p->context_mark.line < at.line)
+		diag_error(r->d, place(r, at), "not valid YAML: %s %s that begins in line %zu",
+			   problem, p->context, p->context_mark.line + 1);
+	else
+		diag_error(r->d, place(r, at), "not valid YAML: %s%s%s", problem,
+			   p->context ? " " : "", p->context ? p->context : "");
 }
 
 struct node *yaml_read(const char *file, const char *text, size_t len, struct tree *t,
@@ -331,7 +368,7 @@ struct node *yaml_read(const char *file, const char *text, size_t len, struct tr
 	while (!r.stop && !diag_full(d)) {
 		yaml_event_t e;
 		if (!yaml_parser_parse(&p, &e)) {
-			syntax_error(&r, &p);
+			syntax_error(&r, &p, text + skip, len - skip);
 			break;
 		}
 		event_take(&r, &e);

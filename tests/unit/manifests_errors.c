@@ -110,6 +110,26 @@ static void errors_with_places(void **state)
 			       cases[i].words);
 }
 
+static void keys_elsewhere(void **state)
+{
+	(void)state;
+	expect_finding("image: a\n" WEB, false, 1, 1, "goes into a service");
+	expect_finding(WEB "    replicas: 2\n", false, 4, 5, "goes under 'deploy'");
+	expect_finding(WEB "    memory: 2\n", false, 4, 5, "goes under 'deploy.resources.limits'");
+	expect_finding(WEB "    environment: {A: {b: c}}\n", false, 4, 22,
+		       "a string, not a mapping");
+}
+
+static void what_is_no_yaml(void **state)
+{
+	(void)state;
+	expect_finding(WEB "    user: \"a\n    tty: true\n", false, 4, 11, "end of stream");
+	expect_finding(WEB "    ports:\n    - a\n    -b\n  c: {}\n", false, 6, 5, "simple key");
+	expect_finding(WEB "    ports: [80\n  b: {}\n", false, 5, 4, "begins in line 4");
+	expect_finding(WEB "\tuser: a\n", false, 4, 1, "tab");
+	expect_finding(WEB "    # \xc3\xa9\n    user: \xc3\xa9\xff\n", false, 5, 12, "UTF-8");
+}
+
 static void warnings_with_places(void **state)
 {
 	(void)state;
@@ -291,6 +311,8 @@ int main(void)
 		cmocka_unit_test(twice_in_wide_mappings),
 		cmocka_unit_test(errors_with_places),
 		cmocka_unit_test(warnings_with_places),
+		cmocka_unit_test(keys_elsewhere),
+		cmocka_unit_test(what_is_no_yaml),
 		cmocka_unit_test(all_errors_in_one_run),
 		cmocka_unit_test(table_says_something_of_every_key),
 		cmocka_unit_test(canonical_is_validated),

@@ -139,6 +139,7 @@ static const struct {
 	 "by way of others"},
 	{"services: {a: {init: true}}", NULL, "no 'image'"},
 	{"services: {a: {image: a, networks: [nn]}}", NULL, "the network 'nn' is not there"},
+	{"services: {a: {image: a, networks: ['n(n']}}", NULL, "the network 'n(n' is not there"},
 };
 
 static void errors(void **state)
