@@ -147,6 +147,8 @@ void share_resolve(struct decode *c, const struct node *root);
 void joins_check(struct decode *c, const struct node *root);
 /* Circles, and what would wait for ever; of the whole stack. */
 void depends_check(struct decode *c, const struct node *root);
+/* No port is published by two services (ports.c). */
+void stack_ports_check(struct decode *c, const struct node *root);
 /* Drops, with a warning, what goes unused. */
 void network_options_check(struct decode *c, const struct node *n, struct spec_network *net);
 void volume_check(struct decode *c, const struct node *n, const struct spec_volume *v);

@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "manifests/decode.h"
 #include "manifests/limits.h"
+#include "manifests/portclaims.h"
 #include "manifests/words.h"
 
 #include <stdio.h>
@@ -227,6 +228,28 @@ FIELD_DECODER(decode_ports)
 		decode_leave(c, mark);
 	}
 	check_unique(c, n, s);
+}
+
+void stack_ports_check(struct decode *c, const struct node *root)
+{
+	const struct node *services = node_child(root, "services");
+	struct map claims = {0};
+	for (size_t i = 0; i < c->stack->n_services; i++) {
+		const struct spec_service *s = &c->stack->services[i];
+		const struct portclaim *other = NULL;
+		for (size_t k = 0; k < s->n_ports && !other; k++) {
+			char key[PORTCLAIM_KEY];
+			other = portclaim_against(&claims, s, &s->ports[k]);
+			portclaim_key(&s->ports[k], key);
+			if (other)
+				decode_refuse(c, node_child(node_child(services, s->name), "ports"),
+					      "the port %s is published by the services '%s' and "
+					      "'%s'; give one of them another port",
+					      key, other->svc->name, s->name);
+			portclaim_add(&claims, s, &s->ports[k]);
+		}
+	}
+	map_clear(&claims);
 }
 
 json_t *encode_ports(const void *obj)

@@ -260,6 +260,8 @@ bool decode_stack(struct decode *c, const struct node *root)
 	if (c->d->n_errors == errors)
 		depends_check(c, root);
 	if (c->d->n_errors == errors)
+		stack_ports_check(c, root);
+	if (c->d->n_errors == errors)
 		share_resolve(c, root);
 	if (c->d->n_errors == errors)
 		lan_services_check(c, root);

@@ -199,7 +199,7 @@ static void test_own_conflict(void **unused)
 				   "\"ports\":[" P80 "]},\"b\":{\"image\":\"a\",\"networks\":{"
 				   "\"default\":{}},\"ports\":[" P80 "]}}",
 				   NULL, &err),
-			 -EEXIST);
+			 -EINVAL);
 	assert_non_null(strstr(err.text, "'a' and 'b'"));
 	drive_done(&d);
 }

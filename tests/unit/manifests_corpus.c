@@ -57,7 +57,7 @@ static const char *const lines[] = {
 	"logging: {driver: none, options: {a: 1}}",
 	"tmpfs: ['/a', '/b:size=1m']",
 	"volumes: ['v:/v:ro', './b:/b:rslave', {type: tmpfs, target: /t, tmpfs: {size: 0}}]",
-	"ports: ['1-5:1-5/udp', 90, {target: 1, published: 1, mode: host, name: n}]",
+	"ports: ['1-5/udp', 90, {target: 1, published: 1, mode: host, name: n}]",
 	"networks: {n: {aliases: [x], priority: -3, ipv4_address: 10.1.0.9}, default: }",
 	"healthcheck: {test: [CMD, a], interval: 1ns, retries: 0, disable: true}",
 	"restart: on-failure:0",
