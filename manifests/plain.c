@@ -114,10 +114,12 @@ char *plain_number(const char *written)
 {
 	struct str digits = {0};
 	const char *s = written + (*written == '-' || *written == '+');
+	if (!isdigit((unsigned char)*s))
+		return NULL;
 	int prefix = s[0] == '0' ? tolower((unsigned char)s[1]) : 0;
 	bool known = s == written && !isupper((unsigned char)s[1]); /* 0x1f, 0o17 */
 	bool other = prefix == 'b' || ((prefix == 'x' || prefix == 'o') && !known);
-	if (!isdigit((unsigned char)*s) || (!other && !strchr(s, '_')))
+	if (!other && !strchr(s, '_'))
 		return NULL;
 	for (const char *p = written; *p; p++)
 		if (*p != '_')
