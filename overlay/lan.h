@@ -55,7 +55,7 @@ void lan_tidy(struct overlay *o);
 /* lanlink.c */
 int lanlink_vlan(struct nlsock *s, const char *name, int lower, unsigned vlan, struct err *err);
 struct lanlink {
-	const char *name;
+	const char *name;   /* one that the host has not */
 	int lower, ns, mtu; /* ns: descriptor of the namespace that it comes to be in */
 	enum ov_driver driver;
 	enum ov_macvlan mode;

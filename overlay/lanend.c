@@ -18,7 +18,7 @@
 
 static struct lanlink wanted(const struct network *n, const struct endpoint *e, int ns)
 {
-	struct lanlink l = {.name = e->ifname,
+	struct lanlink l = {.name = e->veth,
 			    .lower = n->lan.parent,
 			    .ns = ns,
 			    .mtu = lan_mtu(n),
@@ -39,6 +39,20 @@ static int open_inside(struct overlay *o, int ns, struct nlsock **ret, struct er
 	return r;
 }
 
+/* Linux 6.1 refuses a name that the host has too, as eth0: it gets that inside. */
+static int create(struct overlay *o, struct nlsock *nl, const struct endpoint *e,
+		  const struct lanlink *want, struct link_info *ret, struct err *err)
+{
+	int r = 0;
+	if (link_find(nl, e->veth, ret, NULL) == 0) /* half made by one that was cut short */
+		r = link_del(nl, ret->index, err);
+	if (r == 0)
+		r = lanlink_create(o->nl, want, err);
+	if (r == 0)
+		r = link_find(nl, e->veth, ret, err);
+	return r < 0 ? r : link_rename(nl, ret->index, e->ifname, err);
+}
+
 int lanend_ensure(struct overlay *o, const struct network *n, struct endpoint *e, int ns,
 		  struct err *err)
 {
@@ -56,11 +70,8 @@ int lanend_ensure(struct overlay *o, const struct network *n, struct endpoint *e
 		if (r == 0)
 			r = -ENODEV;
 	}
-	if (r == -ENODEV) {
-		r = lanlink_create(o->nl, &want, err);
-		if (r == 0)
-			r = link_find(nl, e->ifname, &li, err);
-	}
+	if (r == -ENODEV)
+		r = create(o, nl, e, &want, &li, err);
 	if (r < 0)
 		return r;
 	e->veth_index = li.index;

@@ -144,6 +144,15 @@ int link_set(struct nlsock *s, int index, const struct link_change *c, struct er
 	return nlsock_call(s, r, err);
 }
 
+int link_rename(struct nlsock *s, int index, const char *name, struct err *err)
+{
+	struct ifinfomsg ifi = {.ifi_family = AF_UNSPEC, .ifi_index = index};
+	struct nlreq *r = nlreq_new(RTM_NEWLINK, 0, &ifi, sizeof(ifi));
+	nlreq_str(r, IFLA_IFNAME, name);
+	int code = nlsock_call(s, r, err);
+	return code < 0 ? err_wrap(err, code, "cannot name a link \"%s\"", name) : 0;
+}
+
 int link_del(struct nlsock *s, int index, struct err *err)
 {
 	struct ifinfomsg ifi = {.ifi_family = AF_UNSPEC, .ifi_index = index};

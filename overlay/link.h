@@ -56,6 +56,8 @@ struct link_change { /* what link_set sets; 0 or NULL: left alone */
 	bool up;
 };
 int link_set(struct nlsock *s, int index, const struct link_change *c, struct err *err);
+int link_rename(struct nlsock *s, int index, const char *name,
+		struct err *err);                           /* one that is down */
 int link_del(struct nlsock *s, int index, struct err *err); /* absent is fine */
 /* Deletes all links of a group at once: one wait for the kernel instead of one for each link. */
 int link_del_group(struct nlsock *s, uint32_t group, struct err *err);
