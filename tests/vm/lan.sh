@@ -6,7 +6,7 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 img=registry.lab:5000/busybox
-VM_CONFIG='parents: {office: eth0, tagged: eth0.50}'
+export VM_CONFIG='parents: {office: eth0, tagged: eth0.50}'
 vm_up 2
 
 lan() { # DRIVER PARENT HOST-OF-FIXED
@@ -18,6 +18,7 @@ services:
     image: $img
     command: ["sh", "-c", "hostname >/www/index.html; exec httpd -f -p '[::]:80' -h /www"]
     hostname: fixed
+    labels: {at: $3} # another task
     networks: {n: {ipv4_address: 10.77.0.150, ipv6_address: "fd77::1:50"}}
     deploy: {placement: {constraints: ["node.hostname == $3"]}}
 networks:
@@ -33,7 +34,7 @@ Y
 }
 address() { tasks ".[]|select(.service==\"$1\" and .node==\"$2\").addresses[0].$3"; } # SERVICE VM ip|ip6
 outside() { ping -q -c 1 -W 2 "$1" >/dev/null; }
-page() { curl -s -m 10 "http://$1/"; }
+page() { [ "$(curl -s -m 10 "http://$1/")" = fixed ]; } # ADDRESS
 on_wire() { # FILTER CMD...: does such a frame come by while the command runs
   tcpdump -i switch -c 1 -w "$work/frame" "$1" 2>"$work/tcpdump.log" &
   local pid=$!
@@ -53,7 +54,7 @@ reached() {
   for vm in vm1 vm2; do
     until_ok 10 outside "$(address each $vm ip)" && until_ok 10 outside "$(address each $vm ip6)" || fail "the task on $vm is not reached" || return
   done
-  [ "$(page 10.77.0.150)" = fixed ] && [ "$(page '[fd77::1:50]')" = fixed ] || fail "no HTTP from outside" || return
+  until_ok 20 page 10.77.0.150 && until_ok 20 page '[fd77::1:50]' || fail "no HTTP from outside" || return
   on vm2 ping -q -c 1 -W 5 10.77.0.150 || fail "the other host does not reach it" || return
   c exec "lan_fixed.1" ping -c 1 -w 5 10.77.0.254 || fail "the gateway is not reached" || return
   on vm1 ping -q -c 1 -W 5 10.77.0.2 || fail "the hosts are cut off"
@@ -71,7 +72,7 @@ follows() {
   [ "$(tasks '.[]|select(.service=="fixed").node')" = vm2 ] || fail "it did not move" || return
   # The switch knows the port before anybody asks.
   until_ok 10 learned "$mac" || fail "not on w2: $(bridge fdb show br switch)" || return
-  [ "$(page 10.77.0.150)" = fixed ]
+  until_ok 20 page 10.77.0.150
 }
 learned() { bridge fdb show br switch | grep -q "^$1 dev w2"; }
 ipvlan_follows() {
