@@ -205,7 +205,7 @@ static const struct field model_use_fields[] = {
 	PLAIN("endpoint_var", STRING, "variable for the address"),
 	PLAIN("model_var", STRING, "variable for the name"),
 };
-RECORD(record_model_use, "a model of a service", model_use_fields);
+RECORD(record_model_use, "a model of a service", model_use_fields, .nullable = true);
 
 static const struct field credential_fields[] = {
 	PLAIN("config", STRING, "config with the value"),

@@ -32,11 +32,11 @@ char *check_unknown_text(const struct record *r, const struct node_pair *p)
 	for (size_t i = 0; i < r->n; i++)
 		names[i] = r->fields[i].flags & FIELD_CANON ? "" : r->fields[i].name;
 	const char *near = nearest_word(p->key, names, r->n);
-	auto_free char *section = section_with(r, p->key, DEPTH_MAX);
+	auto_free char *section = near ? NULL : section_with(r, p->key, DEPTH_MAX);
 	if (section)
 		return xasprintf("%s has no key '%.100s'; it goes under '%s'", r->what, p->key,
 				 section);
-	if (r == &record_top && record_field(&record_service, p->key))
+	if (r == &record_top && !near && record_field(&record_service, p->key))
 		return xasprintf("a stack file has no key '%.100s'; it goes into a service, under "
 				 "'services'",
 				 p->key);

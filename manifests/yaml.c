@@ -168,7 +168,9 @@ static void scalar_add(struct reader *r, const yaml_event_t *e)
 	struct open_node *top = r->depth ? &r->stack[r->depth - 1] : NULL;
 	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	if (top && top->node->kind == NODE_MAP && !top->has_key) {
-		if (e->data.scalar.tag && !str_ends((const char *)e->data.scalar.tag, ":str")) {
+		const char *of_key = (const char *)e->data.scalar.tag;
+		if (of_key && !str_ends(of_key, ":str") &&
+		    !(str_ends(of_key, ":merge") && streq(text, "<<"))) {
 			fail(r, e->start_mark, "a key cannot have a tag here");
 			return;
 		}

@@ -101,6 +101,14 @@ static const struct {
 	      "true}},\"image\":\"a\"," NET "}}}"},
 	{"services: {&s a: {image: &k i, labels: {*k : v, !!str b: *s}}}", NULL, NULL,
 	 HEAD "\"a\":{\"image\":\"i\",\"labels\":{\"b\":\"a\",\"i\":\"v\"}," NET "}}}"},
+	{"x-a: &a {init: true}\nservices: {w: {image: i, !!merge <<: *a}}", NULL, NULL,
+	 "{\"name\":\"app\",\"networks\":{\"default\":{\"name\":\"app_default\"}},\"services\":{"
+	 "\"w\":{\"image\":\"i\",\"init\":true," NET "}},\"x-a\":{\"init\":true}}"},
+	{"models: {m: {model: a}}\nservices: {w: {image: i, models: {m: }}}", NULL, NULL,
+	 "{\"models\":{\"m\":{\"model\":\"a\"}},\"name\":\"app\",\"networks\":{"
+	 "\"default\":"
+	 "{\"name\":\"app_default\"}},\"services\":{\"w\":{\"image\":\"i\",\"models\":{\"m\":null}"
+	 "," NET "}}}"},
 	{"name: ${COMPOSE_PROJECT_NAME:-app}\nservices: {a: {image: '${COMPOSE_PROJECT_NAME}'}}",
 	 NULL, NULL, HEAD "\"a\":{\"image\":\"app\"," NET "}}}"},
 	{"name: a${NO:-pp}\nservices: {a: {image: '${COMPOSE_PROJECT_NAME}', x-n: [0x1F, 010, "
