@@ -207,6 +207,68 @@ static bool uses_path(const json_t *j, const char *path)
 	return v && (!rest || uses_path(v, rest));
 }
 
+static const char intro[] =
+	"# The Compose language\n\n"
+	"This file is written by `carrack config --support`; do not edit it. Each "
+	"key "
+	"is honoured, kept\n(read, not fully honoured: a warning says so), unused (a "
+	"warning) or refused (an error by\n`carrack apply`, a warning by `carrack "
+	"config`). Keys that begin with `x-` are taken everywhere.\n\n"
+	"Where `carrack config` and `docker compose config` (compose-go 2.4.9) "
+	"differ, and why:\n"
+	"\n"
+	"- Keys of the newest specification that the library does not know yet are "
+	"taken: `pre_start`, `models`,\n"
+	"  `provider`, `interface_name` and the like.\n"
+	"- What the prose has and the schema has not is taken too: "
+	"`deploy.resources.reservations.pids`, `image` and\n"
+	"  `per_replica` of hooks.\n"
+	"- A dependency with `required: false` may name a service that is not "
+	"there.\n"
+	"- `cpus`, `mem_limit` and their kin must not disagree with "
+	"`deploy.resources`; beside limits that do not speak of\n"
+	"  the same thing they are fine.\n"
+	"- A published IPv6 address may stand without its brackets.\n"
+	"- `v:/data` is a volume with a short name; `C:\\x` and `C:/x:/y` begin with "
+	"a drive of Windows.\n"
+	"- `create_host_path: false` and `delay: 0s` stay where they are written: "
+	"without them the file would mean\n"
+	"  something else. (Compose drops what is false or zero; the same is done "
+	"here where it says nothing.)\n"
+	"- A string that begins with a line break keeps it; the writer that Compose "
+	"uses loses it.\n"
+	"- Entries of `build.ssh` are written `id=path`, as they are read.\n"
+	"- Subnets of a network that a later file does not name stay; entries with "
+	"the same subnet are merged.\n"
+	"- A secret that has only a `driver` is taken by `carrack config`.\n"
+	"- A number without quotes where text is wanted (`TAG: 24.10`, `PIN: 010`) "
+	"is the number that\n"
+	"  Compose makes of it too (`24.1`, `8`); a warning says so.\n"
+	"- A `$` in a value is written as it is; with `--escape` it is `$$`, as "
+	"`docker compose\n"
+	"  config` writes it, and the output can be read as a stack file again.\n"
+	"- A file may hold several documents, merged in order, as in Compose; one that "
+	"`extends` names holds one.\n"
+	"- In a file that `extends` names, only the services that are used are "
+	"checked.\n"
+	"- An empty `container_name` is none.\n"
+	"\n"
+	"Placeholders that each task fills in, as in `docker service create`, may stand in "
+	"`environment`, `hostname`, the\n"
+	"names of volumes and the sources of binds: `{{.Service.Name}}`, `{{.Node.ID}}`, "
+	"`{{.Node.Hostname}}`, `{{.Task.ID}}`,\n"
+	"`{{.Task.Name}}` and `{{.Task.Slot}}`. Other text in braces stays as it is. A service's "
+	"name is STACK_SERVICE; the slot of a\n"
+	"task of a global service is its node's id.\n"
+	"\n"
+	"What is right by the specification but cannot be run here (see the table) "
+	"is a warning of `carrack config` and\n"
+	"an error of `carrack apply`. Names of services, networks and volumes begin "
+	"with a letter or digit and have at\n"
+	"most 63 characters; a stack has at most 20,000 services; a file has at most "
+	"8 MiB.\n"
+	"\n";
+
 /* The table of the language as Markdown; with a file only what it uses. */
 static int print_support(const json_t *file)
 {
@@ -215,58 +277,7 @@ static int print_support(const json_t *file)
 	size_t i;
 
 	if (!file)
-		fputs("# The Compose language\n\n"
-		      "This file is written by `carrack config --support`; do not edit it. Each "
-		      "key "
-		      "is honoured, kept\n(read, not fully honoured: a warning says so), unused (a "
-		      "warning) or refused (an error by\n`carrack apply`, a warning by `carrack "
-		      "config`). Keys that begin with `x-` are taken everywhere.\n\n"
-		      "Where `carrack config` and `docker compose config` (compose-go 2.4.9) "
-		      "differ, and why:\n"
-		      "\n"
-		      "- Keys of the newest specification that the library does not know yet are "
-		      "taken: `pre_start`, `models`,\n"
-		      "  `provider`, `interface_name` and the like.\n"
-		      "- What the prose has and the schema has not is taken too: "
-		      "`deploy.resources.reservations.pids`, `image` and\n"
-		      "  `per_replica` of hooks.\n"
-		      "- A dependency with `required: false` may name a service that is not "
-		      "there.\n"
-		      "- `cpus`, `mem_limit` and their kin must not disagree with "
-		      "`deploy.resources`; beside limits that do not speak of\n"
-		      "  the same thing they are fine.\n"
-		      "- A published IPv6 address may stand without its brackets.\n"
-		      "- `v:/data` is a volume with a short name; `C:\\x` and `C:/x:/y` begin with "
-		      "a drive of Windows.\n"
-		      "- `create_host_path: false` and `delay: 0s` stay where they are written: "
-		      "without them the file would mean\n"
-		      "  something else. (Compose drops what is false or zero; the same is done "
-		      "here where it says nothing.)\n"
-		      "- A string that begins with a line break keeps it; the writer that Compose "
-		      "uses loses it.\n"
-		      "- Entries of `build.ssh` are written `id=path`, as they are read.\n"
-		      "- Subnets of a network that a later file does not name stay; entries with "
-		      "the same subnet are merged.\n"
-		      "- A secret that has only a `driver` is taken by `carrack config`.\n"
-		      "- A number without quotes where text is wanted (`TAG: 24.10`, `PIN: 010`) "
-		      "is the number that\n"
-		      "  Compose makes of it too (`24.1`, `8`); a warning says so.\n"
-		      "- A `$` in a value is written as it is; with `--escape` it is `$$`, as "
-		      "`docker compose\n"
-		      "  config` writes it, and the output can be read as a stack file again.\n"
-		      "- A file holds one document; Compose merges several.\n"
-		      "- In a file that `extends` names, only the services that are used are "
-		      "checked.\n"
-		      "- An empty `container_name` is none.\n"
-		      "\n"
-		      "What is right by the specification but cannot be run here (see the table) "
-		      "is a warning of `carrack config` and\n"
-		      "an error of `carrack apply`. Names of services, networks and volumes begin "
-		      "with a letter or digit and have at\n"
-		      "most 63 characters; a stack has at most 20,000 services; a file has at most "
-		      "8 MiB.\n"
-		      "\n",
-		      stdout);
+		fputs(intro, stdout);
 	fputs("| key | support | what it does, or what to know |\n|---|---|---|\n", stdout);
 	json_array_foreach(rows, i, row)
 	{
@@ -353,6 +364,9 @@ static int run(int argc, char **argv)
 		{0, "schema", OPT_FLAG, &w.schema},
 		{'o', "output", OPT_TEXT, &w.output},
 		{0, "no-interpolate", OPT_FLAG, &from.no_interpolate},
+		{0, "no-normalize", OPT_FLAG, &from.no_normalize},
+		{0, "no-path-resolution", OPT_FLAG, &from.no_paths},
+		{0, "no-consistency", OPT_FLAG, &from.no_consistency},
 		{0, "escape", OPT_FLAG, &w.escape},
 		{0, "support", OPT_FLAG, &w.support},
 		{0, "hash", OPT_TEXT, &w.hash},
@@ -383,6 +397,8 @@ const struct cmd cmd_config = {
 	.name = "config",
 	.args = "[FILE]... [-f FILE]... [--services|--images|--volumes|--networks|--models|\n"
 		"       --profiles|--variables|--environment|--hash SERVICE|--support|--schema]\n"
+		"       [--no-interpolate] [--no-normalize] [--no-path-resolution] "
+		"[--no-consistency]\n"
 		"       [--escape] [--format yaml|json] [-o FILE] [-q]",
 	.summary = "Print what stack files mean: merged, filled in and written out in full.",
 	.help = LOADSTACK_HELP
@@ -392,6 +408,10 @@ const struct cmd cmd_config = {
 	"  --environment      the variables and values that are filled in\n"
 	"  --hash SERVICE     the hash of a service's canonical form; '*' is all\n"
 	"  --no-interpolate   leave variables as they are\n"
+	"  --no-normalize     fill in nothing that the files leave out\n"
+	"  --no-path-resolution\n"
+	"                     leave relative paths as they are\n"
+	"  --no-consistency   what is named need not be there\n"
 	"  --escape           write each $ of a value as $$, so that the output can be read as a "
 	"stack file\n"
 	"  --format FORMAT    yaml or json\n"

@@ -117,7 +117,9 @@ static int read_files(struct loaded *s)
 			out_error("%s", err_text(&err));
 			return r;
 		}
-		s->v[i] = (struct stackfile_source){input ? "<stdin>" : path, text, len};
+		s->v[i] = (struct stackfile_source){.file = input ? "<stdin>" : path,
+						    .text = text,
+						    .len = len};
 	}
 	return 0;
 }
@@ -232,6 +234,9 @@ static int load(const struct loadstack *l, struct loaded *s)
 		.env = &s->env,
 		.read = read_named,
 		.no_interpolate = l->no_interpolate,
+		.no_normalize = l->no_normalize,
+		.no_paths = l->no_paths,
+		.no_consistency = l->no_consistency,
 		.values = l->values,
 	};
 	return 0;

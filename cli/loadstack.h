@@ -11,7 +11,8 @@
 struct loadstack { /* what the options say */
 	struct strlist files, profiles, env_files;
 	const char *name, *project_dir;
-	bool no_interpolate, values; /* values: those of configs and secrets are wanted */
+	bool no_interpolate, no_normalize, no_paths, no_consistency;
+	bool values; /* values: those of configs and secrets are wanted */
 };
 
 #define LOADSTACK_OPTIONS(l)                                                                       \

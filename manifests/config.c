@@ -281,6 +281,13 @@ static void take_file_variables(const struct node *root, struct spec_stack *stac
 	map_clear(&typed);
 }
 
+json_t *config_plain_json(const struct node *root, const char *name)
+{
+	json_t *j = node_json(root);
+	json_object_set_new(j, "name", json_string(name));
+	return j;
+}
+
 json_t *config_json(const struct node *root, struct spec_stack *stack_taken,
 		    const struct kvlist *env, bool uses_default)
 {

@@ -185,6 +185,8 @@ void consist_check(struct project *p, const struct node *root)
 {
 	struct consist c = {p, root};
 	const struct node *services = section(root, "services");
+	if (p->in->no_consistency)
+		return;
 	for (size_t i = 0; services && services->kind == NODE_MAP && i < services->n; i++)
 		if (!services->pairs[i].value->broken)
 			service_consist(&c, services->pairs[i].value);

@@ -88,6 +88,7 @@ FIELD_DECODER(decode_extra_hosts);
 FIELD_DECODER(decode_devices);
 FIELD_DECODER(decode_depends_on);
 FIELD_DECODER(decode_links);
+FIELD_DECODER(decode_external_links);
 FIELD_DECODER(decode_volumes_from);
 FIELD_DECODER(decode_env_file);
 FIELD_DECODER(decode_label_file);

@@ -3,6 +3,7 @@
 #include "manifests/extends.h"
 #include "manifests/check.h"
 #include "manifests/dotenv.h"
+#include "manifests/limits.h"
 #include "manifests/words.h"
 
 #include <string.h>
@@ -237,29 +238,54 @@ static struct node *include_resolve(struct project *p, struct node *root, const 
 	return all ? shape_merge(&p->shape, &record_top, all, own) : own;
 }
 
+/* What a document means by itself, merged over *all; false: no more can be read. A document that is
+ * no mapping is *all, to be refused. */
+static bool model_add(struct project *p, struct node *root, const char *dir,
+		      const struct kvlist *env, struct node **all)
+{
+	if (root->kind == NODE_NULL)
+		return true;
+	if (root->kind != NODE_MAP) {
+		*all = root;
+		return false;
+	}
+	const char *before = p->shape.dir;
+	p->shape.dir = dir;
+	struct node *shaped = shape_record(&p->shape, &record_top, root);
+	extends_resolve(p, shaped, env);
+	shaped = include_resolve(p, shaped, dir, env);
+	p->shape.dir = before;
+	if (!sources_room(p, root)) {
+		*all = NULL;
+		return false;
+	}
+	*all = *all ? shape_merge(&p->shape, &record_top, *all, shaped) : shaped;
+	return true;
+}
+
 struct node *extends_model(struct project *p, const struct stackfile_source *files, size_t n,
 			   const char *dir, const struct kvlist *env)
 {
 	struct node *all = NULL;
 	for (size_t i = 0; i < n; i++) {
-		struct node *root = take_ptr(p->first);
-		if (!root)
-			root = sources_parse(p, &files[i], env, true);
-		if (!root)
-			return NULL;
-		if (root->kind == NODE_NULL && n > 1)
-			continue;
-		if (root->kind != NODE_MAP)
-			return root;
-		const char *before = p->shape.dir;
-		p->shape.dir = dir;
-		struct node *shaped = shape_record(&p->shape, &record_top, root);
-		extends_resolve(p, shaped, env);
-		shaped = include_resolve(p, shaped, dir, env);
-		p->shape.dir = before;
-		if (!sources_room(p, root))
-			return NULL;
-		all = all ? shape_merge(&p->shape, &record_top, all, shaped) : shaped;
+		size_t at = 0;
+		do {
+			struct stackfile_source s;
+			bool several = sources_document(&files[i], &at, &s);
+			struct node *root = take_ptr(p->first);
+			if (several && ++p->documents > LIMIT_YAML_DOCUMENTS) {
+				struct node end = {.file = s.file, .line = s.lines + 1};
+				sources_error(p, &end, "there are more than %d documents",
+					      LIMIT_YAML_DOCUMENTS);
+				return NULL;
+			}
+			if (!root)
+				root = sources_parse(p, &s, env, true);
+			if (!root)
+				return NULL;
+			if (!model_add(p, root, dir, env, &all))
+				return all;
+		} while (at < files[i].len);
 	}
 	return all ? all : tree_add(&p->t, NODE_NULL, 1, 1);
 }

@@ -2,9 +2,10 @@
  * Named limits of every list that a user can grow. */
 #pragma once
 
-#define LIMIT_YAML_DEPTH   100
-#define LIMIT_YAML_NODES   2000000 /* after alias expansion */
-#define LIMIT_YAML_ALIASES 10000
+#define LIMIT_YAML_DEPTH     100
+#define LIMIT_YAML_NODES     2000000 /* after alias expansion */
+#define LIMIT_YAML_ALIASES   10000
+#define LIMIT_YAML_DOCUMENTS 100 /* of files that hold several */
 /* nodes that aliases may add: so many, and so many for each node that is written */
 #define LIMIT_YAML_ALIAS_NODES 100000
 #define LIMIT_YAML_ALIAS_RATIO 20

@@ -14,6 +14,8 @@ char *decode_near(const struct map *names, const char *name)
 
 void decode_no_service(struct decode *c, const struct node *at, const char *name, const char *what)
 {
+	if (c->in && c->in->no_consistency)
+		return;
 	const struct node *profiles = c->off ? map_get(c->off, name) : NULL;
 	if (profiles) {
 		decode_error(c, at,

@@ -31,7 +31,8 @@ static bool source_resolve(struct decode *c, const struct node *n, struct spec_m
 		}
 		return replace(&m->source, decode_host_path(c, n, m->source));
 	case MOUNT_VOLUME:
-		if (m->source && c->stack && !map_has(&c->volumes, m->source)) {
+		bool unasked = c->in && c->in->no_consistency;
+		if (m->source && c->stack && !unasked && !map_has(&c->volumes, m->source)) {
 			auto_free char *near = decode_near(&c->volumes, m->source);
 			decode_error(c, n,
 				     "the volume '%.100s' is not there; declare it under the "

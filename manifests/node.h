@@ -38,6 +38,7 @@ struct tree_chunk;
 struct tree {
 	struct tree_chunk *chunks; /* of text */
 	const char *file;          /* of the nodes that are added next */
+	int lines;                 /* of that file before the text that is read next */
 	struct node **slabs;       /* of TREE_SLAB nodes each */
 	size_t n_slabs, cap_slabs;
 	size_t n; /* nodes */

@@ -79,15 +79,19 @@ struct node *project_read(struct project *p, const struct stackfile_input *in, s
 {
 	*p = (struct project){.in = in, .d = d, .left = STACKFILE_BYTES_MAX, .plain = true};
 	p->shape.t = &p->t;
+	p->shape.raw_paths = in->no_paths;
 	p->shape.home = in->env ? kvlist_get(in->env, "HOME") : NULL;
 	const struct check check = {d, in->file, &p->t, in->no_interpolate};
 	size_t n = in->n_more + 1;
 	auto_free struct stackfile_source *files = xcalloc(n, sizeof(*files));
-	files[0] = (struct stackfile_source){in->file, in->text, in->len};
+	files[0] = (struct stackfile_source){.file = in->file, .text = in->text, .len = in->len};
 	for (size_t i = 0; i < in->n_more; i++)
 		files[i + 1] = in->more[i];
-	struct node *root = n == 1 ? sources_parse(p, &files[0], in->env, true) : NULL;
-	if (n == 1 && (!root || root->kind != NODE_MAP))
+	size_t at = 0;
+	struct stackfile_source first;
+	bool one = n == 1 && !sources_document(&files[0], &at, &first);
+	struct node *root = one ? sources_parse(p, &files[0], in->env, true) : NULL;
+	if (one && (!root || root->kind != NODE_MAP))
 		return root;
 	/* most stacks are one file with nothing to merge, and small ones stay as they are written */
 	bool alone =

@@ -54,6 +54,8 @@ static struct node *same(const struct node *n)
 
 char *shape_path(struct shape *x, const char *text)
 {
+	if (x->raw_paths)
+		return xstrdup(text);
 	if (text[0] == '~' && x->home && (!text[1] || text[1] == '/')) {
 		auto_free char *full = xasprintf("%s%s", x->home, text + 1);
 		return path_clean(full);

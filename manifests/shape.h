@@ -12,6 +12,7 @@
 struct shape {
 	struct tree *t;
 	const char *dir;  /* relative paths begin here; NULL: they stay */
+	bool raw_paths;   /* paths stay as they are written */
 	const char *home; /* what ~ stands for; NULL: it stays */
 	bool finish;      /* last pass: defaults are filled in, what !reset names goes */
 };

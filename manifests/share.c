@@ -37,6 +37,29 @@ FIELD_DECODER(decode_links)
 	}
 }
 
+/* Names on a network are the network's: nothing is made of a link but sure that it can work. */
+FIELD_DECODER(decode_external_links)
+{
+	struct spec_service *s = obj;
+	(void)f;
+	if (!decode_list(c, n, LIMIT_SERVICE_DEPENDS))
+		return;
+	for (size_t i = 0; i < n->n; i++) {
+		const char *text;
+		if (!decode_string(c, n->items[i], &text))
+			continue;
+		const char *colon = strchr(text, ':');
+		auto_free char *name = before_colon(text);
+		if (colon && !streq(colon + 1, name))
+			decode_refuse(c, n->items[i],
+				      "the external link '%.100s' cannot give '%.100s' another "
+				      "name; give it the alias '%.100s' on the network in its own "
+				      "stack",
+				      text, name, colon + 1);
+	}
+	s->external_links = n->n > 0;
+}
+
 FIELD_DECODER(decode_volumes_from)
 {
 	struct spec_service *s = obj;
@@ -173,6 +196,19 @@ static void volumes_resolve(struct decode *c, const struct node *services, struc
 	strlist_done(&list);
 }
 
+static void external_check(struct decode *c, const struct node *n, const struct spec_service *s)
+{
+	for (size_t i = 0; i < s->n_networks; i++) {
+		const struct spec_network *net =
+			spec_find_network(c->stack, s->networks[i].network);
+		if (net && net->external)
+			return;
+	}
+	decode_refuse(c, node_child(n, "external_links"),
+		      "an external link needs a network that both stacks are on: one that is "
+		      "'external: true' here, with the 'name' of the other stack's");
+}
+
 void share_resolve(struct decode *c, const struct node *root)
 {
 	const struct node *services = node_child(root, "services");
@@ -183,6 +219,8 @@ void share_resolve(struct decode *c, const struct node *root)
 				   : NULL;
 		for (size_t k = 0; k < s->links.n; k++)
 			link_resolve(c, n, s, s->links.v[k]);
+		if (s->external_links)
+			external_check(c, node_child(services, s->name), s);
 		volumes_resolve(c, services, s, 0);
 	}
 }

@@ -18,6 +18,50 @@ char *sources_folder(const char *path)
 	return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
 
+/* Where the next document begins after at, or the end. A line that begins with --- begins one, whatever
+ * it is in (YAML 1.2, 9.1.2). */
+static size_t next_document(const struct stackfile_source *s, size_t at)
+{
+	while (at < s->len) {
+		const char *line = memchr(s->text + at, '\n', s->len - at);
+		if (!line)
+			return s->len;
+		at = (size_t)(line - s->text) + 1;
+		const char *p = s->text + at;
+		if (s->len - at >= 3 && memcmp(p, "---", 3) == 0 &&
+		    (s->len - at == 3 || strchr(" \t\r\n", p[3])))
+			return at;
+	}
+	return s->len;
+}
+
+/* Is there more than directives and comments? */
+static bool has_values(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		const char *end = memchr(text + i, '\n', len - i);
+		size_t next = end ? (size_t)(end - text) + 1 : len;
+		while (i < next && strchr(" \t\r\n", text[i]))
+			i++;
+		if (i < next && text[i] != '#' && text[i] != '%')
+			return true;
+		i = next;
+	}
+	return false;
+}
+
+bool sources_document(const struct stackfile_source *s, size_t *at, struct stackfile_source *ret)
+{
+	size_t from = *at, end = next_document(s, from);
+	if (from == 0 && end < s->len && !has_values(s->text, end))
+		end = next_document(s, end);
+	*at = end;
+	*ret = (struct stackfile_source){s->file, s->text + from, end - from, s->lines};
+	for (const char *p = s->text; (p = memchr(p, '\n', (size_t)(ret->text - p))); p++)
+		ret->lines++;
+	return from == 0 ? end < s->len : true;
+}
+
 void sources_error(struct project *p, const struct node *at, const char *fmt, ...)
 {
 	va_list ap;
@@ -85,6 +129,7 @@ struct node *sources_parse(struct project *p, const struct stackfile_source *s,
 			   STACKFILE_BYTES_MAX);
 		return NULL;
 	}
+	p->t.lines = s->lines;
 	struct node *root = yaml_read(s->file, s->text, s->len, &p->t, p->d);
 	if (root && p->own.n == 0)
 		name_variable(p, root, env);

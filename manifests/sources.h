@@ -22,6 +22,7 @@ struct project {
 	size_t left;        /* bytes that variables may still add */
 	struct map off;     /* services that no chosen profile has -> their `profiles` */
 	int depth;
+	int documents;      /* of files that hold several */
 	struct node *first; /* the first file's root when that has been read already */
 	bool uses_default;  /* some service, active or not, is on the default network */
 	bool plain;         /* one file that says nothing that needs the canonical tree */
@@ -29,6 +30,9 @@ struct project {
 
 /* The folder of a file; caller frees. */
 char *sources_folder(const char *path);
+/* *ret: the document of the file that begins at *at, which moves on to the next, or to len. true: the
+ * file holds several. */
+bool sources_document(const struct stackfile_source *s, size_t *at, struct stackfile_source *ret);
 void sources_error(struct project *p, const struct node *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The file as it is written, with its variables filled in, and checked when all of it counts; NULL

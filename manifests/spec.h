@@ -189,6 +189,7 @@ struct spec_service {
 	size_t n_networks;
 	struct spec_depends *depends_on;
 	struct strlist links;        /* while files are read: "SERVICE:ALIAS" */
+	bool external_links;         /* while files are read: it has some */
 	struct strlist volumes_from; /* while files are read: "SERVICE[:ro]" */
 	size_t n_depends_on;
 	struct spec_health health;

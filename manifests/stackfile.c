@@ -37,7 +37,9 @@ json_t *stackfile_config(const struct stackfile_input *in, struct diag *d)
 	if (root && root->kind != NODE_MAP)
 		decode_error(&c, root, "a stack must be a mapping with 'services' in it, not %s",
 			     node_kind_text(root->kind));
-	else if (root && decode_stack(&c, root))
+	else if (root && decode_stack(&c, root) && in->no_normalize)
+		j = config_plain_json(root, c.stack->name);
+	else if (root && d->n_errors == errors)
 		j = config_json(root, take_ptr(c.stack), in->env, p.uses_default);
 	project_done(&p);
 	spec_stack_free(c.stack);

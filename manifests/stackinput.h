@@ -8,10 +8,11 @@
 
 #define STACKFILE_BYTES_MAX (8u << 20)
 
-struct stackfile_source { /* one file */
+struct stackfile_source { /* one file, or a document of it */
 	const char *file;
 	const char *text;
 	size_t len;
+	int lines; /* of the file before the text */
 };
 
 struct stackfile_input {
@@ -23,7 +24,10 @@ struct stackfile_input {
 	const struct strlist *profiles; /* active ones, "*" for all; may be NULL */
 	bool values;         /* read the values of configs and secrets that services use */
 	bool no_interpolate; /* variables stay as they are written */
-	bool canonical;      /* the canonical file is wanted: what carrack cannot run yet is fine */
+	/* Of the canonical file: what is left out is not filled in, paths stay as they are written, and
+	 * what is named need not be there. */
+	bool no_normalize, no_paths, no_consistency;
+	bool canonical; /* the canonical file is wanted: what carrack cannot run yet is fine */
 	const char *project_dir; /* base of relative bind sources and env_file; absolute */
 	const char *name; /* the stack's name if given by hand; NULL: `name:` or the folder's */
 	const struct kvlist *env; /* for ${...} and value-less environment keys */

@@ -39,8 +39,8 @@ static const struct field network_fields[] = {
 	USE("external", BOOL, OFF(spec_network, external), "made elsewhere",
 	    .decode = decode_external, .record = &record_network, .kinds = EXTERNAL_KINDS),
 	USE("internal", BOOL, OFF(spec_network, internal), "without a way out"),
-	USE("attachable", BOOL, OFF(spec_network, attachable), "open to other stacks",
-	    .flags = FIELD_RUNNING),
+	USE("attachable", BOOL, OFF(spec_network, attachable),
+	    "all networks are open to other stacks, with 'external'", .flags = FIELD_RUNNING),
 	USE("enable_ipv6", BOOL, OFF(spec_network, enable_ipv6), "IPv6 as well",
 	    .flags = FIELD_SAYS),
 	USE("enable_ipv4", BOOL, OFF(spec_network, enable_ipv4), "IPv4, unless false",
@@ -58,7 +58,8 @@ RECORD(record_network, "a network", network_fields, .size = sizeof(struct spec_n
        .init = network_init, .nullable = true);
 
 static const struct field volume_fields[] = {
-	USE("name", STRING, OFF(spec_volume, name), "name on the nodes"),
+	USE("name", STRING, OFF(spec_volume, name),
+	    "name on the nodes; with {{.Task.Slot}} in it each task has its own"),
 	USE("driver", STRING, OFF(spec_volume, driver), "local"),
 	USE("driver_opts", PAIRS, OFF(spec_volume, driver_opts), "options of the driver",
 	    .kinds = KIND_MAP, .members = NUMBER_TEXT),

@@ -33,7 +33,7 @@ struct reader {
 
 static struct diag_place place(const struct reader *r, yaml_mark_t m)
 {
-	return (struct diag_place){r->file, (int)m.line + 1, (int)m.column + 1};
+	return (struct diag_place){r->file, r->t->lines + (int)m.line + 1, (int)m.column + 1};
 }
 
 #define fail(r, mark, ...)                                                                         \

@@ -130,12 +130,6 @@ static int check_external(const struct spec_stack *s, const struct spec_network 
 			"the external network '%s' is not there; apply the stack that has it "
 			"first",
 			sn->name);
-	if (!n->spec.attachable)
-		return err_set(
-			err, -EACCES,
-			"the network '%s' of the stack '%s' is not open to other stacks; set "
-			"'attachable: true' on it there",
-			sn->name, n->stack);
 	return 0;
 }
 

@@ -28,7 +28,7 @@ services:
   mate: {$web, networks: [only6], $on2}
   shut: {$idle, networks: [closed], $on1}
 networks:
-  dual: {enable_ipv6: true, attachable: true}
+  dual: {enable_ipv6: true}
   own:
     enable_ipv6: true
     labels: {purpose: test}
@@ -89,14 +89,13 @@ refusals() {
   one 'networks: [n]' '{ipam: {config: [{subnet: 10.77.0.0/16}]}}' && refused underlay 10.77.0.0/24 host || return
   one 'networks: [n]' '{driver_opts: {vni: 77777}}' && refused vni 77777 six_own || return
   one 'networks: [n]' '{driver_opts: {mtu: 12}}' && refused mtu mtu || return
-  one 'networks: [n]' '{external: true, name: six_own}' && refused attachable six_own attachable || return
   one 'networks: {n: {ipv4_address: 10.9.0.9}}, deploy: {replicas: 2}' '{ipam: {config: [{subnet: 10.9.0.0/24}]}}' && refused replicas 10.9.0.9 'one replica' || return
   one 'networks: {n: {ipv4_address: 10.9.0.1}}' '{ipam: {config: [{subnet: 10.9.0.0/24}]}}' && refused gateway 10.9.0.1 gateway || return
   one 'networks: {n: {ipv4_address: 10.9.0.9}}' '{ipam: {config: [{subnet: 10.9.0.0/24, aux_addresses: {k: 10.9.0.9}}]}}' && refused aux 10.9.0.9 aux_addresses || return
   one "networks: {n: {ipv4_address: 10.9.0.9}}}, y: {$idle, networks: {n: {ipv4_address: 10.9.0.9}}" '{ipam: {config: [{subnet: 10.9.0.0/24}]}}' &&
     refused twice "'x' and 'y'" 10.9.0.9
 }
-joined() { # another stack on the attachable network
+joined() { # another stack on a network of this one
   stack guest <<<"{name: guest, services: {g: {$idle, networks: [d]}}, networks: {d: {external: true, name: six_dual}}}"
   apply guest && c exec guest_g.1 ping -6 -c 1 -w 5 right || fail "the guest does not reach right" || return
   c rm guest
@@ -136,7 +135,7 @@ t "interface name, order, MAC, fixed and link-local addresses, MTU, VNI, ranges,
 t "networks are isolated in IPv6" isolated
 t "IPv6 leaves by the host's own; internal networks do not" way_out
 t "what cannot be is refused by name" refusals
-t "an attachable network takes another stack's service" joined
+t "a network takes another stack's service" joined
 t "addresses survive the death of controller and agent" restart
 t "agents move to IPv6 addresses" underlay
 t "both families over an IPv6 underlay; the path MTU is right" over6

@@ -203,6 +203,20 @@ Y
   guests_of spaces || fail "after an update: $(c ps spaces)" || return
   c rm spaces
 }
+two_stacks() { # the network of another stack, which need not be attachable; two documents
+  stack guest <<Y
+name: guest
+services:
+  s: {image: none, init: true, command: [sleep, inf], stop_grace_period: 1s, networks: [given], external_links: [owner_t]}
+---
+services: {s: {image: $img}}
+networks: {given: {external: true, name: owner_default}}
+Y
+  stack owner <<<"{name: owner, services: {t: {image: $img, init: true, command: [sleep, inf], stop_grace_period: 1s}}}"
+  apply owner && apply guest || return
+  c exec guest_s.1 ping -c 1 -w 5 owner_t || fail "they do not meet" || return
+  c rm guest && c rm owner
+}
 removed_in_reverse() {
   c rm ord && c rm keys && until_ok 30 no_tasks
 }
@@ -214,5 +228,6 @@ t "CPU shares and quota are the cgroup's" cgroup_values
 t "pre_stop runs before the end" pre_stop
 t "a job runs once on each node" jobs
 t "a service lives in the namespaces of another, over restarts and updates" shared_spaces
+t "two stacks meet on a network of one of them" two_stacks
 t "stacks with dependencies go" removed_in_reverse
 finish

@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		round_trip(s);
 	/* merged with itself: no crash, that is all; of what is refused a part will do */
 	if (config_means_itself(&in) || size % 4 == 0) {
-		in.more = &(struct stackfile_source){"g", (const char *)data, size};
+		in.more = &(struct stackfile_source){"g", (const char *)data, size, 0};
 		in.n_more = 1;
 		json_decref(stackfile_config(&in, &d));
 	}

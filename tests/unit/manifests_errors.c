@@ -86,7 +86,7 @@ static void errors_with_places(void **state)
 		{"", 1, 1, "no services"},
 		{"services: {a: !foo x}\n", 1, 15, "tag"},
 		{"a: *b\n", 1, 4, "names no anchor"},
-		{"a: 1\n---\nb: 1\n", 2, 1, "second document"},
+		{"x-a: 1\n---\nx-b: 1\nb: 1\n", 4, 1, "'b'"},
 		{"a: [\n", 2, 1, "not valid YAML"},
 		{WEB "networks: {n: {driver: weave}}\n", 4, 24, "no network driver"},
 		{WEB "networks: {n: {driver: macvlan}}\n", 4, 24, "needs 'driver_opts: {parent:"},

@@ -30,7 +30,7 @@ static int read_other(const char *path, char **ret, size_t *len, void *arg)
 static char *config(const char *one, const char *two, struct diag *d)
 {
 	struct kvlist env = {0};
-	struct stackfile_source more = {"two.yaml", two, two ? strlen(two) : 0};
+	struct stackfile_source more = {"two.yaml", two, two ? strlen(two) : 0, 0};
 	struct stackfile_input in = {.file = "one.yaml",
 				     .text = one,
 				     .len = strlen(one),

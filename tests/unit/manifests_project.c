@@ -34,7 +34,7 @@ static char *config(const char *one, const char *two, const char *profile, struc
 {
 	auto_strlist profiles = {0};
 	struct kvlist env = {0};
-	struct stackfile_source more = {"two.yaml", two, two ? strlen(two) : 0};
+	struct stackfile_source more = {"two.yaml", two, two ? strlen(two) : 0, 0};
 	struct stackfile_input in = {.file = "one.yaml",
 				     .text = one,
 				     .len = strlen(one),
@@ -111,6 +111,9 @@ static const struct {
 	 "," NET "}}}"},
 	{"name: ${COMPOSE_PROJECT_NAME:-app}\nservices: {a: {image: '${COMPOSE_PROJECT_NAME}'}}",
 	 NULL, NULL, HEAD "\"a\":{\"image\":\"app\"," NET "}}}"},
+	{"services: {a: {image: a, labels: {x: '1'}}}\n---\n# nothing\n--- # more\n"
+	 "services: {a: {image: b, labels: {y: '2'}}}\n---",
+	 NULL, NULL, HEAD "\"a\":{\"image\":\"b\",\"labels\":{\"x\":\"1\",\"y\":\"2\"}," NET "}}}"},
 	{"name: a${NO:-pp}\nservices: {a: {image: '${COMPOSE_PROJECT_NAME}', x-n: [0x1F, 010, "
 	 "1_0]}}",
 	 NULL, NULL, HEAD "\"a\":{\"image\":\"app\"," NET ",\"x-n\":[31,8,10]}}}"},
@@ -208,13 +211,46 @@ static void variables_stay(void **state)
 	diag_done(&d);
 }
 
+/* The rules that can be left out, one by one. */
+static void as_written(void **state)
+{
+	static const char text[] =
+		"name: n\nservices: {a: {image: i, env_file: sub/e.env, volumes: "
+		"['./d:/d', 'none:/n'], "
+		"depends_on: [b]}}";
+	struct kvlist env = {0};
+	struct diag d = {0};
+	struct stackfile_input in = {.file = "f",
+				     .text = text,
+				     .len = strlen(text),
+				     .project_dir = "/srv/app",
+				     .read = read_other,
+				     .env = &env,
+				     .no_normalize = true,
+				     .no_paths = true};
+	(void)state;
+	assert_null(stackfile_config(&in, &d));
+	assert_int_equal(d.n_errors, 2);
+	diag_done(&d);
+	in.no_consistency = true;
+	auto_json *j = stackfile_config(&in, &d);
+	if (!j)
+		print_error("%s\n", d.v[0].text);
+	assert_non_null(j);
+	auto_free char *out = json_text_canonical(j);
+	assert_null(strstr(out, "networks"));
+	assert_null(strstr(out, "\"environment\""));
+	assert_non_null(strstr(out, "\"source\":\"./d\""));
+	assert_non_null(strstr(out, "\"path\":\"sub/e.env\""));
+	diag_done(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(canonical_files),
-		cmocka_unit_test(errors),
-		cmocka_unit_test(places),
-		cmocka_unit_test(variables_stay),
+		cmocka_unit_test(canonical_files), cmocka_unit_test(errors),
+		cmocka_unit_test(places),          cmocka_unit_test(variables_stay),
+		cmocka_unit_test(as_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

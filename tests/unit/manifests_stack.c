@@ -235,6 +235,18 @@ static void keys_of_nodes(void **state)
 	spec_stack_free(s);
 }
 
+static void links_out_of_the_stack(void **state)
+{
+	(void)state;
+	struct spec_stack *s =
+		parse_ok(WEB "    external_links: [db, 'cache:cache']\n    networks: [one]\n"
+			     "networks: {one: {external: true, name: other_net}}\n");
+	expect_round_trip(s);
+	spec_stack_free(s);
+	expect_finding(WEB "    external_links: [db]\n", false, 4, 21, "both stacks are on");
+	expect_finding(WEB "    external_links: ['db:sql']\n", false, 4, 22, "the alias 'sql'");
+}
+
 static void anchors_and_merges(void **state)
 {
 	(void)state;
@@ -288,6 +300,7 @@ int main(void)
 		cmocka_unit_test(shared_things),
 		cmocka_unit_test(mac_of_the_first),
 		cmocka_unit_test(keys_of_nodes),
+		cmocka_unit_test(links_out_of_the_stack),
 		cmocka_unit_test(anchors_and_merges),
 		cmocka_unit_test(hash_of_what_restarts),
 	};
