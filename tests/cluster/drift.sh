@@ -35,7 +35,7 @@ damages=(
   'bridge fdb replace $mac dev $x self dst 10.77.0.99'
   'bridge fdb append $mac dev $x self dst 10.77.0.99; bridge fdb del $mac dev $x self dst $vtep'
   'bridge fdb del $mac dev $x master'
-  'bridge fdb del $mac dev $x master; bridge fdb add $mac dev $v master static'
+  'bridge fdb replace $mac dev $v master static'
   'ip neigh del $ip dev $b'
   'ip neigh replace $ip lladdr 02:00:00:00:00:01 dev $b nud permanent'
   'ip link set $x nomaster'
