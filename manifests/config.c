@@ -17,7 +17,7 @@ static json_t *int_json(const char *written)
 	return json_string(written);
 }
 
-static json_t *node_json(const struct node *n)
+json_t *node_json(const struct node *n)
 {
 	double real;
 	json_t *j;

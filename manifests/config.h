@@ -5,6 +5,8 @@
 #include "manifests/shape.h"
 #include "manifests/spec.h"
 
+/* A tree as data. New reference. */
+json_t *node_json(const struct node *n);
 /* The tree as it is, with the name of the stack. New reference. */
 json_t *config_plain_json(const struct node *root, const char *name);
 /* root is finished and right; stack_taken is the same, typed, and freed;

@@ -86,6 +86,8 @@ FIELD_DECODER(decode_attachments);
 FIELD_DECODER(decode_ulimits);
 FIELD_DECODER(decode_extra_hosts);
 FIELD_DECODER(decode_devices);
+FIELD_DECODER(decode_gpus);
+FIELD_DECODER(decode_reserved_devices);
 FIELD_DECODER(decode_depends_on);
 FIELD_DECODER(decode_links);
 FIELD_DECODER(decode_external_links);

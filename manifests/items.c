@@ -147,9 +147,20 @@ static void device_add(struct decode *c, const struct node *n, char *parts[3], s
 {
 	const char *target = parts[1] ? parts[1] : parts[0];
 	const char *permissions = parts[2] ? parts[2] : "rwm";
+	bool split = parts[1] && !streq(parts[1], parts[0]);
+	auto_free char *name =
+		parts[0] ? xasprintf("%s%s%s", parts[0], split ? ":" : "", split ? parts[1] : "")
+			 : xstrdup("");
+	if (spec_device_named(name)) { /* which may have a ':' in it */
+		strlist_add(out, name);
+		return;
+	}
 	bool paths = parts[0] && parts[0][0] == '/' && target[0] == '/';
 	if (!paths || !*permissions || strspn(permissions, "rwm") != strlen(permissions))
-		decode_refuse(c, n, "a device must be /dev/HOST[:/dev/CONTAINER[:rwm]]");
+		decode_refuse(
+			c, n,
+			"a device must be /dev/HOST[:/dev/CONTAINER[:rwm]], or the name of one "
+			"such as vendor.com/class=name");
 	else
 		strlist_addf(out, "%s:%s:%s", parts[0], target, permissions);
 }

@@ -309,6 +309,8 @@ static inline void cleanup_spec_stack_free(struct spec_stack **s)
 }
 /* pull_policy daily, weekly or every_DURATION: after how many nanoseconds; false: another policy. */
 bool spec_pull_every(const char *policy, int64_t *ret_ns);
+/* Is it a device by its name, "vendor.com/class=name", as CDI files of a node describe it? */
+bool spec_device_named(const char *text);
 bool spec_size(const char *text, int64_t *ret_bytes); /* "10m" */
 /* Namespaces that a service may have of another one: network_mode, pid and ipc. */
 enum spec_space { SPACE_NET, SPACE_PID, SPACE_IPC, SPACE_MAX };

@@ -173,7 +173,7 @@ RECORD(record_blkio, "'blkio_config'", blkio_fields, .closed = true);
 		PLAIN("count", NONE, "how many", .form = FORM_ANY, .kinds = KIND_STR | KIND_INT),  \
 		PLAIN("device_ids", LIST, "which", .flags = FIELD_UNIQUE),                         \
 		PLAIN("driver", STRING, "driver"),                                                 \
-		PLAIN("options", PAIRS, "options of the driver")
+		UNUSED("options", PAIRS, "devices by name have no options")
 
 static const struct field gpu_fields[] = {DEVICE_FIELDS(0)};
 RECORD(record_gpu, "a GPU", gpu_fields);

@@ -3,6 +3,7 @@
 #include "agent/runtime/bundle.h"
 #include "agent/runtime/bundle_parts.h"
 #include "agent/runtime/caps.h"
+#include "agent/runtime/cdi.h"
 #include "agent/runtime/seccomp.h"
 #include "base/fd.h"
 
@@ -312,6 +313,8 @@ json_t *bundle_plan(const struct rt_spec *s, const struct bundle_host *h, struct
 		bpf = h->seccomp(caps, h->seccomp_arg);
 	json_put_str(notes, "run.oci.seccomp_bpf_data", bpf);
 	json_put_new(j, "annotations", notes);
+	if (cdi_apply(&s->devices, NULL, j, err) < 0)
+		return NULL;
 	return json_incref(j);
 }
 

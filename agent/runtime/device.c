@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Devices; see device.h. */
 #include "agent/runtime/device.h"
+#include "manifests/spec.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -104,6 +105,8 @@ int devices_plan(const struct strlist *list, bool privileged, json_t *nodes, jso
 	if (privileged)
 		add_host_devices("/dev", 0, nodes);
 	for (size_t i = 0; i < list->n; i++) {
+		if (spec_device_named(list->v[i])) /* cdi.h */
+			continue;
 		int r = add_device(list->v[i], nodes, rules, err);
 		if (r < 0)
 			return r;

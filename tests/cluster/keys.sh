@@ -203,6 +203,19 @@ Y
   guests_of spaces || fail "after an update: $(c ps spaces)" || return
   c rm spaces
 }
+devices_by_name() { # as a file on the host describes them (CDI)
+  local h
+  for h in host1 host2; do
+    on "$h" sh -c 'mkdir -p /run/cdi && printf "kind: x.com/dev\ndevices: [{name: a, containerEdits: {deviceNodes: [{path: /dev/x0, hostPath: /dev/zero}]}}]\ncontainerEdits: {env: [X=void], mounts: [{hostPath: /run/cdi, containerPath: /opt/cdi, options: [ro, rbind]}]}\n" >/run/cdi/x.yaml' || return
+  done
+  stack cdi <<<"{name: cdi, services: {s: {image: $img, init: true, command: [sleep, inf], stop_grace_period: 1s, devices: [x.com/dev=a]}}}"
+  apply cdi || return
+  [ "$(c exec cdi_s.1 sh -c 'echo $X; head -c 1 /dev/x0 | wc -c; ls /opt/cdi')" = "$(printf 'void\n1\nx.yaml')" ] || fail "it is not there" || return
+  sed -i 's/x.com.dev=a/x.com\/dev=b/' "$work/cdi.yaml"
+  apply cdi --no-wait || return
+  until_ok 20 eval 'c ps cdi | grep -q "no device .x.com/dev=b. on this host"' || fail "$(c ps cdi)" || return
+  c rm cdi
+}
 two_stacks() { # the network of another stack, which need not be attachable; two documents
   stack guest <<Y
 name: guest
@@ -228,6 +241,7 @@ t "CPU shares and quota are the cgroup's" cgroup_values
 t "pre_stop runs before the end" pre_stop
 t "a job runs once on each node" jobs
 t "a service lives in the namespaces of another, over restarts and updates" shared_spaces
+t "devices by name are there, or it is said that they are not" devices_by_name
 t "two stacks meet on a network of one of them" two_stacks
 t "stacks with dependencies go" removed_in_reverse
 finish

@@ -247,6 +247,31 @@ static void links_out_of_the_stack(void **state)
 	expect_finding(WEB "    external_links: ['db:sql']\n", false, 4, 22, "the alias 'sql'");
 }
 
+static void devices_by_name(void **state)
+{
+	static const char *const names[] = {"x.com/gpu=0:1",     "x.com/gpu=2",
+					    "/dev/a:/dev/a:rwm", "nvidia.com/gpu=all",
+					    "y.com/d=a",         "nvidia.com/gpu=0",
+					    "nvidia.com/gpu=1"};
+	(void)state;
+	struct spec_stack *s = parse_ok(
+		WEB
+		"    devices: ['x.com/gpu=0:1', {source: x.com/gpu=2, target: x.com/gpu=2}, "
+		"/dev/a]\n"
+		"    gpus: all\n    deploy: {resources: {reservations: {devices: [{driver: cdi, "
+		"capabilities: [], device_ids: [y.com/d=a]}, {capabilities: [gpu], count: "
+		"2}]}}}\n");
+	const struct strlist *d = &s->services[0].devices;
+	assert_int_equal(d->n, ARRAY_LEN(names));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		assert_true(strlist_has(d, names[i]));
+	expect_round_trip(s);
+	spec_stack_free(s);
+	expect_finding(WEB "    gpus: [{driver: tpu}]\n", false, 4, 12, "driver: cdi");
+	expect_finding(WEB "    gpus: [{driver: cdi, device_ids: [x]}]\n", false, 4, 39,
+		       "not the name of a device");
+}
+
 static void anchors_and_merges(void **state)
 {
 	(void)state;
@@ -301,6 +326,7 @@ int main(void)
 		cmocka_unit_test(mac_of_the_first),
 		cmocka_unit_test(keys_of_nodes),
 		cmocka_unit_test(links_out_of_the_stack),
+		cmocka_unit_test(devices_by_name),
 		cmocka_unit_test(anchors_and_merges),
 		cmocka_unit_test(hash_of_what_restarts),
 	};
