@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/program.h"
 #include "base/tls.h"
 #include "manifests/wire.h"
 #include <errno.h>
@@ -456,6 +457,7 @@ int agent_main(int argc, char **argv)
 {
 	struct agent a = {.lock = -1};
 	struct err err = {0};
+	program_raise_files();
 	if (agent_options_parse(argc, argv, &a.opt, &err) < 0) {
 		fprintf(stderr, "carrack agent: %s; see `carrack agent --help`\n", err_text(&err));
 		return 2;

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char *executable(const char *dir, size_t len, const char *name)
@@ -30,4 +31,13 @@ char *program_find(const char *given, const char *name)
 		p += len + (p[len] == ':');
 	}
 	return found;
+}
+
+void program_raise_files(void)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
 }

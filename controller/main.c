@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/num.h"
+#include "base/program.h"
 #include "controller/api/server.h"
 #include "manifests/conf.h"
 #include "manifests/jointoken.h"
@@ -193,6 +194,7 @@ int controller_main(int argc, char **argv)
 	struct err err = {0};
 	int status = 2;
 
+	program_raise_files();
 	if (options_parse(argc, argv, &o, &err)) {
 		fprintf(stderr, "carrack controller: %s\n", err_text(&err));
 	} else if (o.help) {

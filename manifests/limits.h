@@ -20,7 +20,7 @@
 #define LIMIT_LABELS_BYTES     (64 << 10) /* and of all of them together */
 #define LIMIT_STACK_PORTS      200000     /* after ranges are expanded */
 #define LIMIT_SERVICE_REPLICAS 100000
-#define LIMIT_SERVICE_PORTS    10000
+#define LIMIT_SERVICE_PORTS    32768
 #define LIMIT_SERVICE_MOUNTS   500
 #define LIMIT_SERVICE_NETWORKS 32
 #define LIMIT_SERVICE_DEPENDS  1000

@@ -4,16 +4,50 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <nftables/libnftables.h>
 #include <string.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+/* libnftables waits with select(2), which cannot do with descriptors from FD_SETSIZE on, and a host with
+ * many published ports or containers has more: low ones are kept for it. */
+#define ROOM 8 /* contexts at a time */
+static int room[ROOM] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
 struct nft {
 	struct nft_ctx *ctx;
 };
 
+void nft_keep_room(void)
+{
+	for (size_t i = 0; i < ROOM; i++) {
+		if (room[i] < 0)
+			room[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (room[i] >= FD_SETSIZE) {
+			close(room[i]);
+			room[i] = -1;
+		}
+	}
+}
+
+static void lend_room(void)
+{
+	size_t low = ROOM;
+	for (size_t i = 0; i < ROOM; i++)
+		if (room[i] >= 0 && (low == ROOM || room[i] < room[low]))
+			low = i;
+	if (low == ROOM)
+		return;
+	close(room[low]);
+	room[low] = -1;
+}
+
 int nft_open(struct nft **ret, struct err *err)
 {
 	struct nft *n = xcalloc(1, sizeof(*n));
+	nft_keep_room();
+	lend_room();
 	n->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!n->ctx || nft_ctx_buffer_error(n->ctx) || nft_ctx_buffer_output(n->ctx)) {
 		nft_close(n);
@@ -31,6 +65,7 @@ void nft_close(struct nft *n)
 	if (n->ctx)
 		nft_ctx_free(n->ctx);
 	free(n);
+	nft_keep_room();
 }
 
 static int run(struct nft *n, const char *script, struct err *err)

@@ -7,6 +7,8 @@
 struct nft;
 
 /* Bound to the namespace in which it was opened. */
+/* Keeps low descriptors for those that are opened later; before there are many others. */
+void nft_keep_room(void);
 int nft_open(struct nft **ret, struct err *err);
 void nft_close(struct nft *n); /* NULL is fine */
 /* One transaction: all of it or nothing. */

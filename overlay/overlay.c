@@ -64,6 +64,7 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 		 struct err *err)
 {
 	struct overlay *o = xcalloc(1, sizeof(*o));
+	nft_keep_room();
 	o->loop = l;
 	o->home = o->nft_gen = -1;
 	o->netns_dir = xasprintf("%s/netns", c->run_dir);

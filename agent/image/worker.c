@@ -10,13 +10,13 @@
 #include "agent/image/fetch.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/program.h"
 #include "manifests/limits.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -200,16 +200,12 @@ static int pull_image(const struct job *j, char digest[DIGEST_TEXT], struct err 
 /* Nothing an archive does may gain privileges, and nothing outlives the agent. */
 static void drop_what_is_not_needed(void)
 {
-	struct rlimit files;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	/* removing a tree holds a descriptor for each level, and a layer may have two thousand */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	program_raise_files();
 	umask(0);
 }
 
