@@ -82,6 +82,25 @@ static void check_links(struct doctor *d)
 	}
 }
 
+/* Only networks on the physical network need these. */
+static void check_lan(struct doctor *d)
+{
+	static const struct {
+		enum probe_kind kind;
+		const char *name;
+	} links[] = {{PROBE_MACVLAN, "macvlan"}, {PROBE_IPVLAN, "ipvlan"}, {PROBE_VLAN, "VLANs"}};
+	auto_str text = {0};
+	str_add(&text, "bridge");
+	for (size_t i = 0; i < ARRAY_LEN(links); i++)
+		if (probe_kernel(links[i].kind, NULL) != -EOPNOTSUPP)
+			str_addf(&text, ", %s", links[i].name);
+	for (size_t i = 0; i < ARRAY_LEN(links); i++)
+		if (probe_kernel(links[i].kind, NULL) == -EOPNOTSUPP)
+			str_addf(&text, "; the kernel has no %s", links[i].name);
+	say(d, OK, "real LAN", "%s (by macvlan and ipvlan, containers do not reach their own host)",
+	    text.data);
+}
+
 static void check_encryption(struct doctor *d)
 {
 	auto_free char *why = encrypt_why_not();
@@ -283,6 +302,7 @@ int agent_doctor(int argc, char **argv)
 	check_kernel(&d);
 	if (geteuid() == 0) {
 		check_links(&d);
+		check_lan(&d);
 		check_encryption(&d);
 		check_overlayfs(&d);
 		check_vip(&d);

@@ -429,9 +429,7 @@ json_t *cluster_networks_json(const struct cluster *c)
 			ipam_addr_text(n->subnet.gateway, text);
 			json_put_str(j, "gateway", text);
 			json_put_int(j, "addresses", n->subnet.n_used);
-			/* The network's own, the gateway and the broadcast address are no task's. */
-			json_put_int(j, "addresses_free",
-				     (1LL << (32 - n->subnet.prefix)) - 3 - n->subnet.n_used);
+			json_put_int(j, "addresses_free", ipam_free(&n->subnet));
 		}
 		if (ipam6_is_set(&n->subnet6)) {
 			char text6[IPPREFIX_TEXT];

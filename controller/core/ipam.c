@@ -233,6 +233,20 @@ int ipam_take_high(struct ipam_subnet *s, uint32_t *ret)
 	return -ENOSPC;
 }
 
+uint32_t ipam_free(const struct ipam_subnet *s)
+{
+	uint32_t n = 0, i = s->first - s->base, end = s->last - s->base + 1;
+	while (s->used && i < end) {
+		uint32_t bits = 64 - i % 64 < end - i ? 64 - i % 64 : end - i;
+		uint64_t open = ~s->used[i / 64] >> (i % 64);
+		if (bits < 64)
+			open &= ((uint64_t)1 << bits) - 1;
+		n += (uint32_t)__builtin_popcountll(open);
+		i += bits;
+	}
+	return n;
+}
+
 int ipam_take_fixed(struct ipam_subnet *s, uint32_t addr)
 {
 	if (!s->used || addr <= s->base || addr >= last_of(s->base, s->prefix))

@@ -54,4 +54,5 @@ int ipam_take(struct ipam_subnet *s, uint32_t *ret);       /* -ENOSPC */
 int ipam_take_fixed(struct ipam_subnet *s, uint32_t addr); /* -EADDRINUSE, -ERANGE */
 /* The highest free address, so that what stays for long is out of the way of what comes and goes. */
 int ipam_take_high(struct ipam_subnet *s, uint32_t *ret); /* -ENOSPC */
+uint32_t ipam_free(const struct ipam_subnet *s);          /* of what is handed out */
 void ipam_give(struct ipam_subnet *s, uint32_t addr);

@@ -41,11 +41,26 @@ static int check_ipam6(const struct spec_network *sn, struct err *err)
 	return rc;
 }
 
+/* Of one physical network there is one allocator. */
+static const char *instead(const struct spec_network *sn, const struct network *n, char **ret)
+{
+	if (spec_network_lan(sn) == LAN_NONE || !n->lan)
+		return "choose another";
+	*ret = xasprintf("to be on the same physical network, use it here with 'external: true' "
+			 "and 'name: %s'%s%s%s",
+			 n->name,
+			 n->spec.attachable ? "" : ", and set 'attachable: true' on it in ",
+			 n->spec.attachable ? "" : "the stack ",
+			 n->spec.attachable ? "" : n->stack);
+	return *ret;
+}
+
 static int check_overlap(const struct cluster *c, const struct spec_stack *s,
 			 const struct spec_network *sn, const char *subnet, struct err *err)
 {
 	struct ipprefix p;
 	const char *node, *own;
+	auto_free char *more = NULL;
 	if (!ipprefix_parse(subnet, &p))
 		return 0;
 	map_each(&c->network_names, e)
@@ -57,8 +72,8 @@ static int check_overlap(const struct cluster *c, const struct spec_stack *s,
 		    (ipprefix_overlap(&p, &v4) || ipprefix_overlap(&p, &n->subnet6.subnet)))
 			return err_set(err, -EEXIST,
 				       "the subnet '%s' of the network '%s' overlaps that of '%s'; "
-				       "choose another",
-				       subnet, sn->key, n->name);
+				       "%s",
+				       subnet, sn->key, n->name, instead(sn, n, &more));
 	}
 	/* On the physical network the nodes' own subnets are where it wants to be. */
 	own = spec_network_lan(sn) == LAN_NONE ? network_underlay(c, &p, &node) : NULL;

@@ -62,6 +62,7 @@ told() {
   c net | grep -q 'lan_office .*macvlan eth1' || fail "$(c net)" || return
   [ "$(c net inspect lan_office | jq -r '.parent+" "+.mode+" "+(.vips|length|tostring)')" = "eth1 bridge 0" ] || fail "$(c net inspect lan_office)" || return
   until_ok 5 c net check || fail "$(c net check)" || return
+  until_ok 5 c net trace lan_fixed.1 lan_web.1 || fail "$(c net trace lan_fixed.1 lan_web.1)" || return
   c nodes --json | jq -e '.[0].parents|has("eth1")'
 }
 published() { # by its other network, with the answers going back that way

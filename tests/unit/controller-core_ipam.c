@@ -105,6 +105,7 @@ static void test_model(void **unused)
 		if (x >> 63 || !n) {
 			int rc = ipam_take(&s, &a);
 			assert_int_equal(rc, n == 1024 ? -ENOSPC : 0);
+			assert_int_equal(ipam_free(&s), rc ? 0 : 1024 - n - 1);
 			if (rc)
 				continue;
 			assert_in_range(a, 0x0a000400, 0x0a0007ff);

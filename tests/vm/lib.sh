@@ -79,7 +79,7 @@ vm_boot() { # I: one virtual machine, with the binaries as they are now
     >"$dir/carrack/carrack.yaml"
   { cat "$image/first.gz"; (cd "$dir" && find carrack | cpio --quiet -o -H newc | gzip -1); } >"$dir/initrd.gz"
   qemu-system-x86_64 -accel tcg -cpu max -nographic -m 768 -no-reboot -kernel "$image/vmlinuz" -initrd "$dir/initrd.gz" \
-    -append "console=ttyS0 panic=-1 quiet mitigations=off net.ifnames=0 vm=$i" \
+    -append "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check net.ifnames=0 vm=$i" \
     -drive "file=$image/root.img,format=raw,if=virtio,snapshot=on" -device virtio-rng-pci \
     -netdev "tap,id=w,ifname=w$i,script=no,downscript=no" -device "virtio-net-pci,netdev=w,mac=52:54:00:00:00:0$i" \
     -netdev "tap,id=m,ifname=m$i,script=no,downscript=no" -device "virtio-net-pci,netdev=m,mac=52:54:00:00:01:0$i" \
@@ -99,7 +99,7 @@ vm_up() { # N: virtual machines vm1 ... vmN with their agents, all nodes up
   controller_up
   c token create >"$work/token"
   for ((i = 1; i <= $1; i++)); do
-    until_ok 90 on "vm$i" true || { echo "vm$i did not boot" >&2; tail -n 20 "$work/vm$i/console.log" >&2; exit 1; }
+    until_ok 180 on "vm$i" true || { echo "vm$i did not boot" >&2; tail -n 20 "$work/vm$i/console.log" >&2; exit 1; }
     agent_start "vm$i"
   done
   until_ok 150 nodes_up "$1" || { echo "the nodes did not come up" >&2; log_of vm1 | tail -n 20 >&2; exit 1; }

@@ -27,7 +27,7 @@ passed=0 failed=0
 for name in "${names[@]}"; do
   out=$(mktemp)
   scratch=$(mktemp -d)
-  VM_WORK=$scratch timeout 300 bash "$here/$name.sh" 2>&1 | tee "$out"
+  VM_WORK=$scratch timeout 480 bash "$here/$name.sh" 2>&1 | tee "$out"
   status=${PIPESTATUS[0]}
   p=$(grep -c '^ok ' "$out") f=$(grep -c '^FAIL' "$out")
   [ "$status" != 0 ] && [ "$f" = 0 ] && { f=1; echo "FAIL  $name: ended with status $status"; }
