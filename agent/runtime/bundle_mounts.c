@@ -63,7 +63,9 @@ static void add_system(json_t *list, const struct rt_spec *s, const char *shm)
 		  s->privileged ? "nosuid noexec nodev relatime rw"
 				: "nosuid noexec nodev relatime ro");
 	if (s->host_ipc) {
-		add_mount(list, "/dev/mqueue", "bind", "/dev/mqueue", "rbind nosuid noexec nodev");
+		if (path_exists("/dev/mqueue")) /* a host need not have it mounted */
+			add_mount(list, "/dev/mqueue", "bind", "/dev/mqueue",
+				  "rbind nosuid noexec nodev");
 		add_mount(list, "/dev/shm", "bind", "/dev/shm", "rbind nosuid noexec nodev");
 		return;
 	}

@@ -136,6 +136,16 @@ static const char *without_time(const char *text)
 	return end && end - text < 40 ? end + 3 : text;
 }
 
+/* What the OCI runtime says of weights of blkio_config where the host has no such file. */
+static const char *plainly(const char *error)
+{
+	if (strstr(error, "blkio.weight") || strstr(error, "blkio.bfq.weight") ||
+	    strstr(error, "io.weight") || strstr(error, "io.bfq.weight"))
+		return "this host has no weights of block devices (blkio.weight); remove 'weight' "
+		       "and 'weight_device' of 'blkio_config', or place the service elsewhere";
+	return without_time(error);
+}
+
 static bool read_exit(struct container *c)
 {
 	auto_free char *path = xasprintf("%s/exit", c->run), *text = NULL;
@@ -151,7 +161,7 @@ static bool read_exit(struct container *c)
 	error[strcspn(error, "\n")] = '\0';
 	if (*error) {
 		free(c->error);
-		c->error = xasprintf("cannot start the container: %s", without_time(error));
+		c->error = xasprintf("cannot start the container: %s", plainly(error));
 		c->exit_code = code_of_failure(error);
 	}
 	return true;

@@ -107,6 +107,7 @@ services:
   quiet:
     image: $img
     init: true
+    ipc: host
     command: ["sh", "-c", "echo nothing; sleep inf"]
     stop_grace_period: 1s
     logging: {driver: none}
