@@ -131,11 +131,40 @@ static struct node *part(struct mount_text *m, struct node **where)
 	return *where;
 }
 
-/* Words that mean nothing are left out, as in Compose. */
-static void mount_word(struct mount_text *m, const char *word)
+/* A word that means nothing is left out, as in Compose, but not without a word. */
+static void mount_word_unknown(const struct mount_text *m, const char *word)
+{
+	const struct node *n = m->out;
+	struct diag_place at = {n->file ? n->file : m->x->file, n->line, n->column};
+	const char text[] = "'%.50s' is not an option of a volume; leave it out";
+	if (m->x->d && m->x->strict)
+		diag_error(m->x->d, at, text, word);
+	else if (m->x->d)
+		diag_warn(m->x->d, at, text, word);
+}
+
+static void mount_propagation(struct mount_text *m, const char *word)
 {
 	static const char *const propagations[] = {"private", "rprivate", "shared",
 						   "rshared", "slave",    "rslave"};
+	for (size_t i = 0; i < ARRAY_LEN(propagations); i++) {
+		if (!streq(word, propagations[i]))
+			continue;
+		shape_set(m->x, part(m, &m->bind), "propagation",
+			  shape_text(m->x, NODE_STR, word, m->out));
+		return;
+	}
+	mount_word_unknown(m, word);
+}
+
+/* Words that mean nothing on Linux are left out. */
+static void mount_word(struct mount_text *m, const char *word)
+{
+	static const char *const hints[] = {"rw",         "cached",  "delegated",
+					    "consistent", "default", ""};
+	bool known = false;
+	for (size_t i = 0; i < ARRAY_LEN(hints); i++)
+		known = known || streq(word, hints[i]);
 	if (streq(word, "ro"))
 		put_true(m->x, m->out, "read_only");
 	else if (streq(word, "nocopy"))
@@ -143,10 +172,8 @@ static void mount_word(struct mount_text *m, const char *word)
 	else if (strcasecmp(word, "z") == 0)
 		shape_set(m->x, part(m, &m->bind), "selinux",
 			  shape_text(m->x, NODE_STR, word, m->out));
-	for (size_t i = 0; i < ARRAY_LEN(propagations); i++)
-		if (streq(word, propagations[i]))
-			shape_set(m->x, part(m, &m->bind), "propagation",
-				  shape_text(m->x, NODE_STR, word, m->out));
+	else if (!known)
+		mount_propagation(m, word);
 }
 
 /* "C:\\x" is a path of Windows, "C:/x:/y" too; "v:/y" is a volume with a short name. */

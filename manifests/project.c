@@ -80,6 +80,9 @@ struct node *project_read(struct project *p, const struct stackfile_input *in, s
 	*p = (struct project){.in = in, .d = d, .left = STACKFILE_BYTES_MAX, .plain = true};
 	p->shape.t = &p->t;
 	p->shape.raw_paths = in->no_paths;
+	p->shape.d = d;
+	p->shape.file = in->file;
+	p->shape.strict = !in->canonical;
 	p->shape.home = in->env ? kvlist_get(in->env, "HOME") : NULL;
 	const struct check check = {d, in->file, &p->t, in->no_interpolate};
 	size_t n = in->n_more + 1;

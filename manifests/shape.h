@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/map.h"
+#include "manifests/diag.h"
 #include "manifests/fields.h"
 #include "manifests/node.h"
 
@@ -15,6 +16,9 @@ struct shape {
 	bool raw_paths;   /* paths stay as they are written */
 	const char *home; /* what ~ stands for; NULL: it stays */
 	bool finish;      /* last pass: defaults are filled in, what !reset names goes */
+	struct diag *d;   /* for what a long form has no place for; NULL: nothing is said */
+	const char *file; /* of nodes that name none */
+	bool strict;      /* such things are errors, not warnings */
 };
 
 struct node *shape_record(struct shape *x, const struct record *r, const struct node *n);

@@ -171,6 +171,20 @@ static void errors(void **state)
 	}
 }
 
+/* Compose drops a word that it does not know; here that is said. */
+static void option_of_a_volume(void **state)
+{
+	(void)state;
+	struct diag d = {0};
+	auto_free char *text =
+		config("services: {a: {image: a, volumes: ['/h:/t:ro,noexec']}}", NULL, NULL, &d);
+	assert_non_null(text);
+	assert_int_equal(d.n, 1);
+	assert_non_null(strstr(d.v[0].text, "'noexec' is not an option of a volume"));
+	assert_true(d.v[0].line == 1 && d.v[0].column == 36);
+	diag_done(&d);
+}
+
 /* A file that overrides is named in its findings, with its own line. */
 static void places(void **state)
 {
@@ -251,6 +265,7 @@ int main(void)
 		cmocka_unit_test(canonical_files), cmocka_unit_test(errors),
 		cmocka_unit_test(places),          cmocka_unit_test(variables_stay),
 		cmocka_unit_test(as_written),
+		cmocka_unit_test(option_of_a_volume),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
