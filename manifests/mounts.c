@@ -23,6 +23,7 @@ static bool replace(char **to, char *with)
 
 static bool source_resolve(struct decode *c, const struct node *n, struct spec_mount *m)
 {
+	bool unasked = c->in && c->in->no_consistency;
 	switch (m->type) {
 	case MOUNT_BIND:
 		if (!m->source || !*m->source) {
@@ -31,7 +32,6 @@ static bool source_resolve(struct decode *c, const struct node *n, struct spec_m
 		}
 		return replace(&m->source, decode_host_path(c, n, m->source));
 	case MOUNT_VOLUME:
-		bool unasked = c->in && c->in->no_consistency;
 		if (m->source && c->stack && !unasked && !map_has(&c->volumes, m->source)) {
 			auto_free char *near = decode_near(&c->volumes, m->source);
 			decode_error(c, n,

@@ -264,8 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(canonical_files), cmocka_unit_test(errors),
 		cmocka_unit_test(places),          cmocka_unit_test(variables_stay),
-		cmocka_unit_test(as_written),
-		cmocka_unit_test(option_of_a_volume),
+		cmocka_unit_test(as_written),      cmocka_unit_test(option_of_a_volume),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
