@@ -12,12 +12,14 @@ static bool family_valid(int family, const char *text)
 	return !text || (ipaddr_parse(text, &a) && a.family == family);
 }
 
-bool attach_mac_valid(const char *text)
+bool attach_mac_valid(char *text)
 {
 	if (!text)
 		return true;
-	if (strlen(text) != 17)
+	if (strlen(text) != 17 || strspn(text, "0:-") == 17) /* the kernel takes 0 for none */
 		return false;
+	for (char *p = text; (p = strchr(p, '-'));)
+		*p = ':';
 	for (size_t i = 0; i < 17; i++) {
 		bool colon = i % 3 == 2;
 		if (colon ? text[i] != ':' : !strchr("0123456789abcdefABCDEF", text[i]))

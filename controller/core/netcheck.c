@@ -182,6 +182,14 @@ static bool is_kept(const struct spec_ipam *ipam, const struct ipaddr *a)
 	return false;
 }
 
+/* RFC 1122 section 3.2.1.3; in IPv6 the first is the routers' (RFC 4291 section 2.6.1), the last a host's. */
+static bool is_edge(const struct ipprefix *subnet, const struct ipaddr *a)
+{
+	struct ipaddr next = ipaddr_add(a, 1);
+	return ipaddr_equal(&subnet->addr, a) ||
+	       (a->family == AF_INET && !ipprefix_has(subnet, &next));
+}
+
 static int check_inside(const struct place *p, const char *text, const struct spec_ipam *ipam,
 			struct err *err)
 {
@@ -199,6 +207,11 @@ static int check_inside(const struct place *p, const char *text, const struct sp
 	if (!ipprefix_has(&subnet, &a))
 		return err_set(err, -EINVAL, "the address '%s' is not inside '%s' of '%s'", text,
 			       in, at);
+	if (is_edge(&subnet, &a))
+		return err_set(err, -EINVAL,
+			       "the address '%s' of the service '%s' is the network's own or the "
+			       "broadcast address of '%s', which no host can have; choose another",
+			       text, p->svc->name, in);
 	gateway = ipaddr_add(&subnet.addr, 1);
 	if (ipam->gateway)
 		(void)ipaddr_parse(ipam->gateway, &gateway);

@@ -246,12 +246,46 @@ static void test_refused(void **state)
 	drive_done(&d);
 }
 
+/* What no host can have is refused before a task waits for it. */
+static void test_edges(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *key, *ip;
+		bool fine;
+	} rows[] = {
+		{"ipv4_address", "192.0.2.128", false}, {"ipv4_address", "192.0.2.191", false},
+		{"ipv4_address", "192.0.2.190", true},  {"ipv6_address", "2001:db8::", false},
+		{"ipv6_address", "2001:db8::ff", true},
+	};
+	struct driver d;
+	ready(&d, 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct err err = {0};
+		json_t *answer = NULL;
+		auto_free char *text = xasprintf(
+			"{\"name\":\"s\",\"services\":{\"web\":{\"image\":\"a\",\"networks\":"
+			"{\"n\":{\"%s\":\"%s\"}}}},\"networks\":{\"n\":{\"name\":\"s_n\","
+			"\"driver\":\"macvlan\",\"enable_ipv6\":true,\"driver_opts\":{" ETH1 "},"
+			"\"ipam\":{\"config\":[{\"subnet\":\"192.0.2.128/26\"},"
+			"{\"subnet\":\"2001:db8::/120\"}]}}}}",
+			rows[i].key, rows[i].ip);
+		auto_json *j = json_parse(text, strlen(text), &err);
+		int rc = cluster_stack_put(d.c, "s", j, &answer, &err);
+		json_decref(answer);
+		if (rows[i].fine ? rc < 0 : !strstr(err_text(&err), "which no host can have"))
+			fail_msg("%s: %s", rows[i].ip, err_text(&err));
+	}
+	drive_done(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_eligible),    cmocka_unit_test(test_vlan),
 		cmocka_unit_test(test_addresses),   cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_handed_back), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_edges),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

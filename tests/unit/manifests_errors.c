@@ -37,13 +37,9 @@ static void errors_with_places(void **state)
 		{WEB "    depends_on: [dab]\n  db: {image: b}\n", 4, 18, "did you mean 'db'?"},
 		{WEB "    depends_on: [db]\n  db: {image: b, profiles: [x]}\n", 4, 18,
 		 "`--profile x`"},
-		{WEB "    network_mode: service:db\n  db: {image: b, profiles: [x]}\n", 4, 19,
-		 "`--profile x`"},
 		{WEB "    networks: [bock]\nnetworks: {back: {}}\n", 4, 16, "did you mean 'back'?"},
 		{WEB "    volumes: [\"dota:/v\"]\nvolumes: {data: {}}\n", 4, 15,
 		 "did you mean 'data'?"},
-		{WEB "    configs: [cnf]\nconfigs: {conf: {content: a}}\n", 4, 15,
-		 "did you mean 'conf'?"},
 		{WEB "    depends_on: {web2: [1]}\n  web2: {image: b}\n", 4, 24,
 		 "must be a mapping"},
 		{WEB "    depends_on: {web2: {condition: up}}\n  web2: {image: b}\n", 4, 36,
@@ -103,6 +99,9 @@ static void errors_with_places(void **state)
 		{LAN("ipvlan", "parent: eth1") "  b: {image: x, networks: {n: {mac_address: "
 					       "\"02:00:00:00:00:01\"}}}\n",
 		 5, 31, "have the interface's MAC"},
+		{LAN("macvlan", "parent: eth1") "  b: {image: x, networks: {n: {mac_address: "
+						"\"00:00:00:00:00:00\"}}}\n",
+		 5, 28, "not the MAC address of one host"},
 		{WEB "networks: {n: {ipam: {config: [{subnet: 10.0.0.0/8, gateway: 11.0.0.1}]}}}\n",
 		 4, 32, "address in '10.0.0.0/8'"},
 	};

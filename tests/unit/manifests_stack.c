@@ -202,6 +202,11 @@ static void mac_of_the_first(void **state)
 	assert_null(s->services[0].networks[1].mac_address);
 	expect_round_trip(s);
 	spec_stack_free(s);
+	s = parse_ok("name: s\nservices:\n  a:\n    image: a\n"
+		     "    networks: {x: {mac_address: 02-42-0A-00-00-01}}\nnetworks: {x: {}}\n");
+	assert_string_equal(s->services[0].networks[0].mac_address, "02:42:0A:00:00:01");
+	expect_round_trip(s);
+	spec_stack_free(s);
 }
 
 static void keys_of_nodes(void **state)
