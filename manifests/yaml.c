@@ -319,7 +319,7 @@ static bool is_tab(const char *text, size_t len, yaml_mark_t at)
 	const char *end = text + len;
 	for (size_t line = 0; text && text < end && line < at.line; line++) {
 		text = memchr(text, '\n', (size_t)(end - text));
-		text += text != NULL;
+		text = text ? text + 1 : NULL;
 	}
 	/* what indents is one byte a character */
 	return text && text + at.column < end && text[at.column] == '\t';
