@@ -97,7 +97,7 @@ refusals() {
 }
 joined() { # another stack on a network of this one
   stack guest <<<"{name: guest, services: {g: {$idle, networks: [d]}}, networks: {d: {external: true, name: six_dual}}}"
-  apply guest && c exec guest_g.1 ping -6 -c 1 -w 5 right || fail "the guest does not reach right" || return
+  apply guest && c exec guest_g.1 ping -6 -c 1 -w 5 tasks.right || fail "the guest does not reach right" || return
   c rm guest
 }
 restart() { # controller and agent: the addresses stay
@@ -105,7 +105,7 @@ restart() { # controller and agent: the addresses stay
   before=$(tasks '[.[]|{name,addresses}]|sort_by(.name)')
   on ctl sh -c 'kill -9 $(pgrep -f "carrack controller")'
   on host1 sh -c 'kill -9 $(pgrep -f "carrack agent")'
-  until_ok 20 nodes_up 3 && until_ok 20 c exec six_left.1 ping -6 -c 1 -w 2 right || fail "no ping" || return
+  until_ok 20 nodes_up 3 && until_ok 20 c exec six_left.1 ping -6 -c 1 -w 2 tasks.right || fail "no ping" || return
   [ "$(tasks '[.[]|{name,addresses}]|sort_by(.name)')" = "$before" ] || fail "addresses changed"
 }
 

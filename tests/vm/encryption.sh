@@ -19,7 +19,7 @@ services:
   client:
     image: $img
     init: true
-    command: ["sh", "-c", "while :; do ping -c 1 -w 1 web; sleep 0.2; done >/dev/null 2>&1"]
+    command: ["sh", "-c", "while :; do ping -c 1 -w 1 tasks.web; sleep 0.2; done >/dev/null 2>&1"]
     networks: [closed]
     deploy: {placement: {constraints: ["node.hostname == vm1"]}}
   plain:
@@ -47,11 +47,11 @@ until_ok 10 grep -q 'listening on' "$work/tcpdump.log"
 frames() { tcpdump -r "$work/wire.pcap" -n "$@" 2>/dev/null | wc -l; }
 fetch() { c exec safe_client.1 sh -c 'printf "GET / HTTP/1.0\r\n\r\n" | nc -w 5 web 80' | grep -q "$secret"; }
 ip_of() { tasks ".[]|select(.service==\"$1\").addresses[0].ip"; }
-pings() { c exec safe_client.1 ping -c 1 -w "${1:-2}" web; }
+pings() { c exec safe_client.1 ping -c 1 -w "${1:-2}" tasks.web; }
 
 up() { apply safe && ready safe 4 && until_ok 20 pings; }
 http() { until_ok 10 fetch && fetch; }
-large() { c exec safe_client.1 ping -c 1 -w 5 -s 3000 web && c exec safe_client.1 ping -c 1 -w 5 -s 1300 web; }
+large() { c exec safe_client.1 ping -c 1 -w 5 -s 3000 tasks.web && c exec safe_client.1 ping -c 1 -w 5 -s 1300 tasks.web; }
 no_cleartext() { # nor a frame of VXLAN, nor the text, nor the addresses of the network
   kill -INT $tcpdump_pid 2>/dev/null
   wait $tcpdump_pid
@@ -63,8 +63,10 @@ no_cleartext() { # nor a frame of VXLAN, nor the text, nor the addresses of the 
 
 # A stranger on the wire sends VXLAN to vm2, with the VNI of a network and the source address of vm1: UDP
 # to a port on which nothing listens, so that what arrives is counted (NoPorts).
-inject() { # NETWORK SERVICE
-  local vni ip mac
+inject() { # NETWORK SERVICE NEIGHBOUR: with the MAC of the neighbour, which is on vm1
+  local vni ip mac from
+  from=$(ip_of "$3")
+  from=$(printf '02:42:%02x:%02x:%02x:%02x' ${from//./ })
   vni=$(c net ls --json | jq --arg n "$1" '.[]|select(.name==$n).vni')
   ip=$(ip_of "$2")
   mac=$(printf '02:42:%02x:%02x:%02x:%02x' ${ip//./ })
@@ -79,7 +81,7 @@ inject() { # NETWORK SERVICE
   fi
   ip -n stranger link del x0 2>/dev/null
   ip -n stranger link add x0 type vxlan id "$vni" dev s0 local 10.77.0.1 remote 10.77.0.2 dstport 4789 nolearning
-  ip -n stranger link set x0 up
+  ip -n stranger link set x0 address "$from" up
   ip -n stranger addr add "${ip%.*}.153/24" dev x0
   ip -n stranger neigh replace "$ip" lladdr "$mac" dev x0 nud permanent
   for _ in 1 2 3 4 5; do ip netns exec stranger bash -c "echo injected >/dev/udp/$ip/9999"; done
@@ -89,17 +91,17 @@ arrived() { c exec "safe_$1.1" awk '/^Udp:/ {n=$3} END {print n}' /proc/net/snmp
 injection_works() { # on a network in clear it does: WireGuard is what makes the difference
   local before
   before=$(arrived plain)
-  inject safe_open plain
+  inject safe_open plain neighbour
   [ "$(arrived plain)" -gt "$before" ] || fail "the stranger's frames do not arrive even in clear"
 }
 stranger() {
   local before
   before=$(arrived web)
-  inject safe_closed web
+  inject safe_closed web client
   on vm2 nft flush ruleset # as a tool that sets up a host's rules anew leaves it
-  inject safe_closed web
+  inject safe_closed web client
   on vm2 'nft add table inet user; nft add chain inet user pre "{ type filter hook prerouting priority -500; }"; nft add rule inet user pre accept'
-  inject safe_closed web
+  inject safe_closed web client
   [ "$(arrived web)" = "$before" ] || fail "a stranger's frame reached the container"
 }
 
@@ -108,7 +110,7 @@ key_is_not() { [ "$(key_of 1)" != "$1" ]; }
 rotates() {
   local was lost
   was=$(key_of 1)
-  c exec safe_client.1 sh -c 'ping -i 0.2 -c 150 web >/tmp/ping 2>&1 &'
+  c exec safe_client.1 sh -c 'ping -i 0.2 -c 150 tasks.web >/tmp/ping 2>&1 &'
   c nodes rotate-key vm1 || return
   until_ok 40 key_is_not "$was" || fail "the key of vm1 is still the same" || return
   until_ok 20 pings || fail "no traffic with the fresh key" || return

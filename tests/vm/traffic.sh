@@ -23,13 +23,24 @@ services:
 Y
 
 up() { apply demo && ready demo 2; }
-ping_by_name() { c exec demo_client.1 ping -c 3 -w 10 web; }
+ping_by_name() { c exec demo_client.1 ping -c 3 -w 10 tasks.web; }
 http_by_name() { until_ok 15 fetches; }
 fetches() { # not by wget: Debian's static busybox ends in it where the C library is a newer one
   c exec demo_client.1 sh -c 'printf "GET / HTTP/1.0\r\n\r\n" | nc -w 5 web 80' | grep -q '200 OK'
 }
 large() { # a packet of the network's full size, and one that must be cut
-  c exec demo_client.1 ping -c 1 -w 5 -s 1422 web && c exec demo_client.1 ping -c 1 -w 5 -s 4000 web
+  c exec demo_client.1 ping -c 1 -w 5 -s 1422 tasks.web && c exec demo_client.1 ping -c 1 -w 5 -s 4000 tasks.web
+}
+fast_path() { # this kernel takes it: what the bridges of vm2 drop arrives
+  on vm2 'carrack doctor | grep -q "^ok *fast path *packets between containers pass"' || fail "doctor says otherwise" || return
+  on vm2 'tc filter show dev eth0 ingress | grep -q ck_underlay' || fail "no filter on the underlay's link" || return
+  on vm2 'nft -f - <<N
+table bridge seen { chain f { type filter hook forward priority -400; ether type ip counter drop; }; }
+N'
+  ping_by_name || fail "packets go by the bridge of vm2"
+  local ok=$?
+  on vm2 'nft delete table bridge seen'
+  return $ok
 }
 cgroup2() {
   on vm2 'stat -f -c %T /sys/fs/cgroup' | grep -q cgroup2 || return
@@ -45,6 +56,7 @@ t "a stack starts on two hosts" up
 t "ping by name over the wire" ping_by_name
 t "HTTP by name over the wire" http_by_name
 t "packets of full size and fragments" large
+t "packets pass the bridges by" fast_path
 t "limits stand in cgroup v2" cgroup2
 t "an agent that restarts finds its container" restarted
 t "all is gone after rm" removed
