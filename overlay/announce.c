@@ -14,9 +14,14 @@
 #include <netinet/ip6.h>
 #include <string.h>
 
+/* The protocol is said: older kernels do not find it themselves on ipvlan, and the guard drops what is
+ * of none. */
 static void send_frame(int fd, int index, const void *frame, size_t len)
 {
-	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = index};
+	const struct ether_header *eth = frame;
+	struct sockaddr_ll to = {.sll_family = AF_PACKET,
+				 .sll_protocol = eth->ether_type,
+				 .sll_ifindex = index};
 	if (sendto(fd, frame, len, MSG_DONTWAIT, (const struct sockaddr *)&to, sizeof(to)) < 0)
 		log_debug("overlay", "an address is not told to its network: %m"); /* again soon */
 }
