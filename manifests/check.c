@@ -12,6 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define WHOLE_MAX 9e18 /* below INT64_MAX, which a double cannot be */
+
 static enum field_type value_type(const struct field *f)
 {
 	return f->type ? f->type : f->canon;
@@ -133,7 +135,7 @@ static bool kind_fits(const struct node *n, unsigned kinds)
 	case NODE_FLOAT: /* 3.0 is a whole number as well */
 		return (kinds & KIND_NUM) ||
 		       ((kinds & KIND_INT) && num_parse_double(n->text, &value) &&
-			value == (double)(int64_t)value);
+			value > -WHOLE_MAX && value < WHOLE_MAX && value == (double)(int64_t)value);
 	case NODE_STR:
 		return kinds & KIND_STR;
 	case NODE_SEQ:

@@ -149,6 +149,8 @@ static const struct {
 	{"services: {a: {image: a, depends_on: [b]}, b: {image: a, depends_on: [a]}}", NULL,
 	 "by way of others"},
 	{"services: {a: {init: true}}", NULL, "no 'image'"},
+	{"services: {a: {image: a, ports: [{target: 55555555555555555545.5}]}}", NULL, "'target'"},
+	{"services: {a: {image: a, ports: [{target: -1e300}]}}", NULL, "'target'"},
 	{"services: {a: {image: a, networks: [nn]}}", NULL, "the network 'nn' is not there"},
 	{"services: {a: {image: a, networks: ['n(n']}}", NULL, "the network 'n(n' is not there"},
 };
