@@ -194,11 +194,9 @@ static json_t *error_body(const char *text)
 
 void httpd_reply_error(struct httpd_req *req, int status, const char *fmt, ...)
 {
-	auto_free char *text = NULL;
 	va_list ap;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	auto_free char *text = xvasprintf(fmt, ap);
 	va_end(ap);
 	httpd_reply_json(req, status, error_body(text));
 }

@@ -47,14 +47,19 @@ void *xmemdup(const void *p, size_t n)
 	return copy;
 }
 
-char *xasprintf(const char *fmt, ...)
+char *xvasprintf(const char *fmt, va_list ap)
 {
 	char *out = NULL;
+	return vasprintf(&out, fmt, ap) < 0 ? or_die(NULL, 1) : out;
+}
+
+char *xasprintf(const char *fmt, ...)
+{
 	va_list ap;
 	va_start(ap, fmt);
-	int n = vasprintf(&out, fmt, ap);
+	char *out = xvasprintf(fmt, ap);
 	va_end(ap);
-	return n < 0 ? or_die(NULL, 1) : out;
+	return out;
 }
 
 void *vec_grow(void *v, size_t n, size_t *cap, size_t size)

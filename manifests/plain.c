@@ -15,6 +15,17 @@
 #define DIGITS_MAX 17 /* that tell any two doubles apart */
 #define POINT_MAX  21 /* a number of more digits before the point has an exponent */
 
+/* The digits in decimal; NULL: they are none of the base, or too many. */
+static char *based(const char *sign, const char *s, int base)
+{
+	char *end;
+	errno = 0;
+	unsigned long long v = strtoull(s, &end, base);
+	if (*end || errno || !isxdigit((unsigned char)*s) || (*sign == '-' && v > 1ULL << 63))
+		return NULL;
+	return xasprintf("%s%llu", *sign == '-' && v ? "-" : "", v);
+}
+
 /* 010 and 0o10 are octal; false: no whole number, or too large a one. */
 static bool whole(const char *s, struct str *out)
 {
@@ -25,13 +36,9 @@ static bool whole(const char *s, struct str *out)
 		   : *s == '0' && s[1]            ? 8
 						  : 10;
 	const char *digits = base == 16 || tolower((unsigned char)s[1]) == 'o' ? s + 2 : s;
-	char *end;
-	errno = 0;
-	unsigned long long v = strtoull(digits, &end, base);
-	if (*end || errno || !isxdigit((unsigned char)*digits) || (minus && v > 1ULL << 63))
-		return false;
-	str_addf(out, "%s%llu", minus && v ? "-" : "", v);
-	return true;
+	auto_free char *text = based(minus ? "-" : "", digits, base);
+	str_add(out, text ? text : "");
+	return text;
 }
 
 /* The fewest digits that are read as the same number. */
@@ -97,17 +104,6 @@ static void fraction(const char *s, struct str *out)
 	if (isinf(v) && isdigit((unsigned char)digits[strspn(digits, ".")]))
 		return; /* too large: no number to Compose's reader either */
 	real(minus ? -v : v, c, out);
-}
-
-/* The digits of a number with its base before them; NULL: none such, or too large. */
-static char *based(const char *sign, const char *s, int base)
-{
-	char *end;
-	errno = 0;
-	unsigned long long v = strtoull(s, &end, base);
-	if (*end || errno || !isxdigit((unsigned char)*s) || (*sign == '-' && v > 1ULL << 63))
-		return NULL;
-	return xasprintf("%s%llu", *sign == '-' && v ? "-" : "", v);
 }
 
 char *plain_number(const char *written)

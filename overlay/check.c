@@ -96,11 +96,9 @@ static int compare_entries(struct overlay *o, struct fdb_list *set, struct fdb_l
 
 bool check_found(struct overlay *o, const char *network_id, size_t n, const char *fmt, ...)
 {
-	auto_free char *text = NULL;
 	va_list ap;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	auto_free char *text = xvasprintf(fmt, ap);
 	va_end(ap);
 	if (o->look) {
 		o->look(network_id, text, o->look_arg);

@@ -33,11 +33,9 @@ static void tell(const struct trace *t, const char *hop, enum ov_hop_state state
 static void tell(const struct trace *t, const char *hop, enum ov_hop_state state, const char *fix,
 		 const char *fmt, ...)
 {
-	auto_free char *text = NULL;
 	va_list ap;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	auto_free char *text = xvasprintf(fmt, ap);
 	va_end(ap);
 	const struct ov_hop h = {.hop = hop,
 				 .state = state,

@@ -47,11 +47,9 @@ static void emit(struct checker *k, const char *peer, const char *network, const
 static void emit(struct checker *k, const char *peer, const char *network, const char *what,
 		 const char *fmt, ...)
 {
-	auto_free char *text = NULL;
 	va_list ap;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	auto_free char *text = xvasprintf(fmt, ap);
 	va_end(ap);
 	nodeask_emit(k->out, finding(k->c, peer, network, what, text));
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What someone else breaks in a host's network is mended by the agent's check, with no restart, and
-# told in its log. DRIFT_ROUNDS (50) random damages; DRIFT_SEED repeats a run. VIPs go by eBPF on host1
+# told in its log. DRIFT_ROUNDS (50) random damages (hundreds: run this file itself, run.sh ends it after
+# 600 s); DRIFT_SEED repeats a run. VIPs go by eBPF on host1
 # where the kernel has it, by nftables on host2.
 # shellcheck source=tests/cluster/lib.sh
 . "$(dirname "$0")/lib.sh"
