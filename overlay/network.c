@@ -51,7 +51,7 @@ static bool subnet_ok(const struct ipprefix *p, const struct ipaddr *gateway, in
 				       ipprefix_has(p, gateway));
 }
 
-static int check_spec(const struct overlay *o, const struct ov_network *n, struct err *err)
+static int check_spec(const struct ov_network *n, struct err *err)
 {
 	if (!host_id_ok(n->id) || strlen(n->id) < SHORT_ID)
 		return err_set(err, -EINVAL, "network id \"%s\" must have at least %d digits",
@@ -77,17 +77,52 @@ static int check_spec(const struct overlay *o, const struct ov_network *n, struc
 		return err_set(err, -EINVAL,
 			       "network \"%s\" has IPv6 and MTU %d; it must be at least %d", n->id,
 			       n->mtu, IPV6_MTU_MIN);
+	return 0;
+}
+
+static const struct sandbox *user_of(const struct overlay *o, const char *network_id)
+{
+	map_each(&o->sandboxes, e)
+	{
+		const struct sandbox *s = e->val;
+		for (size_t i = 0; i < s->n_endpoints; i++)
+			if (streq(s->endpoints[i].network_id, network_id))
+				return s;
+	}
+	return NULL;
+}
+
+static bool collide(const struct ov_network *a, const struct ov_network *b)
+{
+	return strncmp(a->id, b->id, SHORT_ID) == 0 || a->vni == b->vni;
+}
+
+/* Links have one name and VNI each. What an earlier life left and nobody uses goes for it, as does
+ * what would take the new network's addresses. */
+static int make_room(struct overlay *o, const struct ov_network *n, struct err *err)
+{
+	auto_strlist left = {0};
 	map_each(&o->networks, e)
 	{
 		const struct network *other = e->val;
+		bool both = collide(&other->spec, n);
 		if (streq(other->id, n->id))
 			continue;
-		if (strncmp(other->id, n->id, SHORT_ID) == 0 || other->spec.vni == n->vni)
+		if (!other->asked && !user_of(o, other->id) &&
+		    (both || ipprefix_overlap(&other->spec.subnet, &n->subnet) ||
+		     ipprefix_overlap(&other->spec.subnet6, &n->subnet6)))
+			strlist_add(&left, other->id);
+		else if (both)
 			return err_set(
 				err, -EEXIST,
 				"network \"%s\" has the VNI or the first %d digits of network "
 				"\"%s\"; give it others",
 				n->id, SHORT_ID, other->id);
+	}
+	for (size_t i = 0; i < left.n; i++) {
+		int r = overlay_network_del(o, left.v[i], err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -219,7 +254,9 @@ static int publish_change(struct overlay *o, const struct network *n, bool was_i
 
 int overlay_network_set(struct overlay *o, const struct ov_network *spec, struct err *err)
 {
-	int r = check_spec(o, spec, err);
+	int r = check_spec(spec, err);
+	if (r == 0)
+		r = make_room(o, spec, err);
 	if (r < 0)
 		return r;
 	struct network *n = network_get(o, spec->id);
@@ -243,18 +280,6 @@ int overlay_network_set(struct overlay *o, const struct ov_network *spec, struct
 	if (made) /* the sentence is of the failure, not of the clearing up */
 		(void)overlay_network_del(o, spec->id, NULL);
 	return err_wrap(err, r, "network \"%s\"", spec->id);
-}
-
-static const struct sandbox *user_of(const struct overlay *o, const char *network_id)
-{
-	map_each(&o->sandboxes, e)
-	{
-		const struct sandbox *s = e->val;
-		for (size_t i = 0; i < s->n_endpoints; i++)
-			if (streq(s->endpoints[i].network_id, network_id))
-				return s;
-	}
-	return NULL;
 }
 
 int overlay_network_del(struct overlay *o, const char *network_id, struct err *err)

@@ -351,6 +351,17 @@ static void test_crash(void **state)
 	auto_free char *path = NULL, *again = NULL;
 	must(overlay_sandbox_set(on(A), &s, &path, &err), &err);
 	uint16_t port = p.host_port;
+	struct ov_network left = net1, other = net1;
+	left.id = "55555555dddd";
+	left.vni = 4555;
+	left.subnet = prefix("10.5.0.0/24");
+	left.gateway = ip("10.5.0.1");
+	other.id = "56565656dddd";
+	other.vni = 4556;
+	other.subnet = prefix("10.6.0.0/24");
+	other.gateway = ip("10.6.0.1");
+	must(overlay_network_set(on(A), &left, &err), &err);
+	must(overlay_network_set(on(A), &other, &err), &err);
 	overlay_close(take_ptr(t.ov[A]));
 	assert_int_equal(sh("nsenter --net=%s ping -q -c1 -W5 10.1.0.3 >/dev/null", t.box[0]), 0);
 	open_host(A);
@@ -373,6 +384,24 @@ static void test_crash(void **state)
 	struct ov_stats stats;
 	overlay_stats(t.ov[A], &stats);
 	assert_int_equal(stats.mended, 0);
+	/* A network of the earlier life that nobody uses makes room for one with its VNI, or its
+	 * addresses; one that a container uses does not. */
+	struct ov_network taker = net1;
+	taker.id = "77777777eeee";
+	assert_int_equal(overlay_network_set(on(A), &taker, &err), -EEXIST);
+	taker.vni = left.vni;
+	taker.subnet = prefix("10.9.0.0/24");
+	taker.gateway = ip("10.9.0.1");
+	must(overlay_network_set(on(A), &taker, &err), &err);
+	assert_int_not_equal(sh("ip -n a link show ckb-55555555 >/dev/null 2>&1"), 0);
+	assert_int_equal(sh("ip -n a link show ckb-56565656 >/dev/null"), 0);
+	must(overlay_network_del(on(A), taker.id, &err), &err);
+	taker.vni = 4700;
+	taker.subnet = other.subnet;
+	taker.gateway = other.gateway;
+	must(overlay_network_set(on(A), &taker, &err), &err);
+	assert_int_not_equal(sh("ip -n a link show ckb-56565656 >/dev/null 2>&1"), 0);
+	must(overlay_network_del(on(A), taker.id, &err), &err);
 	/* A sandbox of the earlier life goes without having been set in this one. */
 	must(overlay_sandbox_del(on(A), "task2", &err), &err);
 	must(overlay_sandbox_del(on(A), "web", &err), &err);
