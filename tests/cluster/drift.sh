@@ -134,8 +134,13 @@ up() {
   apply drift && until_ok 20 addresses && until_ok 20 talks || return
   nft_there || fail "VIPs do not go by nftables on host2"
 }
+now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
+took=$work/took # ms from a mend that was told to traffic, the try's own time included; a line each
+spread() { # of the numbers in stdin: median, 99 of 100, most
+  sort -n | awk '{v[NR] = $1} END {printf "median %d ms, 99 %% %d ms, worst %d ms", v[int((NR + 1) / 2)], v[int((NR * 99 + 99) / 100)], v[NR]}'
+}
 drift() {
-  local i host what before pids some
+  local i host what before pids some since
   addresses || fail "no addresses are told" || return
   pids=$(on host1 pgrep -f 'carrack agent')
   for ((i = 1; i <= rounds; i++)); do
@@ -145,8 +150,10 @@ drift() {
     what=${some[RANDOM % ${#some[@]}]}
     before=$(told "$host")
     damage "$host" "$what" || fail "round $i (seed $DRIFT_SEED): cannot do \"$what\" on $host" || return
-    until_ok 5 told_more "$host" "$before" || fail "round $i (seed $DRIFT_SEED): $host does not notice \"$what\"" || return
-    until_ok 2 talks || fail "round $i (seed $DRIFT_SEED): no traffic after \"$what\" on $host" || return
+    until_ok 10 told_more "$host" "$before" || fail "round $i (seed $DRIFT_SEED): $host does not notice \"$what\"" || return
+    since=$(now_ms)
+    until_ok 5 talks || fail "round $i (seed $DRIFT_SEED): no traffic after \"$what\" on $host" || return
+    echo $(($(now_ms) - since)) >>"$took"
   done
   [ "$(on host1 pgrep -f 'carrack agent')" = "$pids" ] || fail "an agent was restarted"
 }
@@ -162,4 +169,9 @@ quiet() { # nothing is mended where nothing is wrong
 t "two tasks on two hosts talk" up
 t "nothing is mended where nothing is wrong" quiet
 t "$rounds random damages are mended, seed $DRIFT_SEED" drift
+if [ -s "$took" ] && addresses; then
+  since=$(now_ms)
+  talks
+  echo "      drift: $(wc -l <"$took") mends; from the line in the log to traffic both ways: $(spread <"$took"); a try alone takes $(($(now_ms) - since)) ms"
+fi
 finish
