@@ -163,14 +163,12 @@ int client_do(struct client *c, const char *method, const char *path, const json
 
 int client_get(struct client *c, json_t **ret, struct err *err, const char *fmt, ...)
 {
-	auto_free char *path = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&path, fmt, ap) < 0)
-		path = NULL;
+	auto_free char *path = xvasprintf(fmt, ap);
 	va_end(ap);
-	return path ? client_do(c, "GET", path, NULL, ret, err) : -ENOMEM;
+	return client_do(c, "GET", path, NULL, ret, err);
 }
 
 int client_list(struct client *c, const char *noun, const char *stack, json_t **ret,

@@ -19,14 +19,12 @@ void opts_help(const struct cmd *c)
 
 int opts_misuse(const struct cmd *c, const char *fmt, ...)
 {
-	auto_free char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	auto_free char *text = xvasprintf(fmt, ap);
 	va_end(ap);
-	out_error("%s; see `carrack %s --help`", text ? text : "wrong usage", c->name);
+	out_error("%s; see `carrack %s --help`", text, c->name);
 	return 2;
 }
 

@@ -196,12 +196,10 @@ void table_cell(struct table *t, enum out_color color, const char *text)
 
 void table_cellf(struct table *t, enum out_color color, const char *fmt, ...)
 {
-	auto_free char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	auto_free char *text = xvasprintf(fmt, ap);
 	va_end(ap);
 	table_cell(t, color, text);
 }

@@ -4,6 +4,7 @@
 #include "manifests/decode.h"
 #include "manifests/limits.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static bool family_valid(int family, const char *text)
@@ -12,20 +13,30 @@ static bool family_valid(int family, const char *text)
 	return !text || (ipaddr_parse(text, &a) && a.family == family);
 }
 
-bool attach_mac_valid(char *text)
+static bool mac_valid(const char *text)
+{
+	if (strlen(text) != 17 || strspn(text, "0:-") == 17) /* the kernel takes 0 for none */
+		return false;
+	for (size_t i = 0; i < 17; i++)
+		if (!strchr(i % 3 == 2 ? ":-" : "0123456789abcdefABCDEF", text[i]))
+			return false;
+	return !(strtoul(text, NULL, 16) & 1); /* multicast is nobody's */
+}
+
+bool decode_mac(struct decode *c, const struct node *n, char *text)
 {
 	if (!text)
 		return true;
-	if (strlen(text) != 17 || strspn(text, "0:-") == 17) /* the kernel takes 0 for none */
+	if (!mac_valid(text)) {
+		decode_refuse(
+			c, n,
+			"'%.100s' is not the MAC address of one host, such as 02:42:0a:00:00:01",
+			text);
 		return false;
-	for (char *p = text; (p = strchr(p, '-'));)
-		*p = ':';
-	for (size_t i = 0; i < 17; i++) {
-		bool colon = i % 3 == 2;
-		if (colon ? text[i] != ':' : !strchr("0123456789abcdefABCDEF", text[i]))
-			return false;
 	}
-	return !(strtoul(text, NULL, 16) & 1); /* multicast is nobody's */
+	for (char *p = text; *p; p++)
+		*p = *p == '-' ? ':' : (char)tolower((unsigned char)*p);
+	return true;
 }
 
 static void link_local_check(struct decode *c, const struct node *n, const struct spec_attach *a)
@@ -60,11 +71,7 @@ static void attach_check(struct decode *c, const struct node *n, const struct sp
 		decode_refuse(c, n, "'%.100s' is not an IPv4 address", a->ipv4_address);
 	if (!family_valid(AF_INET6, a->ipv6_address))
 		decode_refuse(c, n, "'%.100s' is not an IPv6 address", a->ipv6_address);
-	if (!attach_mac_valid(a->mac_address))
-		decode_refuse(
-			c, n,
-			"'%.100s' is not the MAC address of one host, such as 02:42:0a:00:00:01",
-			a->mac_address);
+	(void)decode_mac(c, n, a->mac_address);
 	if (a->interface_name && (strlen(a->interface_name) > 15 || !*a->interface_name ||
 				  strpbrk(a->interface_name, "/ :\t\n")))
 		decode_refuse(c, n, "'%.100s' is not the name of a network interface",

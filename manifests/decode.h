@@ -54,7 +54,8 @@ void decode_no_service(struct decode *c, const struct node *at, const char *name
 /* "; did you mean 'web'?" for a name that is none of names, or ""; caller frees. */
 char *decode_near(const struct map *names, const char *name);
 
-bool attach_mac_valid(char *text); /* of one host, with ':' or '-' (set to ':'); NULL is fine */
+/* A MAC address of one host, with ':' or '-', as carrack writes them: lower case, ':'. NULL is fine. */
+bool decode_mac(struct decode *c, const struct node *n, char *text);
 
 /* obj has been initialised by record_init. */
 void decode_record(struct decode *c, const struct node *n, const struct record *r, void *obj);

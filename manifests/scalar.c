@@ -63,12 +63,9 @@ static void add(struct decode *c, const struct node *n, bool warning, const char
 	}
 	if (warning || diag_full(c->d))
 		return;
-	char *text = NULL;
-	if (vasprintf(&text, fmt, ap) < 0)
-		return;
+	auto_free char *text = xvasprintf(fmt, ap);
 	diag_error(c->d, (struct diag_place){0}, "%s%s%s", c->path.len ? c->path.data : "",
 		   c->path.len ? ": " : "", text);
-	free(text);
 }
 
 void decode_error(struct decode *c, const struct node *n, const char *fmt, ...)

@@ -14,6 +14,18 @@ static char *before_colon(const char *text)
 	return xstrndup(text, strcspn(text, ":"));
 }
 
+/* A list's item "NAME" or "NAME:REST": its name, or NULL after it was told; caller frees. rest: NULL
+ * without a colon. */
+static char *item_split(struct decode *c, const struct node *n, const char **ret_text,
+			const char **ret_rest)
+{
+	if (!decode_string(c, n, ret_text))
+		return NULL;
+	const char *colon = strchr(*ret_text, ':');
+	*ret_rest = colon ? colon + 1 : NULL;
+	return before_colon(*ret_text);
+}
+
 FIELD_DECODER(decode_links)
 {
 	struct spec_service *s = obj;
@@ -21,17 +33,15 @@ FIELD_DECODER(decode_links)
 	if (!decode_list(c, n, LIMIT_SERVICE_DEPENDS))
 		return;
 	for (size_t i = 0; i < n->n; i++) {
-		const char *text;
-		if (!decode_string(c, n->items[i], &text))
+		const char *text, *rest;
+		auto_free char *name = item_split(c, n->items[i], &text, &rest);
+		if (!name)
 			continue;
-		const char *colon = strchr(text, ':');
-		auto_free char *name = before_colon(text);
-		if (colon && !spec_key_valid(colon + 1)) {
-			decode_refuse(c, n->items[i], "'%.100s' is not a name for a link",
-				      colon + 1);
+		if (rest && !spec_key_valid(rest)) {
+			decode_refuse(c, n->items[i], "'%.100s' is not a name for a link", rest);
 			continue;
 		}
-		if (colon && !streq(colon + 1, name))
+		if (rest && !streq(rest, name))
 			strlist_add(&s->links, text);
 		depends_imply(c, n->items[i], name, s);
 	}
@@ -45,17 +55,16 @@ FIELD_DECODER(decode_external_links)
 	if (!decode_list(c, n, LIMIT_SERVICE_DEPENDS))
 		return;
 	for (size_t i = 0; i < n->n; i++) {
-		const char *text;
-		if (!decode_string(c, n->items[i], &text))
+		const char *text, *rest;
+		auto_free char *name = item_split(c, n->items[i], &text, &rest);
+		if (!name)
 			continue;
-		const char *colon = strchr(text, ':');
-		auto_free char *name = before_colon(text);
-		if (colon && !streq(colon + 1, name))
+		if (rest && !streq(rest, name))
 			decode_refuse(c, n->items[i],
 				      "the external link '%.100s' cannot give '%.100s' another "
 				      "name; give it the alias '%.100s' on the network in its own "
 				      "stack",
-				      text, name, colon + 1);
+				      text, name, rest);
 	}
 	s->external_links = n->n > 0;
 }
@@ -67,11 +76,10 @@ FIELD_DECODER(decode_volumes_from)
 	if (!decode_list(c, n, LIMIT_SERVICE_MOUNTS))
 		return;
 	for (size_t i = 0; i < n->n; i++) {
-		const char *text;
-		if (!decode_string(c, n->items[i], &text))
+		const char *text, *rest;
+		auto_free char *name = item_split(c, n->items[i], &text, &rest);
+		if (!name)
 			continue;
-		const char *colon = strchr(text, ':');
-		auto_free char *name = before_colon(text);
 		if (streq(name, "container")) {
 			decode_refuse(c, n->items[i],
 				      "'%.100s' is a container outside of the stack; name the "
@@ -79,7 +87,7 @@ FIELD_DECODER(decode_volumes_from)
 				      text);
 			continue;
 		}
-		if (colon && !streq(colon + 1, "ro") && !streq(colon + 1, "rw")) {
+		if (rest && !streq(rest, "ro") && !streq(rest, "rw")) {
 			decode_error(c, n->items[i],
 				     "'%.100s' must be SERVICE, SERVICE:ro or "
 				     "SERVICE:rw",

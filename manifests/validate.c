@@ -44,12 +44,7 @@ static void check_mac(struct decode *c, const struct node *n, struct spec_servic
 		return;
 	if (!s->n_networks)
 		decode_refuse(c, at, "'mac_address' needs a network of the container's own");
-	else if (!attach_mac_valid(s->mac_address))
-		decode_refuse(
-			c, at,
-			"'%.100s' is not the MAC address of one host, such as 02:42:0a:00:00:01",
-			s->mac_address);
-	else if (!s->networks[0].mac_address)
+	else if (decode_mac(c, at, s->mac_address) && !s->networks[0].mac_address)
 		s->networks[0].mac_address = take_ptr(s->mac_address);
 	free_and_null(&s->mac_address);
 }

@@ -217,6 +217,8 @@ int check_look(struct overlay *o, struct err *err)
 int overlay_compare(struct overlay *o, void (*each)(const char *id, const char *text, void *),
 		    void *arg, struct err *err)
 {
+	if (o->wiped)
+		return 0;
 	int r = check_look(o, err);
 	if (r < 0)
 		return r;
@@ -228,7 +230,8 @@ int overlay_compare(struct overlay *o, void (*each)(const char *id, const char *
 
 void overlay_check(struct overlay *o)
 {
-	check_run(o);
+	if (!o->wiped)
+		check_run(o);
 }
 
 /* Of this thread, the kernel's part included: a host that is busy otherwise is no reason to rest. */

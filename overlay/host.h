@@ -120,7 +120,7 @@ struct overlay {
 	struct fastpath *fast; /* NULL: not used */
 	struct timer *check, *flush, *stale;
 	uint64_t opened_ms, mended;
-	bool settled;
+	bool settled, wiped;
 	void (*look)(const char *network_id, const char *text, void *arg); /* see check_found */
 	void *look_arg;
 	char *tables; /* the tables without their elements, as they should list */

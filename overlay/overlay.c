@@ -185,6 +185,7 @@ int overlay_wipe(struct overlay *o, struct err *err)
 	if (r < 0)
 		return err_wrap(err, r, "cannot clear this host's overlay");
 	/* Nothing is desired any more: the check must not build it again. */
+	o->wiped = true;
 	timer_stop(o->check);
 	timer_stop(o->flush);
 	timer_stop(o->stale);
@@ -199,6 +200,11 @@ int overlay_wipe(struct overlay *o, struct err *err)
 	tunnel_drop(o);
 	record_wipe(o);
 	return dir_remove(o->netns_dir, err);
+}
+
+bool overlay_wiped(const struct overlay *o)
+{
+	return o->wiped;
 }
 
 int overlay_underlay_mtu(const struct overlay *o)

@@ -49,8 +49,10 @@ void overlay_close(struct overlay *o);                  /* leaves the kernel's s
 struct ipaddr overlay_address(const struct overlay *o); /* this host's VTEP */
 /* Subnets on this host's own links, as text, appended: no network may overlap them. */
 void overlay_own_subnets(struct overlay *o, struct strlist *out);
-/* Removes everything carrack owns in this host's network (after the last container is gone). */
+/* Removes everything carrack owns in this host's network (after the last container is gone). What is
+ * wiped has nothing to compare or mend, and is opened anew before its next use. */
 int overlay_wipe(struct overlay *o, struct err *err);
+bool overlay_wiped(const struct overlay *o);
 
 /* What a network is: VXLAN between hosts, or a place on the physical network that one of this host's
  * interfaces is on: by macvlan or ipvlan (in its l2 mode), or by a bridge that has it as a port. */

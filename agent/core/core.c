@@ -33,7 +33,6 @@ static void wipe_if_idle(struct core *c)
 		return;
 	}
 	c->had_tasks = false;
-	c->wiped = true;
 }
 
 /* What overlay_wipe took away belongs to what overlay_open makes. */
@@ -41,7 +40,8 @@ static bool overlay_ready(struct core *c)
 {
 	struct overlay *fresh = NULL;
 	struct err err = {0};
-	if (!c->wiped || (assign_tasks(c->assign)->n == 0 && assign_ingress(c->assign)->n == 0))
+	if (!overlay_wiped(c->overlay) ||
+	    (assign_tasks(c->assign)->n == 0 && assign_ingress(c->assign)->n == 0))
 		return true;
 	if (overlay_open(c->loop, c->overlay_config, &fresh, &err) < 0) {
 		log_error("agent", "the host's network cannot be used yet: %s", err_text(&err));
@@ -50,7 +50,6 @@ static bool overlay_ready(struct core *c)
 	overlay_close(c->overlay);
 	c->overlay = fresh;
 	nodenet_use(c->networks, fresh);
-	c->wiped = false;
 	return true;
 }
 
@@ -139,7 +138,7 @@ void core_sync_soon(struct core *c)
 
 void core_serving(struct core *c, const char *stack, const char *service)
 {
-	if (c->ports && c->tasks && !c->wiped)
+	if (c->ports && c->tasks && !overlay_wiped(c->overlay))
 		nodeports_sync_one(c->ports, stack, service);
 }
 

@@ -34,7 +34,6 @@ struct core {
 	struct secretfiles *secrets;
 	struct timer *sync; /* one turn after a change, and every CORE_CHECK_MS */
 	bool had_tasks;     /* something of ours is or was in the kernel since the last wipe */
-	bool wiped;         /* the overlay must be opened anew before its next use */
 	bool tidy;          /* an idle node has nothing left to remove */
 	unsigned tidy_tries;
 	bool swept;     /* strays were looked for since the start */

@@ -72,8 +72,6 @@ static void on_difference(const char *id, const char *text, void *arg)
 static void check_tables(struct checker *k)
 {
 	struct err err = {0};
-	if (k->c->wiped) /* a host without tasks has no tables */
-		return;
 	if (overlay_compare(k->c->overlay, on_difference, k, &err) < 0)
 		emit(k, NULL, NULL, "tables", "its tables cannot be read: %s", err_text(&err));
 }
@@ -351,8 +349,7 @@ int netcheck_repair(struct core *c, const json_t *options, const struct nodeask_
 		return 0;
 	}
 	overlay_stats(c->overlay, &before);
-	if (!c->wiped)
-		overlay_check(c->overlay);
+	overlay_check(c->overlay);
 	overlay_stats(c->overlay, &after);
 	auto_free char *text = xasprintf("%llu things mended now, %llu since the agent's start",
 					 (unsigned long long)(after.mended - before.mended),

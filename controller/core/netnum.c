@@ -268,15 +268,10 @@ void network_pools(struct cluster *c)
 void attach_mac(const struct attach *a, char out[IPAM_MAC_TEXT])
 {
 	const struct spec_attach *s = &a->task->tmpl->spec.networks[a - a->task->attach];
-	if (s->mac_address) {
-		size_t n = strlen(s->mac_address);
-		for (size_t i = 0; i <= n && i < IPAM_MAC_TEXT; i++) {
-			char ch = s->mac_address[i];
-			out[i] = (char)(ch >= 'A' && ch <= 'F' ? ch + 32 : ch);
-		}
-	} else if (a->ip) {
+	if (s->mac_address)
+		snprintf(out, IPAM_MAC_TEXT, "%s", s->mac_address);
+	else if (a->ip)
 		ipam_mac_text(a->ip, out);
-	} else {
+	else
 		ipam6_mac_text(&a->ip6, out);
-	}
 }

@@ -41,6 +41,7 @@ static struct {
 	const struct rt_exec_ops *exec_ops;
 	void *exec_arg;
 	unsigned execs, wipes, opens, sets;
+	bool wiped;
 	int sandbox_error;
 } fake;
 
@@ -489,7 +490,13 @@ int overlay_wipe(struct overlay *o, struct err *err)
 	(void)o;
 	(void)err;
 	fake.wipes++;
+	fake.wiped = true;
 	return 0;
+}
+bool overlay_wiped(const struct overlay *o)
+{
+	(void)o;
+	return fake.wiped;
 }
 int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay **ret,
 		 struct err *err)
@@ -498,6 +505,7 @@ int overlay_open(struct loop *l, const struct overlay_config *c, struct overlay 
 	(void)c;
 	(void)err;
 	fake.opens++;
+	fake.wiped = false;
 	*ret = NULL;
 	return 0;
 }

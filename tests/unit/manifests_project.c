@@ -201,6 +201,16 @@ static void places(void **state)
 	diag_done(&d);
 }
 
+static struct stackfile_input one_file(const char *text, struct kvlist *env)
+{
+	return (struct stackfile_input){.file = "f",
+					.text = text,
+					.len = strlen(text),
+					.project_dir = "/srv/app",
+					.read = read_other,
+					.env = env};
+}
+
 /* What a variable stands for is not known, so nothing is missing where one stands. */
 static void variables_stay(void **state)
 {
@@ -210,13 +220,9 @@ static void variables_stay(void **state)
 		" secrets: [{source: '$X'}], deploy: {replicas: '$R'}}}";
 	struct kvlist env = {0};
 	struct diag d = {0};
-	struct stackfile_input in = {.file = "f",
-				     .text = text,
-				     .len = strlen(text),
-				     .project_dir = "/srv/app",
-				     .env = &env,
-				     .no_interpolate = true};
+	struct stackfile_input in = one_file(text, &env);
 	(void)state;
+	in.no_interpolate = true;
 	auto_json *j = stackfile_config(&in, &d);
 	if (!j)
 		print_error("%s\n", d.v[0].text);
@@ -236,15 +242,9 @@ static void as_written(void **state)
 		"depends_on: [b]}}";
 	struct kvlist env = {0};
 	struct diag d = {0};
-	struct stackfile_input in = {.file = "f",
-				     .text = text,
-				     .len = strlen(text),
-				     .project_dir = "/srv/app",
-				     .read = read_other,
-				     .env = &env,
-				     .no_normalize = true,
-				     .no_paths = true};
+	struct stackfile_input in = one_file(text, &env);
 	(void)state;
+	in.no_normalize = in.no_paths = true;
 	assert_null(stackfile_config(&in, &d));
 	assert_int_equal(d.n_errors, 2);
 	diag_done(&d);

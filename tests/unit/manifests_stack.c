@@ -204,7 +204,7 @@ static void mac_of_the_first(void **state)
 	spec_stack_free(s);
 	s = parse_ok("name: s\nservices:\n  a:\n    image: a\n"
 		     "    networks: {x: {mac_address: 02-42-0A-00-00-01}}\nnetworks: {x: {}}\n");
-	assert_string_equal(s->services[0].networks[0].mac_address, "02:42:0A:00:00:01");
+	assert_string_equal(s->services[0].networks[0].mac_address, "02:42:0a:00:00:01");
 	expect_round_trip(s);
 	spec_stack_free(s);
 }
