@@ -6,14 +6,12 @@
 #include "agent/core/assign.h"
 #include "agent/core/core.h"
 #include "agent/core/nodenet.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "tests/bench/bench.h"
 #include <malloc.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #define RUN     "/run/ck-agent-bench"
 #define MANY    30000
@@ -23,21 +21,6 @@
 
 static struct core c;
 static int64_t version;
-
-static double now_us(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static void must(int r, const struct err *err)
-{
-	if (r < 0) {
-		fprintf(stderr, "agent_bench: %s\n", err_text(err));
-		exit(1);
-	}
-}
 
 static void look(void *arg)
 {
@@ -212,17 +195,9 @@ static void open_agent(void)
 int main(int argc, char **argv)
 {
 	(void)argc;
-	if (!getenv("CK_INSIDE")) {
-		setenv("CK_INSIDE", "1", 1);
-		execlp("unshare", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child",
-		       "--mount-proc", argv[0], (char *)NULL);
-		return 1;
-	}
-	if (system("ip link set lo up; ip link add und0 type veth peer name und1; ip link set und1 "
-		   "up; ip addr add 192.0.2.1/24 dev und0; ip link set und0 up; mkdir -p " RUN
-		   " && mount -t tmpfs ck " RUN " && mkdir -p " RUN "/data") != 0)
-		return 1;
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	own_host(argv, RUN);
+	struct err err = {0};
+	must(dir_make(RUN "/data", 0700, &err), &err);
 	open_agent();
 	double p99, one, many, hand = by_hand();
 	snapshot(1);

@@ -4,13 +4,11 @@
 #include "base/mem.h"
 #include "overlay/netns.h"
 #include "overlay/overlay.h"
+#include "tests/bench/bench.h"
 #include <arpa/inet.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RUN    "/run/ck-vip-bench"
@@ -22,19 +20,6 @@ static struct loop *loop;
 static struct overlay *o;
 static int home;
 
-static void must(int r, const struct err *err)
-{
-	if (r < 0) {
-		fprintf(stderr, "%s\n", err_text(err));
-		exit(1);
-	}
-}
-static double now_us(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 static struct ipaddr ip(const char *text)
 {
 	struct ipaddr a = {0};
@@ -141,18 +126,7 @@ static void run(enum ov_vip_path path, const char *name)
 int main(int argc, char **argv)
 {
 	(void)argc;
-	if (!getenv("CK_INSIDE")) {
-		setenv("CK_INSIDE", "1", 1);
-		execlp("unshare", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child",
-		       "--mount-proc", argv[0], (char *)NULL);
-		return 1;
-	}
-	if (system("ip link set lo up; ip link add und0 type veth peer name und1; ip link set und1 "
-		   "up;"
-		   "ip addr add 192.0.2.1/24 dev und0; ip link set und0 up; mkdir -p " RUN
-		   " && mount -t tmpfs ck " RUN) != 0)
-		return 1;
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	own_host(argv, RUN);
 	loop = loop_new();
 	home = netns_self();
 	if (!getenv("NFT_ONLY"))
