@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Volumes of a service, short and long; see decode.h. */
 #include "manifests/decode.h"
+#include "manifests/imageref.h"
 #include "manifests/limits.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@ static void mount_free(struct spec_mount *m)
 	free(m->bind_propagation);
 	free(m->bind_recursive);
 	free(m->volume_subpath);
+	free(m->image_subpath);
 }
 
 static bool replace(char **to, char *with)
@@ -19,6 +21,40 @@ static bool replace(char **to, char *with)
 	free(*to);
 	*to = with;
 	return with != NULL;
+}
+
+static bool goes_up(const char *path)
+{
+	for (const char *p = path; *p;) {
+		p += strspn(p, "/");
+		size_t n = strcspn(p, "/");
+		if (n == 2 && p[0] == '.' && p[1] == '.')
+			return true;
+		p += n;
+	}
+	return false;
+}
+
+static bool image_resolve(struct decode *c, const struct node *n, const struct spec_mount *m)
+{
+	struct imageref ref = {0};
+	struct err err = {0};
+	if (!m->source || !*m->source)
+		decode_error(c, n, "an image mount needs 'source', the name of an image");
+	else if (imageref_parse(m->source, &ref, &err) < 0)
+		decode_refuse(c, node_child(n, "source"), "%s", err_text(&err));
+	else if (m->image_subpath && goes_up(m->image_subpath))
+		decode_refuse(
+			c, node_child(n, "image"),
+			"the subpath '%.200s' goes up with '..'; name a folder or file in the "
+			"image",
+			m->image_subpath);
+	else {
+		imageref_done(&ref);
+		return true;
+	}
+	imageref_done(&ref);
+	return false;
 }
 
 static bool source_resolve(struct decode *c, const struct node *n, struct spec_mount *m)
@@ -49,6 +85,8 @@ static bool source_resolve(struct decode *c, const struct node *n, struct spec_m
 		if (m->source)
 			decode_refuse(c, n, "a tmpfs has no 'source'");
 		return !m->source;
+	case MOUNT_IMAGE:
+		return image_resolve(c, n, m);
 	}
 	return false;
 }
@@ -137,7 +175,7 @@ static void mount_long(struct decode *c, const struct node *n, struct spec_servi
 	record_init(&record_mount, &m);
 	size_t errors = c->d->n_errors;
 	decode_record(c, n, &record_mount, &m);
-	static const char *const honoured[] = {"volume", "bind", "tmpfs", NULL};
+	static const char *const honoured[] = {"volume", "bind", "tmpfs", "image", NULL};
 	/* of a type that is refused: the rest of it would be misread */
 	const struct node_pair *type = node_find(n, "type");
 	bool known = !type || !node_is_scalar(type->value) || one_of(type->value->text, honoured);
@@ -146,7 +184,7 @@ static void mount_long(struct decode *c, const struct node *n, struct spec_servi
 		return;
 	}
 	if (!node_find(n, "type"))
-		decode_error(c, n, "a volume needs 'type': volume, bind or tmpfs");
+		decode_error(c, n, "a volume needs 'type': volume, bind, tmpfs or image");
 	if (c->d->n_errors > errors)
 		mount_free(&m);
 	else

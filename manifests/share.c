@@ -174,6 +174,7 @@ static void mounts_take(struct decode *c, const struct node *n, struct spec_serv
 		copy.bind_propagation = xstrdup(m->bind_propagation);
 		copy.bind_recursive = xstrdup(m->bind_recursive);
 		copy.volume_subpath = xstrdup(m->volume_subpath);
+		copy.image_subpath = xstrdup(m->image_subpath);
 		copy.read_only = m->read_only || read_only;
 		s->mounts[s->n_mounts++] = copy;
 	}

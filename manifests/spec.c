@@ -15,6 +15,7 @@ static void mounts_done(struct spec_service *s)
 		free(s->mounts[i].bind_propagation);
 		free(s->mounts[i].bind_recursive);
 		free(s->mounts[i].volume_subpath);
+		free(s->mounts[i].image_subpath);
 	}
 	free(s->mounts);
 }

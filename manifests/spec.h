@@ -13,7 +13,7 @@
 
 enum spec_proto { PROTO_TCP, PROTO_UDP, PROTO_SCTP };
 enum spec_port_mode { PORT_INGRESS, PORT_HOST };
-enum spec_mount_type { MOUNT_VOLUME, MOUNT_BIND, MOUNT_TMPFS };
+enum spec_mount_type { MOUNT_VOLUME, MOUNT_BIND, MOUNT_TMPFS, MOUNT_IMAGE };
 enum spec_restart { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_UNLESS_STOPPED };
 /* The tasks of a job run to their end, once. */
 enum spec_deploy_mode {
@@ -47,7 +47,8 @@ struct spec_port { /* one port; ranges are expanded */
 
 struct spec_mount {
 	enum spec_mount_type type;
-	char *source; /* volume: name in the stack (NULL: anonymous); bind: absolute host path */
+	/* volume: name in the stack (NULL: anonymous); bind: absolute host path; image: its name */
+	char *source;
 	char *target; /* absolute path in the container */
 	bool read_only;
 	bool bind_create;     /* make a missing bind source */
@@ -55,8 +56,9 @@ struct spec_mount {
 	char *bind_propagation;
 	bool volume_nocopy;
 	char *volume_subpath;
-	int64_t tmpfs_size; /* bytes; -1: kernel's default */
-	int64_t tmpfs_mode; /* permission bits; -1: 01777 */
+	char *image_subpath; /* inside the image, without ".."; NULL: all of it */
+	int64_t tmpfs_size;  /* bytes; -1: kernel's default */
+	int64_t tmpfs_mode;  /* permission bits; -1: 01777 */
 };
 
 struct spec_health {

@@ -25,7 +25,7 @@ static const char *const recursions[] = {"enabled", "disabled", "writable", "rea
 static const char *const relabels[] = {"z", "Z", NULL};
 static const char *const all_gpus[] = {"all", NULL};
 static const char *const cgroups[] = {"host", "private", NULL};
-static const char *const mount_types[] = {"volume", "bind", "tmpfs", NULL};
+static const char *const mount_types[] = {"volume", "bind", "tmpfs", "image", NULL};
 static const char *const propagations[] = {"private", "rprivate", "shared", "rshared",
 					   "slave",   "rslave",   NULL};
 
@@ -75,14 +75,14 @@ static const struct field tmpfs_fields[] = {
 static RECORD(record_tmpfs, "'tmpfs'", tmpfs_fields);
 
 static const struct field mount_image_fields[] = {
-	PLAIN("subpath", STRING, "folder inside the image"),
+	USE("subpath", STRING, OFF(spec_mount, image_subpath), "folder or file inside the image"),
 };
 static RECORD(record_mount_image, "'image'", mount_image_fields);
 
 static const struct field mount_fields[] = {
-	USE("type", CHOICE, OFF(spec_mount, type), "volume, bind or tmpfs", .names = mount_types,
-	    .words = all_mount_types, .flags = FIELD_NEEDED),
-	USE("source", STRING, OFF(spec_mount, source), "volume or host path"),
+	USE("type", CHOICE, OFF(spec_mount, type), "volume, bind, tmpfs or image",
+	    .names = mount_types, .words = all_mount_types, .flags = FIELD_NEEDED),
+	USE("source", STRING, OFF(spec_mount, source), "volume, host path or image"),
 	USE("target", STRING, OFF(spec_mount, target), "path in the container"),
 	USE("read_only", BOOL, OFF(spec_mount, read_only), "mounted read-only"),
 	USE("bind", SECTION, .offset = 0, "options of a bind mount", .record = &record_bind),
@@ -90,8 +90,8 @@ static const struct field mount_fields[] = {
 	    .record = &record_volume_options),
 	USE("tmpfs", SECTION, .offset = 0, "options of a tmpfs", .record = &record_tmpfs),
 	UNUSED("consistency", STRING, "Linux needs no such choice"),
-	REFUSED("image", NONE, "mount a volume instead", .form = FORM_OBJECT,
-		.record = &record_mount_image),
+	USE("image", SECTION, .offset = 0, "options of an image, whose files are mounted read-only",
+	    .record = &record_mount_image),
 };
 
 static void mount_init(void *obj)

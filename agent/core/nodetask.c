@@ -180,12 +180,10 @@ void nodetask_free(struct nodetask *t)
 {
 	if (!t)
 		return;
-	if (t->pull)
-		image_cancel(t->pull);
+	nodetask_images_free(t);
 	timer_free(t->timer);
 	health_free(t->check);
 	hooks_free(t->hooks);
-	image_free(t->image);
 	strlist_done(&t->ports);
 	wire_task_done(&t->w);
 	free(t->reason);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of nodetask share: nodetask.c (states and decisions), nodetask_start.c (the way up),
- * nodetask_stop.c (the way down). */
+ * What the files of nodetask share: nodetask.c (states and decisions), nodetask_images.c and
+ * nodetask_start.c (the way up), nodetask_stop.c (the way down). */
 #pragma once
 #include "agent/core/health.h"
 #include "agent/core/hooks.h"
@@ -34,6 +34,8 @@ struct nodetask {
 	struct strlist ports;
 	struct restart restart;
 	struct image *image;
+	struct image *
+		*mounted; /* as many as it has mounts: those that are images; NULL: not asked yet */
 	struct image_request *pull;
 	enum image_policy policy; /* of the pull */
 	struct health *check;
@@ -61,9 +63,13 @@ struct nodetask {
 void nodetask_move(struct nodetask *t, enum task_state state, const char *reason); /* and report */
 void nodetask_try_failed(struct nodetask *t, const char *why); /* a start that came to nothing */
 void nodetask_running(struct nodetask *t, const struct rt_status *st);
+/* nodetask_images.c */
+void nodetask_begin(struct nodetask *t);        /* from the images on that are not at hand */
+void nodetask_images_local(struct nodetask *t); /* those that are on the node */
+void nodetask_images_free(struct nodetask *t);
 /* nodetask_start.c */
-void nodetask_begin(struct nodetask *t);       /* from the image on */
-void nodetask_begin_again(struct nodetask *t); /* after a back-off, with the image at hand */
+void nodetask_build(struct nodetask *t);       /* with all images at hand */
+void nodetask_begin_again(struct nodetask *t); /* after a back-off */
 int nodetask_adopt(struct nodetask *t, const struct rt_status *st);
 void nodetask_mend(struct nodetask *t); /* an adopted container's sandbox */
 /* nodetask_join.c */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The way up: image, volumes, networks, sandbox, container; and adoption of what runs. */
+ * The way up from the images on: volumes, networks, sandbox, container; and adoption of what runs. */
 #include "agent/core/nodenet.h"
 #include "agent/core/nodetask_parts.h"
-#include "agent/core/pullage.h"
 #include "agent/core/secretfiles.h"
 #include "agent/core/volume.h"
 #include "base/log.h"
@@ -10,24 +9,6 @@
 #include "base/num.h"
 #include <errno.h>
 #include <string.h>
-
-static void on_pull_progress(const struct image_progress *p, void *arg)
-{
-	struct nodetask *t = arg;
-	uint64_t now = clock_ms();
-	bool last = p->layers_total > 0 && p->layers_done == p->layers_total;
-	if (!last && now - t->event_ms < TASK_EVENT_GAP_MS)
-		return;
-	t->event_ms = now;
-	json_t *e = json_object();
-	auto_free char *text = xasprintf("%d of %d layers", p->layers_done, p->layers_total);
-	json_put_str(e, "type", "pull");
-	json_put_str(e, "task", t->w.id);
-	json_put_str(e, "text", text);
-	json_object_set_new(e, "done", json_integer(p->bytes_done));
-	json_object_set_new(e, "total", json_integer(p->bytes_total));
-	core_event(t->core, e);
-}
 
 /* Host ports of the run before, so that ports chosen freely stay the same. */
 static void recall_ports(const struct nodetask *t, struct plan *p)
@@ -138,6 +119,7 @@ static int plan_input_of(const struct nodetask *t, struct plan_input *in, struct
 		.task = &t->w,
 		.net_of = host,
 		.image = t->image,
+		.mounted = t->mounted,
 		.data_dir = t->core->data_dir,
 		.run_dir = t->core->run_dir,
 		.gateway = nodenet_gateway(t->core->networks, host ? host : &t->w),
@@ -145,7 +127,7 @@ static int plan_input_of(const struct nodetask *t, struct plan_input *in, struct
 	return 0;
 }
 
-static void task_build(struct nodetask *t)
+void nodetask_build(struct nodetask *t)
 {
 	struct plan p = {0};
 	struct plan_input in;
@@ -168,41 +150,9 @@ static void task_build(struct nodetask *t)
 		nodetask_try_failed(t, err_text(&err));
 }
 
-static void on_pull_done(struct image *i, const char *why, void *arg)
-{
-	struct nodetask *t = arg;
-	t->pull = NULL;
-	if (!i) {
-		nodetask_try_failed(t, why);
-		return;
-	}
-	pullage_note(t->core->data_dir, &t->w.spec, t->policy);
-	image_free(t->image);
-	t->image = i;
-	task_build(t);
-}
-
-void nodetask_begin(struct nodetask *t)
-{
-	static const struct image_ops ops = {.progress = on_pull_progress, .done = on_pull_done};
-	const struct spec_service *s = &t->w.spec;
-	t->policy = pullage_policy(t->core->data_dir, s);
-	nodetask_move(t, TASK_PREPARING, "getting the image");
-	/* done may be called before image_get returns; the request is gone then. */
-	struct image_request *r =
-		image_get(t->core->images, s->image, s->platform, t->policy, &ops, t);
-	if (t->state == TASK_PREPARING && !t->image)
-		t->pull = r;
-}
-
 void nodetask_begin_again(struct nodetask *t)
 {
 	timer_stop(t->timer); /* of this try: what runs it would kill */
-	if (t->image) {
-		nodetask_move(t, TASK_PREPARING, NULL);
-		task_build(t);
-		return;
-	}
 	nodetask_begin(t);
 }
 
@@ -249,7 +199,7 @@ int nodetask_adopt(struct nodetask *t, const struct rt_status *st)
 	}
 	if (st->state == RT_RUNNING && !nodetask_joins_hold(t, labels))
 		return -ESTALE;
-	t->image = image_local(t->core->images, t->w.spec.image, NULL);
+	nodetask_images_local(t);
 	if (!t->stop_signal && t->image)
 		t->stop_signal = xstrdup(t->image->stop_signal);
 	switch (st->state) {

@@ -3,7 +3,7 @@
  * What a task becomes: its service's spec and its image, merged by Docker's rules, as the plain
  * requests of runtime.h and overlay.h. Pure: touches no file and no network.
  *
- * A plan borrows from the task and the image it was made of; both must outlive it.
+ * A plan borrows from the task and the images it was made of; they must outlive it.
  */
 #pragma once
 #include "agent/image/image.h"
@@ -15,6 +15,8 @@ struct plan_input {
 	const struct wire_task *task;
 	const struct wire_task *net_of; /* the task whose network it has; NULL: its own */
 	const struct image *image;
+	struct image *const
+		*mounted;     /* for each mount of the task that is an image; NULL: none is */
 	const char *data_dir; /* volumes are below it */
 	const char *run_dir;  /* files of configs and secrets are below it */
 	const char *gateway;  /* what "host-gateway" in extra_hosts means; NULL: none */

@@ -173,6 +173,24 @@ static void add_tmpfs(struct builder *b, const struct spec_mount *m, char *targe
 		rm->options = str_take(&opts);
 }
 
+static int add_image(struct builder *b, const struct spec_mount *m, char *target, struct err *err)
+{
+	auto_free char *owned = target;
+	size_t n = (size_t)(m - b->in->task->spec.mounts);
+	if (!b->in->mounted || !b->in->mounted[n])
+		return err_set(err, -ENOENT, "image \"%s\" to mount is not at hand",
+			       m->source ? m->source : "");
+	if (m->image_subpath && has_dotdot(m->image_subpath))
+		return err_set(err, -EINVAL, "subpath \"%s\" leaves image \"%s\"", m->image_subpath,
+			       m->source);
+	struct rt_mount *rm = mount_add(b, take_ptr(owned));
+	rm->image = &b->in->mounted[n]->layers;
+	rm->image_subpath = m->image_subpath;
+	rm->read_only = true;
+	return 0;
+}
+
+/* m is one of the task's. */
 static int add_mount(struct builder *b, const struct spec_mount *m, struct err *err)
 {
 	char *target = NULL;
@@ -187,6 +205,8 @@ static int add_mount(struct builder *b, const struct spec_mount *m, struct err *
 	case MOUNT_TMPFS:
 		add_tmpfs(b, m, target);
 		return 0;
+	case MOUNT_IMAGE:
+		return add_image(b, m, target, err);
 	}
 	free(target);
 	return err_set(err, -EINVAL, "mount of an unknown type");

@@ -37,7 +37,8 @@ static bool is_young(const char *data_dir, const char *ref, int64_t ns)
 	return age_ms >= 0 && age_ms < ns / 1000000;
 }
 
-enum image_policy pullage_policy(const char *data_dir, const struct spec_service *s)
+enum image_policy pullage_policy(const char *data_dir, const struct spec_service *s,
+				 const char *image)
 {
 	const char *p = s->pull_policy;
 	int64_t ns = period_ns(s);
@@ -46,23 +47,24 @@ enum image_policy pullage_policy(const char *data_dir, const struct spec_service
 	if (streq(p, "missing") || streq(p, "if_not_present") || streq(p, "build"))
 		return IMAGE_MISSING;
 	/* What a digest means never changes. */
-	if (!streq(p, "always") && s->image && strchr(s->image, '@'))
+	if (!streq(p, "always") && image && strchr(image, '@'))
 		return IMAGE_MISSING;
-	if (ns >= 0 && s->image && is_young(data_dir, s->image, ns))
+	if (ns >= 0 && image && is_young(data_dir, image, ns))
 		return IMAGE_MISSING;
 	return IMAGE_ALWAYS;
 }
 
-void pullage_note(const char *data_dir, const struct spec_service *s, enum image_policy policy)
+void pullage_note(const char *data_dir, const struct spec_service *s, const char *image,
+		  enum image_policy policy)
 {
 	struct err err = {0};
-	if (period_ns(s) < 0 || policy != IMAGE_ALWAYS || !s->image)
+	if (period_ns(s) < 0 || policy != IMAGE_ALWAYS || !image)
 		return;
 	auto_free char *dir = xasprintf("%s/pulled", data_dir);
-	auto_free char *path = note_path(data_dir, s->image);
+	auto_free char *path = note_path(data_dir, image);
 	int r = dir_make(dir, 0700, &err);
 	if (r == 0)
-		r = file_replace(path, s->image, strlen(s->image), 0600, &err);
+		r = file_replace(path, image, strlen(image), 0600, &err);
 	if (r < 0)
 		log_warn("agent", "the time of the last pull is not kept: %s", err_text(&err));
 }

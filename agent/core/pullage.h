@@ -5,6 +5,9 @@
 #include "agent/image/image.h"
 #include "manifests/spec.h"
 
-enum image_policy pullage_policy(const char *data_dir, const struct spec_service *s);
+/* For an image of the service: its own, or one that it mounts. */
+enum image_policy pullage_policy(const char *data_dir, const struct spec_service *s,
+				 const char *image);
 /* The image was got by this policy: from now on it is as old as nothing. */
-void pullage_note(const char *data_dir, const struct spec_service *s, enum image_policy policy);
+void pullage_note(const char *data_dir, const struct spec_service *s, const char *image,
+		  enum image_policy policy);

@@ -178,7 +178,7 @@ int bundle_check_mounts(const struct rt_spec *s, struct err *err)
 				       "cannot mount at '%s': /proc belongs to the container's "
 				       "kernel view",
 				       m->target);
-		if (m->tmpfs)
+		if (m->tmpfs || m->image)
 			continue;
 		if (!path_is_plain(m->source))
 			return err_set(err, -EINVAL,

@@ -3,6 +3,7 @@
  * Taking a container away. What must be gone at once (mount, name) goes here; files and whatever
  * has to be waited for go in a child process.
  */
+#include "agent/runtime/imagemount.h"
 #include "agent/runtime/internal.h"
 #include "agent/runtime/joins.h"
 #include "agent/runtime/rootfs.h"
@@ -136,6 +137,7 @@ static void clear_away(struct runtime *r, const char *id, const char *cgroup, bo
 	auto_free char *state = xasprintf("%s/%s", r->crun_root, id);
 	auto_free char *run_trash = trash_name(r->run_dir), *data_trash = trash_name(r->data_dir);
 	rootfs_unmount(rootfs);
+	imagemount_remove(run);
 	joins_remove(run);
 	dir_remove(state, NULL);
 	move_away(run, run_trash);

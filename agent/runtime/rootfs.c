@@ -8,9 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define OPTIONS_MAX 4000
 
@@ -47,9 +50,14 @@ static int make_and_open(struct opened *o, const char *data, const char *name, c
 	return open_into(o, dir, options, err);
 }
 
-static int open_layers(const struct strlist *layers, const char *data, struct opened *o,
-		       struct str *options, struct err *err)
+/* The layers, uppermost first, and at least `least` of them, with an empty one below. */
+static int open_layers(const struct strlist *layers, size_t least, const char *data,
+		       struct opened *o, struct str *options, struct err *err)
 {
+	if (layers->n >= ROOTFS_LAYERS_MAX)
+		return err_set(err, -E2BIG,
+			       "the image has %zu layers: at most %d can be stacked, merge some",
+			       layers->n, ROOTFS_LAYERS_MAX - 1);
 	str_add(options, "lowerdir=");
 	int r = 0;
 	for (size_t i = layers->n; i > 0 && r == 0; i--) {
@@ -57,32 +65,30 @@ static int open_layers(const struct strlist *layers, const char *data, struct op
 			str_addc(options, ':');
 		r = open_into(o, layers->v[i - 1], options, err);
 	}
-	if (layers->n == 0) {
-		auto_free char *empty = xasprintf("%s/empty", data);
+	auto_free char *empty = xasprintf("%s/empty", data);
+	if (r == 0 && layers->n < least)
 		r = dir_make(empty, 0755, err);
-		if (r == 0)
-			r = open_into(o, empty, options, err);
+	for (size_t n = layers->n; n < least && r == 0; n++) {
+		if (n > 0)
+			str_addc(options, ':');
+		r = open_into(o, empty, options, err);
 	}
-	if (r == 0)
-		r = make_and_open(o, data, "upper", "upperdir", options, err);
-	if (r == 0)
-		r = make_and_open(o, data, "work", "workdir", options, err);
+	if (r == 0 && options->len > OPTIONS_MAX)
+		r = err_set(err, -E2BIG, "the image has too many layers (%zu): merge some",
+			    layers->n);
 	return r;
 }
 
 int rootfs_mount(const struct strlist *layers, const char *data, const char *target,
 		 struct err *err)
 {
-	if (layers->n >= ROOTFS_LAYERS_MAX)
-		return err_set(err, -E2BIG,
-			       "the image has %zu layers: at most %d can be stacked, merge some",
-			       layers->n, ROOTFS_LAYERS_MAX - 1);
 	struct opened o = {.n = 0};
 	auto_str options = {0};
-	int r = open_layers(layers, data, &o, &options, err);
-	if (r == 0 && options.len > OPTIONS_MAX)
-		r = err_set(err, -E2BIG, "the image has too many layers (%zu): merge some",
-			    layers->n);
+	int r = open_layers(layers, 1, data, &o, &options, err);
+	if (r == 0)
+		r = make_and_open(&o, data, "upper", "upperdir", &options, err);
+	if (r == 0)
+		r = make_and_open(&o, data, "work", "workdir", &options, err);
 	if (r == 0 && mount("overlay", target, "overlay", 0, options.data) < 0) {
 		r = -errno;
 		r = r == -EINVAL
@@ -95,6 +101,49 @@ int rootfs_mount(const struct strlist *layers, const char *data, const char *tar
 	}
 	opened_done(&o);
 	return r;
+}
+
+/* Without a folder on top overlayfs takes two layers at least. */
+static int mount_layers(const struct strlist *layers, const char *data, const char *target,
+			struct err *err)
+{
+	struct opened o = {.n = 0};
+	auto_str options = {0};
+	int r = open_layers(layers, 2, data, &o, &options, err);
+	if (r == 0 && mount("overlay", target, "overlay", MS_RDONLY, options.data) < 0)
+		r = err_sys(err, -errno, "cannot mount the image at '%s'", target);
+	opened_done(&o);
+	return r;
+}
+
+/* The path of what an open descriptor is. Caller frees. */
+static int path_of(int fd, char **ret, struct err *err)
+{
+	char link[32], path[PATH_MAX];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, sizeof(path));
+	if (n < 0 || (size_t)n == sizeof(path))
+		return err_sys(err, n < 0 ? -errno : -ENAMETOOLONG, "cannot read '%s'", link);
+	*ret = xstrndup(path, (size_t)n);
+	return 0;
+}
+
+int rootfs_mount_image(const struct strlist *layers, const char *data, const char *target,
+		       const char *subpath, char **ret, struct err *err)
+{
+	int r = dir_make(target, 0700, err);
+	if (r == 0)
+		r = mount_layers(layers, data, target, err);
+	if (r < 0)
+		return r;
+	auto_close int root = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(err, -errno, "cannot open '%s'", target);
+	/* Nobody can change what is in it: what is found now is what is mounted later. */
+	auto_close int fd = open_in_root(root, subpath && *subpath ? subpath : ".", O_PATH, 0);
+	if (fd < 0)
+		return err_sys(err, fd, "the image has no '%s'", subpath);
+	return path_of(fd, ret, err);
 }
 
 int rootfs_check(int rootfd, struct err *err)

@@ -10,6 +10,10 @@
  * folder, in which upper, work and (without layers) empty are made. */
 int rootfs_mount(const struct strlist *layers, const char *data, const char *target,
 		 struct err *err);
+/* Mounts layers read-only at target, which is made; what is meant by subpath in it (NULL: all; links lead
+ * nowhere else) is *ret, a host path. Caller frees. data: as above. */
+int rootfs_mount_image(const struct strlist *layers, const char *data, const char *target,
+		       const char *subpath, char **ret, struct err *err);
 /* Refuses an image whose /dev, /proc or /sys is anything but a folder: what the OCI runtime mounts
  * there must not land elsewhere. */
 int rootfs_check(int rootfd, struct err *err);

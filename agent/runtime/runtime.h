@@ -30,6 +30,10 @@ struct runtime_config {
 struct rt_mount {
 	char *source; /* host path; NULL for tmpfs */
 	char *target;
+	/* Instead of source: an image's layers as in rt_spec.layers (borrowed), mounted read-only, and
+	 * what of it (links stay inside; NULL: all). */
+	const struct strlist *image;
+	const char *image_subpath;
 	bool read_only;
 	char *options; /* comma-separated OCI mount options beyond the usual; may be NULL */
 	bool tmpfs;

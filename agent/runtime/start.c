@@ -6,6 +6,7 @@
 #include "agent/runtime/bundle.h"
 #include "agent/runtime/copyup.h"
 #include "agent/runtime/etcfiles.h"
+#include "agent/runtime/imagemount.h"
 #include "agent/runtime/internal.h"
 #include "agent/runtime/joins.h"
 #include "agent/runtime/rootfs.h"
@@ -95,11 +96,15 @@ static int write_config(const struct container *c, const struct rt_spec *s,
 	return file_replace(path, text, strlen(text), 0600, err);
 }
 
-static int make_bundle(const struct container *c, const struct rt_spec *s, struct err *err)
+static int make_bundle(const struct container *c, const struct rt_spec *given, struct err *err)
 {
-	int r = rootfs_mount(&s->layers, c->data, c->rootfs, err);
+	__attribute__((cleanup(imagemount_done))) struct imagemount m = {0};
+	int r = rootfs_mount(&given->layers, c->data, c->rootfs, err);
+	if (r == 0)
+		r = imagemount_make(c, given, &m, err);
 	if (r < 0)
 		return r;
+	const struct rt_spec *s = &m.spec;
 	auto_close int rootfd = open(c->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (rootfd < 0)
 		return err_sys(err, -errno, "cannot open '%s'", c->rootfs);

@@ -302,11 +302,12 @@ static void tell_volumes(struct plan *p, const struct spec_stack *next)
 }
 
 /* Is the image on the node? null: it has not told. A service may ask for another platform than the node's. */
-static json_t *present(const struct plan *p, const struct spec_service *s, const char *node)
+static json_t *present(const struct plan *p, const struct spec_service *s, const char *image,
+		       const char *node)
 {
 	struct node *n = map_get(&p->nodes, node);
 	struct imageref ref = {0};
-	if (!n || !n->images_told || imageref_parse(s->image, &ref, NULL) < 0)
+	if (!n || !n->images_told || imageref_parse(image, &ref, NULL) < 0)
 		return json_null();
 	auto_free char *name = imageref_text(&ref);
 	auto_free char *own =
@@ -317,12 +318,35 @@ static json_t *present(const struct plan *p, const struct spec_service *s, const
 	return json_boolean(map_has(&n->images, foreign ? other : name));
 }
 
-/* An image on the nodes that get a task of it. */
+/* An image of the service, on a node that gets a task of it. seen: image -> its object. */
+static void tell_image(struct plan *p, struct map *seen, const struct spec_service *s,
+		       const char *image, const char *node)
+{
+	json_t *j = map_get(seen, image);
+	if (!j) {
+		j = json_object();
+		json_put_str(j, "image", image);
+		json_put_str(j, "pull_policy", s->pull_policy);
+		list_of(j, "nodes");
+		json_array_append_new(json_object_get(p->out, "images"), j);
+		map_set(seen, image, j);
+	}
+	json_t *nodes = json_object_get(j, "nodes"), *n;
+	size_t i;
+	json_array_foreach(nodes, i, n) if (streq(json_str(n, "node"), node)) return;
+	n = json_object();
+	json_put_str(n, "node", node);
+	json_object_set_new(n, "present", present(p, s, image, node));
+	json_array_append_new(nodes, n);
+}
+
+/* Those that run, and those that are mounted. */
 static void tell_images(struct plan *p, const struct spec_stack *next)
 {
-	json_t *list = list_of(p->out, "images"), *task;
-	struct map seen = {0}; /* image -> its object */
+	json_t *task;
+	struct map seen = {0};
 	size_t i;
+	list_of(p->out, "images");
 	json_array_foreach(p->tasks, i, task)
 	{
 		const char *node = json_str(task, "node");
@@ -330,25 +354,10 @@ static void tell_images(struct plan *p, const struct spec_stack *next)
 			node && next ? spec_find_service(next, json_str(task, "service")) : NULL;
 		if (!s || !s->image)
 			continue;
-		json_t *j = map_get(&seen, s->image);
-		if (!j) {
-			j = json_object();
-			json_put_str(j, "image", s->image);
-			json_put_str(j, "pull_policy", s->pull_policy);
-			list_of(j, "nodes");
-			json_array_append_new(list, j);
-			map_set(&seen, s->image, j);
-		}
-		json_t *nodes = json_object_get(j, "nodes"), *n;
-		size_t k;
-		bool there = false;
-		json_array_foreach(nodes, k, n) there |= streq(json_str(n, "node"), node);
-		if (!there) {
-			n = json_object();
-			json_put_str(n, "node", node);
-			json_object_set_new(n, "present", present(p, s, node));
-			json_array_append_new(nodes, n);
-		}
+		tell_image(p, &seen, s, s->image, node);
+		for (size_t k = 0; k < s->n_mounts; k++)
+			if (s->mounts[k].type == MOUNT_IMAGE)
+				tell_image(p, &seen, s, s->mounts[k].source, node);
 	}
 	map_clear(&seen);
 }

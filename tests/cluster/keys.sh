@@ -217,6 +217,34 @@ devices_by_name() { # as a file on the host describes them (CDI)
   until_ok 20 eval 'c ps cdi | grep -q "no device .x.com/dev=b. on this host"' || fail "$(c ps cdi)" || return
   c rm cdi
 }
+image_mounts() { # another image's files, and a part of them
+  local out
+  on switch skopeo copy -q --dest-tls-verify=false "oci:$work/oci:busybox" docker://registry.lab:5000/tools:1 || return
+  stack im <<Y
+name: im
+services:
+  s:
+    image: $img
+    init: true
+    command: [sleep, inf]
+    stop_grace_period: 1s
+    volumes:
+      - {type: image, source: registry.lab:5000/tools:1, target: /all}
+      - {type: image, source: $img, target: /opt/busybox, image: {subpath: bin/busybox}}
+Y
+  out=$(c plan -f "$work/im.yaml")
+  grep -q "tools:1" <<<"$out" || fail "the plan does not say what is pulled: $out" || return
+  apply im || return
+  out=$(c exec im_s.1 sh -c '/opt/busybox echo works; touch /all/x || ls /all/bin/busybox' 2>&1) || fail "$out" || return
+  grep -q works <<<"$out" && grep -q Read-only <<<"$out" && grep -qx /all/bin/busybox <<<"$out" || fail "$out" || return
+  sed -i 's/bin.busybox/bin\/none/' "$work/im.yaml"
+  apply im --no-wait || return
+  until_ok 20 eval 'c ps im | grep -q "image for ./opt/busybox.: the image has no .bin/none"' || fail "$(c ps im)" || return
+  sed -i 's/tools:1/absent-image/' "$work/im.yaml"
+  apply im --no-wait || return
+  until_ok 20 eval 'c ps im | grep -q "absent-image"' || fail "$(c ps im)" || return
+  c rm im
+}
 two_stacks() { # the network of another stack, which need not be attachable; two documents
   stack guest <<Y
 name: guest
@@ -243,6 +271,7 @@ t "pre_stop runs before the end" pre_stop
 t "a job runs once on each node" jobs
 t "a service lives in the namespaces of another, over restarts and updates" shared_spaces
 t "devices by name are there, or it is said that they are not" devices_by_name
+t "another image's files are mounted, whole or in part" image_mounts
 t "two stacks meet on a network of one of them" two_stacks
 t "stacks with dependencies go" removed_in_reverse
 finish

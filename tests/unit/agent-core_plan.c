@@ -12,6 +12,7 @@
 struct fixture {
 	struct wire_task t;
 	struct image i;
+	struct image *const *mounted;
 	struct plan p;
 	struct err err;
 };
@@ -34,6 +35,7 @@ static int make(struct fixture *f)
 {
 	struct plan_input in = {.task = &f->t,
 				.image = &f->i,
+				.mounted = f->mounted,
 				.data_dir = "/d",
 				.run_dir = "/r",
 				.gateway = "10.1.0.1"};
@@ -210,6 +212,34 @@ static void test_mounts(void **state)
 	end(&f);
 }
 
+static void test_image_mount(void **state)
+{
+	(void)state;
+	struct fixture f;
+	begin(&f);
+	struct spec_mount m = {.type = MOUNT_IMAGE,
+			       .source = (char *)"tools",
+			       .target = (char *)"/opt/",
+			       .image_subpath = (char *)"usr/bin"};
+	struct image other = {0}, *mounted[] = {NULL};
+	f.t.spec.mounts = &m;
+	f.t.spec.n_mounts = 1;
+	assert_int_equal(make(&f), -ENOENT); /* nobody got it */
+	f.mounted = mounted;
+	assert_int_equal(make(&f), -ENOENT);
+	mounted[0] = &other;
+	assert_int_equal(make(&f), 0);
+	assert_int_equal(f.p.rt.n_mounts, 1);
+	assert_string_equal(f.p.rt.mounts[0].target, "/opt");
+	assert_ptr_equal(f.p.rt.mounts[0].image, &other.layers);
+	assert_string_equal(f.p.rt.mounts[0].image_subpath, "usr/bin");
+	assert_true(f.p.rt.mounts[0].read_only);
+	assert_null(f.p.rt.mounts[0].source);
+	m.image_subpath = (char *)"../x";
+	assert_int_equal(make(&f), -EINVAL);
+	end(&f);
+}
+
 static void test_network(void **state)
 {
 	(void)state;
@@ -355,10 +385,11 @@ static void test_health(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_args),     cmocka_unit_test(test_env_user_names),
-		cmocka_unit_test(test_grants),   cmocka_unit_test(test_mounts),
-		cmocka_unit_test(test_network),  cmocka_unit_test(test_resources),
-		cmocka_unit_test(test_security), cmocka_unit_test(test_health),
+		cmocka_unit_test(test_args),        cmocka_unit_test(test_env_user_names),
+		cmocka_unit_test(test_grants),      cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_image_mount), cmocka_unit_test(test_network),
+		cmocka_unit_test(test_resources),   cmocka_unit_test(test_security),
+		cmocka_unit_test(test_health),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,6 +198,37 @@ static void test_life_and_stop(void **state)
 	finish();
 }
 
+/* The images that it mounts are there before it starts. */
+static void test_mounted_images(void **state)
+{
+	(void)state;
+	struct spec_service s = service(RESTART_ALWAYS);
+	struct spec_mount m[] =
+		{{.type = MOUNT_BIND, .source = (char *)"/", .target = (char *)"/b"},
+		 {.type = MOUNT_IMAGE, .source = (char *)"tools", .target = (char *)"/t"},
+		 {.type = MOUNT_IMAGE, .source = (char *)"more", .target = (char *)"/m"}};
+	s.mounts = m;
+	s.n_mounts = ARRAY_LEN(m);
+	core_begin(false);
+	map_set(&fake.images_missing, "more", &s);
+	assign_one(&s, false, true);
+	assert_string_equal(state_of(ID), "backoff");
+	assert_int_equal(fake.containers.n, 0);
+	map_del(&fake.images_missing, "more");
+	fake.images_slow = true;
+	fake_advance(60000);
+	assert_string_equal(state_of(ID), "preparing");
+	assert_string_equal(json_str(map_get(&told, ID), "reason"),
+			    "getting the image 'more' that it mounts");
+	assert_non_null(fake.requests); /* for the one that it lacks alone */
+	assert_string_equal(fake.requests->ref, "more");
+	assert_null(fake.requests->next);
+	assert_int_equal(fake_images_arrive(), 1);
+	fake_advance(1);
+	assert_string_equal(state_of(ID), "starting");
+	finish();
+}
+
 /* Its own commands run before it counts as running, and before it is asked to stop. */
 static void test_hooks(void **state)
 {
@@ -503,6 +534,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hooks),
+		cmocka_unit_test(test_mounted_images),
 		cmocka_unit_test(test_life_and_stop),
 		cmocka_unit_test(test_grace_then_kill),
 		cmocka_unit_test(test_restart_and_backoff),

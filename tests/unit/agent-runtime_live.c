@@ -317,6 +317,66 @@ static void test_volumes(void **state)
 	delete ("vol");
 }
 
+static char *folder(const char *name)
+{
+	char *path = xasprintf("%s/%s", t.dir, name);
+	assert_int_equal(dir_make(path, 0755, NULL), 0);
+	return path;
+}
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+	auto_free char *path = xasprintf("%s/%s", dir, name);
+	assert_int_equal(file_replace(path, text, strlen(text), 0644, NULL), 0);
+}
+
+/* Two layers of another image, of which the upper one hides a file and has links that lead out. */
+static void test_image_mounts(void **state)
+{
+	(void)state;
+	need_live();
+	auto_free char *low = folder("img-low"), *high = folder("img-high");
+	auto_free char *low_sub = folder("img-low/sub"), *high_sub = folder("img-high/sub");
+	auto_free char *gone = xasprintf("%s/gone", high_sub), *abs = xasprintf("%s/abs", high);
+	auto_free char *up = xasprintf("%s/up", high);
+	write_file(low_sub, "kept", "low\n");
+	write_file(low_sub, "gone", "low\n");
+	write_file(high_sub, "new", "high\n");
+	assert_int_equal(mknod(gone, S_IFCHR, 0), 0);
+	assert_int_equal(symlink("/sub", abs), 0);
+	assert_int_equal(symlink("../../../../../../sub/kept", up), 0);
+	struct strlist both = {.v = (char *[]){low, high, NULL}, .n = 2},
+		       one = {.v = (char *[]){low, NULL}, .n = 1};
+	struct rt_mount m[] = {
+		{.target = (char[]){"/all"}, .image = &both, .read_only = true},
+		{.target = (char[]){"/one"}, .image = &one, .image_subpath = "sub"},
+		{.target = (char[]){"/abs"}, .image = &both, .image_subpath = "abs"},
+		{.target = (char[]){"/file"}, .image = &both, .image_subpath = "/up"},
+	};
+	struct rt_spec s =
+		shell("img", "echo $(ls /all) - $(ls /all/sub) - $(ls /one) - "
+			     "$(ls /abs) - $(cat /file); touch /all/x /one/x || echo no");
+	s.mounts = m;
+	s.n_mounts = ARRAY_LEN(m);
+	start_spec(&s);
+	assert_int_equal(wait_state("img", RT_ENDED).exit_code, 0);
+	const char *log = logs_of("img", false, -1);
+	assert_non_null(strstr(log, "1:abs sub up - kept new - gone kept - kept new - low\n"));
+	assert_non_null(strstr(log, "1:no\n"));
+	delete ("img");
+	struct err err = {0};
+	struct rt_spec bad = shell("img2", "true");
+	m[0].image_subpath = "../absent";
+	bad.mounts = m;
+	bad.n_mounts = 1;
+	assert_int_equal(runtime_start(t.rt, &bad, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "'/all'"));
+	t.want_id = "img2";
+	wait_until(is_gone);
+	strlist_done(&bad.layers);
+	strlist_done(&bad.args);
+}
+
 /* Configs and secrets, as agent/core/plan_mounts.c asks for them: files of a tmpfs without exec. */
 struct granted {
 	char *files, *secret, *config, *volume;
@@ -490,14 +550,23 @@ static void test_network(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exit_codes),    cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_view),          cmocka_unit_test(test_kill_and_stop),
-		cmocka_unit_test(test_init),          cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_oom),           cmocka_unit_test(test_rotation),
-		cmocka_unit_test(test_again),         cmocka_unit_test(test_exec),
-		cmocka_unit_test(test_tty),           cmocka_unit_test(test_volumes),
-		cmocka_unit_test(test_granted_files), cmocka_unit_test(test_granted_nowhere),
-		cmocka_unit_test(test_layers),        cmocka_unit_test(test_network),
+		cmocka_unit_test(test_exit_codes),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_view),
+		cmocka_unit_test(test_kill_and_stop),
+		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_oom),
+		cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_tty),
+		cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_image_mounts),
+		cmocka_unit_test(test_granted_files),
+		cmocka_unit_test(test_granted_nowhere),
+		cmocka_unit_test(test_layers),
+		cmocka_unit_test(test_network),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

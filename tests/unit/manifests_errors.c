@@ -110,6 +110,21 @@ static void errors_with_places(void **state)
 			       cases[i].words);
 }
 
+static void images_as_volumes(void **state)
+{
+	(void)state;
+	expect_finding(WEB "    volumes: [{type: image, target: /x}]\n", false, 4, 15,
+		       "needs 'source'");
+	expect_finding(WEB "    volumes: [{type: image, source: \"A b\", target: /x}]\n", false, 4,
+		       37, "A b");
+	expect_finding(
+		WEB
+		"    volumes: [{type: image, source: a, target: /x, image: {subpath: a/../..}}]\n",
+		false, 4, 59, "goes up");
+	expect_finding(WEB "    volumes: [{type: npipe, source: a, target: /x}]\n", false, 4, 22,
+		       "npipe");
+}
+
 static void keys_elsewhere(void **state)
 {
 	(void)state;
@@ -311,6 +326,7 @@ int main(void)
 		cmocka_unit_test(twice_in_wide_mappings),
 		cmocka_unit_test(errors_with_places),
 		cmocka_unit_test(warnings_with_places),
+		cmocka_unit_test(images_as_volumes),
 		cmocka_unit_test(keys_elsewhere),
 		cmocka_unit_test(what_is_no_yaml),
 		cmocka_unit_test(all_errors_in_one_run),

@@ -74,9 +74,13 @@ static void volumes(void **state)
 		"    volumes:\n    - ./data/../conf:/etc/app:ro\n    - ~/x:/x\n    - v:/v:nocopy\n"
 		"    - /anonymous\n    - {type: tmpfs, target: /t, tmpfs: {size: 1m, mode: 0755}}\n"
 		"    - {type: bind, source: /b, target: /b, bind: {create_host_path: false}}\n"
+		"    - {type: image, source: a/b:1, target: /i, image: {subpath: /usr/share}}\n"
 		"volumes: {v: }\n");
 	const struct spec_service *w = &s->services[0];
-	assert_int_equal(w->n_mounts, 6);
+	assert_int_equal(w->n_mounts, 7);
+	assert_int_equal(w->mounts[6].type, MOUNT_IMAGE);
+	assert_string_equal(w->mounts[6].source, "a/b:1");
+	assert_string_equal(w->mounts[6].image_subpath, "/usr/share");
 	assert_string_equal(w->mounts[0].source, "/srv/My App/conf");
 	assert_true(w->mounts[0].read_only);
 	assert_string_equal(w->mounts[1].source, "/home/u/x");
