@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "manifests/decode.h"
 #include "manifests/limits.h"
+#include "manifests/placeholder.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,6 +59,11 @@ void canon_task_hash(const struct spec_service *s, char out[65])
 	auto_json *j = encode_record(&record_service, s, FIELD_RUNNING);
 	auto_free char *text = json_text_canonical(j);
 	char digest[DIGEST_TEXT];
+	if (strstr(text, PLACEHOLDER_LABELS)) { /* then they are a part of each task */
+		json_put_kvlist(j, "deploy.labels", &s->deploy_labels);
+		free(text);
+		text = json_text_canonical(j);
+	}
 	sha256_text(text, strlen(text), digest);
 	memcpy(out, digest + strlen("sha256:"), DIGEST_HEX);
 }

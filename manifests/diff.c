@@ -3,13 +3,15 @@
 #include "manifests/diff.h"
 #include "manifests/canon.h"
 #include "manifests/fields.h"
+#include "manifests/placeholder.h"
 
 #include <string.h>
 
 struct diff {
 	struct str path;
 	json_t *out;
-	bool running; /* what is looked at may change while the container runs */
+	bool running;      /* what is looked at may change while the container runs */
+	bool fills_labels; /* the service has its labels filled in somewhere */
 };
 
 static void differ(struct diff *d, const struct field *f, json_t *old, json_t *next);
@@ -41,12 +43,20 @@ static void note(struct diff *d, json_t *old, json_t *next)
 	json_array_append_new(d->out, j);
 }
 
+/* May it change while the container runs? */
+static bool runs_on(const struct diff *d, const struct field *f)
+{
+	bool labels = f && f->type == FIELD_PAIRS &&
+		      f->offset == offsetof(struct spec_service, deploy_labels);
+	return f && (f->flags & FIELD_RUNNING) && !(labels && d->fills_labels);
+}
+
 static void member(struct diff *d, const struct field *f, const char *key, json_t *old,
 		   json_t *next)
 {
 	bool was = d->running;
 	size_t len = enter(d, key);
-	d->running = was || (f && (f->flags & FIELD_RUNNING));
+	d->running = was || runs_on(d, f);
 	differ(d, f, old, next);
 	d->running = was;
 	leave(d, len);
@@ -62,7 +72,7 @@ static void section(struct diff *d, const struct field *f, json_t *old, json_t *
 		return;
 	size_t len = enter(d, f->name);
 	bool was = d->running;
-	d->running = was || (f->flags & FIELD_RUNNING);
+	d->running = was || runs_on(d, f);
 	note(d, old, next);
 	d->running = was;
 	leave(d, len);
@@ -71,6 +81,10 @@ static void section(struct diff *d, const struct field *f, json_t *old, json_t *
 /* The members of a record, in the order of its table. */
 static void differ_record(struct diff *d, const struct record *r, json_t *old, json_t *next)
 {
+	if (r == &record_service) {
+		auto_free char *text = json_text(next ? next : old);
+		d->fills_labels = strstr(text, PLACEHOLDER_LABELS) != NULL;
+	}
 	for (size_t i = 0; i < r->n; i++) {
 		const struct field *f = &r->fields[i];
 		json_t *a = json_object_get(old, f->name), *b = json_object_get(next, f->name);

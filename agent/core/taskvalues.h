@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a task has of its own, put into what its service says for all of them: the placeholders of
- * manifests/placeholder.h in environment, hostname, bind sources and names of volumes.
+ * manifests/placeholder.h in environment, hostname, bind sources, names of volumes and their options.
  */
 #pragma once
 #include "manifests/wire.h"

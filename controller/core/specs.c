@@ -3,6 +3,7 @@
 #include "controller/core/secrets.h"
 #include "controller/core/state.h"
 #include "manifests/canon.h"
+#include "manifests/placeholder.h"
 
 #include <string.h>
 
@@ -135,6 +136,11 @@ struct tmpl *tmpl_of(struct cluster *c, struct stack *s, const struct spec_servi
 	/* Volumes and networks are the stack's: the service's own hash does not know them. */
 	uint64_t h = hash_text(HASH_START, t->hash);
 	h = hash_text(h, t->volumes);
+	if (t->volumes && strstr(t->volumes, PLACEHOLDER_LABELS))
+		for (size_t i = 0; i < spec->deploy_labels.n; i++) {
+			h = hash_text(h, spec->deploy_labels.v[i].k);
+			h = hash_text(h, spec->deploy_labels.v[i].v);
+		}
 	for (size_t i = 0; i < t->n_networks; i++)
 		h = hash_text(h, t->network_ids[i]);
 	h = restarts_with(s->spec, spec, h);

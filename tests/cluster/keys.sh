@@ -47,9 +47,9 @@ services:
     init: true
     command: ["sleep", "inf"]
     hostname: "{{.Node.Hostname}}-{{.Task.Slot}}"
-    environment: {S: "{{.Service.Name}} {{ .Task.Name }}", K: "{{.Other}} {{"}
+    environment: {S: "{{.Service.Name}} {{ .Task.Name }}", K: "{{.Other}} {{", L: '{{index .Service.Labels "tier"}}@{{.Node.Platform.Architecture}}'}
     volumes: ["data:/d", "$work/own-{{.Task.Slot}}:/b"]
-    deploy: {replicas: 2}
+    deploy: {replicas: 2, labels: {tier: front}}
 volumes:
   data: {name: "own-{{.Task.Slot}}"}
 Y
@@ -60,8 +60,14 @@ Y
     [ "$(c exec own_web.$n hostname)" = "$node-$n" ] || fail "hostname: $(c exec own_web.$n hostname)" || return
     # shellcheck disable=SC2016 # expanded in the container
     [ "$(c exec own_web.$n sh -c 'echo "$S, $K"; touch /d/there')" = "own_web own_web.$n, {{.Other}} {{" ] || fail "environment" || return
+    [ "$(c exec own_web.$n sh -c 'echo $L')" = "front@$(uname -m)" ] || fail "labels, architecture: $(c exec own_web.$n env)" || return
     [ -d "$work/own-$n" ] && on "$node" test -e "/var/lib/carrack/volumes/own-$n/_data/there" || fail "volumes" || return
   done
+  # a label that is filled in is a part of the tasks
+  sed -i 's/tier: front/tier: back/' "$work/own.yaml"
+  c plan -f "$work/own.yaml" | grep -q "2 of 2 tasks made anew" || fail "the plan: $(c plan -f "$work/own.yaml")" || return
+  apply own || return
+  [ "$(c exec own_web.1 sh -c 'echo $L')" = "back@$(uname -m)" ] || fail "an old label" || return
   c rm own
 }
 dependency_fails() {

@@ -83,6 +83,11 @@ static void sections(void **state)
 	       "services.web.healthcheck.test|null|[\"CMD\", \"x\"]|restart");
 	EXPECT(BASE, BASE "    deploy: {resources: {limits: {memory: 1m}}}\n",
 	       "services.web.deploy.resources.limits.memory|null|1048576|restart");
+	EXPECT(BASE "    deploy: {labels: {a: x}}\n", BASE "    deploy: {labels: {a: y}}\n",
+	       "services.web.deploy.labels.a|\"x\"|\"y\"|in place");
+#define FILLS BASE "    hostname: '{{index .Service.Labels \"a\"}}'\n"
+	EXPECT(FILLS "    deploy: {labels: {a: x}}\n", FILLS "    deploy: {labels: {a: y}}\n",
+	       "services.web.deploy.labels.a|\"x\"|\"y\"|restart");
 }
 
 static void lists(void **state)

@@ -13,7 +13,10 @@
 
 static void fills(void **state)
 {
-	static const struct placeholders p = {"shop_web", "n1", "host1", "t9", "shop_web.2", 2};
+	struct kv labels[] = {{(char *)"tier", (char *)"front"}, {(char *)"a b", (char *)"x"}};
+	const struct kvlist list = {.v = labels, .n = 2};
+	const struct placeholders p = {"shop",  "shop_web", &list, "n1",         "host1",
+				       "linux", "x86_64",   "t9",  "shop_web.2", 2};
 	static const struct {
 		const char *text, *filled;
 	} cases[] = {
@@ -21,6 +24,22 @@ static void fills(void **state)
 		{"a-{{ .Task.Slot }}-b", "a-2-b"},
 		{"{{.Node.Hostname}}.{{.Node.ID}}", "host1.n1"},
 		{"{{.Service.Name}}/{{.Task.Name}}/{{.Task.ID}}", "shop_web/shop_web.2/t9"},
+		{"{{.Node.Platform.OS}}/{{ .Node.Platform.Architecture }}", "linux/x86_64"},
+		{"{{.Service.Labels}}", "map[a b:x tier:front]"},
+		{"{{index .Service.Labels \"tier\"}}", "front"},
+		{"{{ index  .Service.Labels `a b` }}", "x"},
+		{"{{index .Service.Labels \"none\"}}.", "."},
+		{"{{index .Service.Labels \"com.docker.stack.namespace\"}}", "shop"},
+		{"{{.Service.Labels.tier}}", "front"},
+		{"{{.Service.Labels.a b}}", "{{.Service.Labels.a b}}"},
+		{"{{.Service.Labels.}}", "{{.Service.Labels.}}"},
+		{"{{index .Service.Labels}}", "{{index .Service.Labels}}"},
+		{"{{index .Service.Labels tier}}", "{{index .Service.Labels tier}}"},
+		{"{{index .Service.Labels \"tier}}", "{{index .Service.Labels \"tier}}"},
+		{"{{index .Service.Labels \"tier\" 1}}", "{{index .Service.Labels \"tier\" 1}}"},
+		{"{{index.Service.Labels \"tier\"}}", "{{index.Service.Labels \"tier\"}}"},
+		{"{{index}}{{index .Service.Labels \"", "{{index}}{{index .Service.Labels \""},
+		{"{{ }}{{.}}", "{{ }}{{.}}"},
 		{"", ""},
 		{"plain", "plain"},
 		{"{{.Name}}", "{{.Name}}"},
@@ -40,6 +59,9 @@ static void fills(void **state)
 	global.slot = 0;
 	auto_free char *slot = placeholders_fill("{{.Task.Slot}}", &global);
 	assert_string_equal(slot, "n1");
+	auto_free char *example =
+		placeholders_example("{{index .Service.Labels \"k\"}}.{{.Node.ID}}");
+	assert_string_equal(example, "l.n");
 }
 
 int main(void)
