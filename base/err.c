@@ -20,6 +20,7 @@ __attribute__((format(printf, 3, 0))) static int vset(struct err *err, int code,
 	mark_cut(text, vsnprintf(text, sizeof(text), fmt, ap));
 	memcpy(err->text, text, strlen(text) + 1);
 	err->code = code;
+	err->path[0] = 0;
 	return code;
 }
 
@@ -67,6 +68,21 @@ int err_wrap(struct err *err, int code, const char *fmt, ...)
 	}
 	if (!err->code)
 		err->code = code;
+	return code;
+}
+
+int err_at(struct err *err, int code, const char *fmt, ...)
+{
+	if (!err)
+		return code;
+	char path[ERR_PATH_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	int need = vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	if (need < 0 || need >= ERR_PATH_MAX)
+		path[0] = 0;
+	memcpy(err->path, path, strlen(path) + 1);
 	return code;
 }
 

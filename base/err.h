@@ -9,10 +9,12 @@
 #include <stdarg.h>
 
 #define ERR_TEXT_MAX 1024 /* bytes, NUL included; longer texts end in "..." */
+#define ERR_PATH_MAX 256  /* bytes, NUL included; a longer one is left out */
 
 struct err {
 	int code; /* negative errno, 0 when unset */
 	char text[ERR_TEXT_MAX];
+	char path[ERR_PATH_MAX]; /* the key it is about, of a document that was given; or "" */
 };
 
 /* Sets the text and returns code (negative errno), so that a failure is one line. */
@@ -21,5 +23,7 @@ int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((form
 int err_sys(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Prefixes the text already there with "outer: "; err->code stays if it was set. Returns code. */
 int err_wrap(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Names the key that the text already there is about, "services.web.ports[0]". Returns code. */
+int err_at(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The text, or "unknown error"; borrowed from err. */
 const char *err_text(const struct err *err);

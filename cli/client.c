@@ -124,8 +124,11 @@ static int answer_read(const struct http_res *res, const char *path, json_t **re
 			*ret = j ? take_ptr(j) : json_object();
 		return 0;
 	}
-	return err_set(err, res->status == 404 ? -ENOENT : -EREMOTEIO, "%s",
-		       sentence ? sentence : "the controller refused without a reason");
+	int r = err_set(err, res->status == 404 ? -ENOENT : -EREMOTEIO, "%s",
+			sentence ? sentence : "the controller refused without a reason");
+	const char *about = json_str(j, "path");
+
+	return about ? err_at(err, r, "%s", about) : r;
 }
 
 int client_do(struct client *c, const char *method, const char *path, const json_t *body,

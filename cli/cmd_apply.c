@@ -231,7 +231,7 @@ static int wait_up(struct client *c, const char *name, const json_t *before, con
 	return status;
 }
 
-static int apply(const struct loadstack *from, bool no_wait, int64_t timeout_ms)
+static int apply(struct loadstack *from, bool no_wait, int64_t timeout_ms)
 {
 	auto_(client_free) struct client *c = NULL;
 	__attribute__((cleanup(cleanup_spec_stack_free))) struct spec_stack *stack =
@@ -257,7 +257,7 @@ static int apply(const struct loadstack *from, bool no_wait, int64_t timeout_ms)
 		r = client_do(c, "PUT", path, body, &answer, &err);
 	}
 	if (r) {
-		out_error("%s", err_text(&err));
+		loadstack_error(from, &err);
 		return 1;
 	}
 	print_summary(stack->name, answer);

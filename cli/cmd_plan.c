@@ -36,7 +36,7 @@ static int show(const char *path, const struct planask *how)
 	return r;
 }
 
-static int ask(const struct loadstack *from, const char *rm, struct planask *how)
+static int ask(struct loadstack *from, const char *rm, struct planask *how)
 {
 	auto_(client_free) struct client *c = NULL;
 	__attribute__((cleanup(cleanup_spec_stack_free))) struct spec_stack *stack =
@@ -55,6 +55,7 @@ static int ask(const struct loadstack *from, const char *rm, struct planask *how
 		return PLAN_ERROR;
 	}
 	how->sealed = sealed;
+	how->from = from;
 	return planask_run(c, rm ? rm : stack->name, request, how);
 }
 

@@ -31,6 +31,13 @@ static void loaded_done(struct loaded *s)
 	diag_done(&s->diag);
 }
 
+static void forget(struct loadstack *l)
+{
+	if (l->loaded)
+		loaded_done(l->loaded);
+	free_and_null(&l->loaded);
+}
+
 static int read_named(const char *path, char **ret, size_t *ret_len, void *arg)
 {
 	(void)arg;
@@ -252,14 +259,27 @@ int loadstack_check(const struct loadstack *l, const struct cmd *cmd)
 			   l->name);
 }
 
-struct spec_stack *loadstack_parse(const struct loadstack *l)
+struct spec_stack *loadstack_parse(struct loadstack *l)
 {
-	struct loaded s = {0};
-	struct spec_stack *stack = load(l, &s) == 0 ? stackfile_parse(&s.in, &s.diag) : NULL;
+	struct loaded *s = xcalloc(1, sizeof(*s));
+	struct spec_stack *stack = load(l, s) == 0 ? stackfile_parse(&s->in, &s->diag) : NULL;
 
-	diags_print(&s.diag);
-	loaded_done(&s);
+	diags_print(&s->diag);
+	forget(l);
+	l->loaded = s;
 	return stack;
+}
+
+void loadstack_error(const struct loadstack *l, const struct err *err)
+{
+	struct diag d = {0};
+
+	if (l->loaded && err->path[0] &&
+	    stackfile_blame(&l->loaded->in, err->path, err_text(err), &d))
+		diags_print(&d);
+	else
+		out_error("%s", err_text(err));
+	diag_done(&d);
 }
 
 json_t *loadstack_config(const struct loadstack *l)
@@ -304,4 +324,5 @@ void loadstack_done(struct loadstack *l)
 	strlist_done(&l->files);
 	strlist_done(&l->profiles);
 	strlist_done(&l->env_files);
+	forget(l);
 }

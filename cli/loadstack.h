@@ -4,6 +4,7 @@
  * Compose. Prints all findings.
  */
 #pragma once
+#include "base/err.h"
 #include "base/json.h"
 #include "cli/opts.h"
 #include "manifests/stackfile.h"
@@ -12,7 +13,8 @@ struct loadstack { /* what the options say */
 	struct strlist files, profiles, env_files;
 	const char *name, *project_dir;
 	bool no_interpolate, no_normalize, no_paths, no_consistency;
-	bool values; /* values: those of configs and secrets are wanted */
+	bool values;           /* values: those of configs and secrets are wanted */
+	struct loaded *loaded; /* what was read, for loadstack_error */
 };
 
 #define LOADSTACK_OPTIONS(l)                                                                       \
@@ -39,8 +41,10 @@ struct loadstack { /* what the options say */
 
 /* Is what the options say possible? -1: go on, otherwise the exit status. */
 int loadstack_check(const struct loadstack *l, const struct cmd *cmd);
-struct spec_stack *loadstack_parse(const struct loadstack *l); /* NULL: said why */
-json_t *loadstack_config(const struct loadstack *l);           /* NULL: said why */
+struct spec_stack *loadstack_parse(struct loadstack *l); /* NULL: said why */
+/* Prints an error of the controller; about a key of the stack that was parsed, with its place in the files. */
+void loadstack_error(const struct loadstack *l, const struct err *err);
+json_t *loadstack_config(const struct loadstack *l); /* NULL: said why */
 /* The variables that are filled in, out of files and the shell; a message on failure. */
 int loadstack_environment(const struct loadstack *l, struct kvlist *out);
 /* The text of all files, one after the other, for looking at what variables they name. */

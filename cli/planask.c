@@ -46,7 +46,10 @@ int planask_run(struct client *c, const char *stack, const json_t *request,
 		r = save(how->out, &f, &err);
 	}
 	if (r) {
-		out_error("%s", err_text(&err));
+		if (how->from)
+			loadstack_error(how->from, &err);
+		else
+			out_error("%s", err_text(&err));
 		return PLAN_ERROR;
 	}
 	if (how->json)

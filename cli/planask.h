@@ -6,8 +6,9 @@
 
 struct planask { /* what to do with the plan */
 	bool json, diff;
-	const char *out;      /* the file to save it in; NULL: none */
-	const json_t *sealed; /* values that go into that file, sealed; NULL: none */
+	const char *out;              /* the file to save it in; NULL: none */
+	const struct loadstack *from; /* the files that are asked about; NULL: none */
+	const json_t *sealed;         /* values that go into that file, sealed; NULL: none */
 };
 
 /* Asks for the plan of a request, prints and saves it; the exit status. */

@@ -151,6 +151,8 @@ void share_resolve(struct decode *c, const struct node *root);
 void joins_check(struct decode *c, const struct node *root);
 /* Circles, and what would wait for ever; of the whole stack. */
 void depends_check(struct decode *c, const struct node *root);
+/* How many ports one item of a list of ports stands for; 1 when it is wrong. */
+size_t ports_of_item(const struct node *item);
 /* No port is published by two services (ports.c). */
 void stack_ports_check(struct decode *c, const struct node *root);
 /* Drops, with a warning, what goes unused. */

@@ -129,6 +129,17 @@ static void port_short(struct decode *c, const struct node *n, const char *text,
 	ranges_add(c, n, &p, r, s, cap);
 }
 
+size_t ports_of_item(const struct node *item)
+{
+	struct range target;
+	if (!node_is_scalar(item))
+		return 1;
+	const char *colon = strrchr(item->text, ':');
+	const char *text = colon ? colon + 1 : item->text;
+	auto_free char *ports = xstrndup(text, strcspn(text, "/"));
+	return range_parse(ports, &target) ? (size_t)(target.to - target.from) + 1 : 1;
+}
+
 FIELD_DECODER(decode_target_port)
 {
 	static const struct field port = {.min = 1, .max = UINT16_MAX};

@@ -3,6 +3,7 @@
 #include "manifests/stackfile.h"
 #include "manifests/config.h"
 #include "manifests/decode.h"
+#include "manifests/keyplace.h"
 #include "manifests/project.h"
 
 #include <string.h>
@@ -20,6 +21,26 @@ struct spec_stack *stackfile_parse(const struct stackfile_input *in, struct diag
 		return c.stack;
 	spec_stack_free(c.stack);
 	return NULL;
+}
+
+bool stackfile_blame(const struct stackfile_input *in, const char *path, const char *text,
+		     struct diag *d)
+{
+	struct project p;
+	struct diag again = {0}; /* what reading has to say was said */
+	struct node *root = project_read(&p, in, &again);
+	struct diag_place at = root ? keyplace_find(root, path) : (struct diag_place){0};
+	diag_done(&again);
+	if (at.line)
+		diag_error(&again, at, "%s", text);
+	project_done(&p);
+	for (size_t i = 0; i < again.n; i++) {
+		d->v = vec_grow(d->v, d->n, &d->cap, sizeof(*d->v));
+		d->v[d->n++] = again.v[i];
+		d->n_errors++;
+	}
+	free(again.v);
+	return at.line > 0;
 }
 
 json_t *stackfile_config(const struct stackfile_input *in, struct diag *d)

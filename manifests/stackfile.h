@@ -22,3 +22,7 @@ json_t *stackfile_schema(void);
 
 /* NULL when there was an error (see d->n_errors); warnings may be there on success. */
 struct spec_stack *stackfile_parse(const struct stackfile_input *in, struct diag *d);
+/* Adds the error text about the key of the canonical stack that path names ("services.web.ports[0]"), at its place
+ * in the files. False, with nothing added: it has none there. */
+bool stackfile_blame(const struct stackfile_input *in, const char *path, const char *text,
+		     struct diag *d);

@@ -76,6 +76,18 @@ static int ask_of(const struct job *j, struct plan_ask *ask, struct err *err)
 	return r ? r : json_need_int(scale, "replicas", 0, INT32_MAX, &ask->replicas, err);
 }
 
+static void tell_error(json_t *answer, const struct err *err)
+{
+	json_put_str(answer, "error", err_text(err));
+	json_put_str(answer, "path", err->path);
+}
+
+static int read_error(const json_t *answer, int code, struct err *err)
+{
+	err_set(err, code, "%s", json_str_or(answer, "error", "the plan failed"));
+	return err_at(err, code, "%s", json_str_or(answer, "path", ""));
+}
+
 static json_t *work(struct job *j)
 {
 	struct plan_ask ask;
@@ -87,7 +99,7 @@ static json_t *work(struct job *j)
 		r = cluster_plan(j->p->s->cluster, &ask, &plan, &err);
 	json_put_int(answer, "code", r);
 	if (r)
-		json_put_str(answer, "error", err_text(&err));
+		tell_error(answer, &err);
 	else
 		json_object_set_new(answer, "plan", plan);
 	return answer;
@@ -132,7 +144,7 @@ static void finish(enum forked_end how, const char *text, size_t len, void *arg)
 		code = err_set(&err, -EIO,
 			       "the plan ended early; it may have lacked memory or time");
 	else if (code)
-		err_set(&err, code, "%s", json_str_or(answer, "error", "the plan failed"));
+		read_error(answer, code, &err);
 	httpd_on_close(j->req, NULL, NULL);
 	j->cb(&c, code ? NULL : json_object_get(answer, "plan"), code, &err, j->request);
 	job_free(j);

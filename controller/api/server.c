@@ -216,7 +216,15 @@ void api_fail(struct call *c, int code, const struct err *err)
 		status = 500;
 		break;
 	}
-	httpd_reply_error(c->req, status, "%s", err_text(err));
+	if (!err->path[0]) {
+		httpd_reply_error(c->req, status, "%s", err_text(err));
+		return;
+	}
+	json_t *body = json_object();
+
+	json_put_str(body, "error", err_text(err));
+	json_put_str(body, "path", err->path);
+	httpd_reply_json(c->req, status, body);
 }
 
 json_t *api_body(struct call *c)

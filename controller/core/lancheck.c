@@ -11,11 +11,12 @@ static int conflict(const struct spec_network *sn, const struct spec_network *ot
 	const char *parent = spec_network_parent(sn);
 	if (a == LAN_NONE || b == LAN_NONE || a == b || !streq(parent, spec_network_parent(other)))
 		return 0;
-	return err_set(
+	int rc = err_set(
 		err, -EEXIST,
 		"the networks '%s' and '%s' are on the interface '%s' by %s and by %s, and it can "
 		"have only one; choose one driver, or a VLAN for one of them",
 		sn->key, other_name, parent, spec_lan_name(a), spec_lan_name(b));
+	return err_at(err, rc, "networks.%s.driver", sn->key);
 }
 
 /* An interface is in a bridge, or has links of one kind on it. */
@@ -58,20 +59,24 @@ static int check_service(const struct cluster *c, const struct spec_stack *s,
 	for (size_t i = 0; i < svc->n_networks; i++) {
 		const struct spec_attach *a = &svc->networks[i];
 		const struct network *n = outside(c, s, a);
-		if (n && a->mac_address && spec_network_lan(&n->spec) == LAN_IPVLAN)
-			return err_set(err, -EINVAL,
-				       "the service '%s' has a 'mac_address' on '%s', where all "
-				       "containers have the interface's (ipvlan); leave it out",
-				       svc->name, n->name);
+		if (n && a->mac_address && spec_network_lan(&n->spec) == LAN_IPVLAN) {
+			int rc = err_set(err, -EINVAL,
+					 "the service '%s' has a 'mac_address' on '%s', where all "
+					 "containers have the interface's (ipvlan); leave it out",
+					 svc->name, n->name);
+			return err_at(err, rc, "services.%s.networks.%s.mac_address", svc->name,
+				      a->network);
+		}
 		only = only && is_lan(c, s, a);
 	}
-	if (only && svc->n_ports)
-		return err_set(err, -EINVAL,
-			       "the service '%s' publishes ports but is on the physical network "
-			       "alone, where its containers are reached at their own addresses; "
-			       "leave 'ports' out or give it another network",
-			       svc->name);
-	return 0;
+	if (!only || !svc->n_ports)
+		return 0;
+	int rc = err_set(err, -EINVAL,
+			 "the service '%s' publishes ports but is on the physical network "
+			 "alone, where its containers are reached at their own addresses; "
+			 "leave 'ports' out or give it another network",
+			 svc->name);
+	return err_at(err, rc, "services.%s.ports", svc->name);
 }
 
 int lancheck_stack(const struct cluster *c, const struct spec_stack *s, struct err *err)

@@ -7,6 +7,14 @@
 #include <string.h>
 #include <strings.h>
 
+/* The canonical list has the IPv4 subnet first. */
+static int at_config(const struct spec_network *sn, bool v6, const char *key, int rc,
+		     struct err *err)
+{
+	return err_at(err, rc, "networks.%s.ipam.config[%d].%s", sn->key, v6 && sn->ipam.subnet,
+		      key);
+}
+
 static int check_ipam4(const struct spec_network *sn, struct err *err)
 {
 	uint32_t base, gateway = 0, range;
@@ -14,8 +22,10 @@ static int check_ipam4(const struct spec_network *sn, struct err *err)
 	int rc = ipam_cidr_parse(sn->ipam.subnet, &base, &prefix, err);
 	if (rc < 0)
 		return rc;
-	if (sn->ipam.gateway && !ipam_addr_parse(sn->ipam.gateway, &gateway))
-		return err_set(err, -EINVAL, "the gateway '%s' is no address", sn->ipam.gateway);
+	if (sn->ipam.gateway && !ipam_addr_parse(sn->ipam.gateway, &gateway)) {
+		rc = err_set(err, -EINVAL, "the gateway '%s' is no address", sn->ipam.gateway);
+		return at_config(sn, false, "gateway", rc, err);
+	}
 	struct ipam_subnet probe = {0};
 	rc = ipam_subnet_init(&probe, base, prefix, gateway, err);
 	if (rc == 0 && sn->ipam.ip_range) {
@@ -85,16 +95,25 @@ static int check_overlap(const struct cluster *c, const struct spec_stack *s,
 	return 0;
 }
 
+static int check_subnet(const struct cluster *c, const struct spec_stack *s,
+			const struct spec_network *sn, bool v6, struct err *err)
+{
+	const char *subnet = v6 ? sn->ipam6.subnet : sn->ipam.subnet;
+	if (!subnet)
+		return 0;
+	int rc = v6 ? check_ipam6(sn, err) : check_ipam4(sn, err);
+	if (rc < 0)
+		err_wrap(err, rc, "the network '%s'", sn->key);
+	else
+		rc = check_overlap(c, s, sn, subnet, err);
+	return rc < 0 && !(err && err->path[0]) ? at_config(sn, v6, "subnet", rc, err) : rc;
+}
+
 static int check_subnets(const struct cluster *c, const struct spec_stack *s,
 			 const struct spec_network *sn, struct err *err)
 {
-	int rc = sn->ipam.subnet ? check_ipam4(sn, err) : 0;
-	if (rc == 0 && sn->ipam6.subnet)
-		rc = check_ipam6(sn, err);
-	if (rc < 0)
-		return err_wrap(err, rc, "the network '%s'", sn->key);
-	rc = sn->ipam.subnet ? check_overlap(c, s, sn, sn->ipam.subnet, err) : 0;
-	return rc == 0 && sn->ipam6.subnet ? check_overlap(c, s, sn, sn->ipam6.subnet, err) : rc;
+	int rc = check_subnet(c, s, sn, false, err);
+	return rc == 0 ? check_subnet(c, s, sn, true, err) : rc;
 }
 
 static bool subnets_meet(const char *a, const char *b)
@@ -103,20 +122,34 @@ static bool subnets_meet(const char *a, const char *b)
 	return ipprefix_parse(a, &x) && ipprefix_parse(b, &y) && ipprefix_overlap(&x, &y);
 }
 
+static int at_vni(const struct spec_network *sn, int rc, struct err *err)
+{
+	return err_at(err, rc, "networks.%s.driver_opts.%s", sn->key,
+		      kvlist_get(&sn->driver_opts, "vni")
+			      ? "vni"
+			      : "com.docker.network.driver.overlay.vxlanid_list");
+}
+
 static int check_pair(const struct spec_network *y, const struct spec_network *x, struct err *err)
 {
 	if (x->external || y->external)
 		return 0;
-	if (streq(x->name, y->name))
-		return err_set(err, -EINVAL, "the networks '%s' and '%s' have one name, '%s'",
-			       y->key, x->key, x->name);
-	if (subnets_meet(x->ipam.subnet, y->ipam.subnet) ||
-	    subnets_meet(x->ipam6.subnet, y->ipam6.subnet))
-		return err_set(err, -EINVAL, "the subnets of the networks '%s' and '%s' overlap",
-			       y->key, x->key);
-	if (spec_network_vni(x) && spec_network_vni(x) == spec_network_vni(y))
-		return err_set(err, -EINVAL, "the networks '%s' and '%s' have one VNI, %u", y->key,
-			       x->key, spec_network_vni(x));
+	if (streq(x->name, y->name)) {
+		int rc = err_set(err, -EINVAL, "the networks '%s' and '%s' have one name, '%s'",
+				 y->key, x->key, x->name);
+		return err_at(err, rc, "networks.%s.name", x->key);
+	}
+	bool v4 = subnets_meet(x->ipam.subnet, y->ipam.subnet);
+	if (v4 || subnets_meet(x->ipam6.subnet, y->ipam6.subnet)) {
+		int rc = err_set(err, -EINVAL, "the subnets of the networks '%s' and '%s' overlap",
+				 y->key, x->key);
+		return at_config(x, !v4, "subnet", rc, err);
+	}
+	if (spec_network_vni(x) && spec_network_vni(x) == spec_network_vni(y)) {
+		int rc = err_set(err, -EINVAL, "the networks '%s' and '%s' have one VNI, %u",
+				 y->key, x->key, spec_network_vni(x));
+		return at_vni(x, rc, err);
+	}
 	return 0;
 }
 
@@ -127,11 +160,13 @@ static int check_vni(const struct cluster *c, const struct spec_stack *s,
 	map_each(&c->network_names, e)
 	{
 		const struct network *n = e->val;
-		if (vni && n->ready && n->vni == vni && !streq(n->stack, s->name))
-			return err_set(err, -EEXIST,
-				       "the VNI %u of the network '%s' is that of '%s'; choose "
-				       "another or leave it out",
-				       vni, sn->key, n->name);
+		if (!vni || !n->ready || n->vni != vni || streq(n->stack, s->name))
+			continue;
+		int rc = err_set(err, -EEXIST,
+				 "the VNI %u of the network '%s' is that of '%s'; choose "
+				 "another or leave it out",
+				 vni, sn->key, n->name);
+		return at_vni(sn, rc, err);
 	}
 	return 0;
 }
@@ -139,13 +174,13 @@ static int check_vni(const struct cluster *c, const struct spec_stack *s,
 static int check_external(const struct spec_stack *s, const struct spec_network *sn,
 			  const struct network *n, struct err *err)
 {
-	if (!n || streq(n->stack, s->name))
-		return err_set(
-			err, -ENOENT,
-			"the external network '%s' is not there; apply the stack that has it "
-			"first",
-			sn->name);
-	return 0;
+	if (n && !streq(n->stack, s->name))
+		return 0;
+	int rc = err_set(err, -ENOENT,
+			 "the external network '%s' is not there; apply the stack that has it "
+			 "first",
+			 sn->name);
+	return err_at(err, rc, "networks.%s.name", sn->key);
 }
 
 static int check_network(const struct cluster *c, const struct spec_stack *s,
@@ -154,11 +189,13 @@ static int check_network(const struct cluster *c, const struct spec_stack *s,
 	const struct network *n = map_get(&c->network_names, sn->name);
 	if (sn->external)
 		return check_external(s, sn, n, err);
-	if (n && !streq(n->stack, s->name))
-		return err_set(err, -EEXIST,
-			       "the network name '%s' is used by the stack '%s'; choose another or "
-			       "make it external",
-			       sn->name, n->stack);
+	if (n && !streq(n->stack, s->name)) {
+		int rc = err_set(err, -EEXIST,
+				 "the network name '%s' is used by the stack '%s'; choose another "
+				 "or make it external",
+				 sn->name, n->stack);
+		return err_at(err, rc, "networks.%s.name", sn->key);
+	}
 	int rc = check_subnets(c, s, sn, err);
 	return rc < 0 ? rc : check_vni(c, s, sn, err);
 }
@@ -246,6 +283,15 @@ static const char *shared(const struct spec_attach *a, const struct spec_attach 
 	return NULL;
 }
 
+/* what: of those that the service wants. */
+static int at_place(const struct place *p, const char *what, int rc, struct err *err)
+{
+	const char *key = what == p->a->ipv4_address   ? "ipv4_address"
+			  : what == p->a->ipv6_address ? "ipv6_address"
+						       : "mac_address";
+	return err_at(err, rc, "services.%s.networks.%s.%s", p->svc->name, p->a->network, key);
+}
+
 static int check_neighbours(const struct spec_stack *s, const struct place *p, struct err *err)
 {
 	for (size_t i = 0; i < s->n_services && &s->services[i] != p->svc; i++)
@@ -253,11 +299,13 @@ static int check_neighbours(const struct spec_stack *s, const struct place *p, s
 			const struct spec_attach *b = &s->services[i].networks[k];
 			const char *what =
 				streq(b->network, p->a->network) ? shared(p->a, b) : NULL;
-			if (what)
-				return err_set(err, -EINVAL,
-					       "the services '%s' and '%s' both have '%s' on the "
-					       "network '%s'",
-					       s->services[i].name, p->svc->name, what, p->sn->key);
+			if (!what)
+				continue;
+			int rc = err_set(err, -EINVAL,
+					 "the services '%s' and '%s' both have '%s' on the "
+					 "network '%s'",
+					 s->services[i].name, p->svc->name, what, p->sn->key);
+			return at_place(p, what, rc, err);
 		}
 	return 0;
 }
@@ -278,11 +326,13 @@ static int check_taken(const struct spec_stack *s, const struct place *p, struct
 					  .ipv6_address = ip6,
 					  .mac_address = mac};
 		const char *what = shared(p->a, &has);
-		if (what)
-			return err_set(err, -EEXIST,
-				       "'%s' of the service '%s' is taken on '%s' by '%s' of the "
-				       "stack '%s'",
-				       what, p->svc->name, p->n->name, o->task->svc->name, stack);
+		if (!what)
+			continue;
+		int rc = err_set(err, -EEXIST,
+				 "'%s' of the service '%s' is taken on '%s' by '%s' of the "
+				 "stack '%s'",
+				 what, p->svc->name, p->n->name, o->task->svc->name, stack);
+		return at_place(p, what, rc, err);
 	}
 	return 0;
 }
@@ -296,17 +346,20 @@ static int check_place(const struct spec_stack *s, const struct place *p, struct
 					     : a->mac_address;
 	if (!what)
 		return 0;
-	if (spec_is_global(p->svc) || p->svc->replicas > 1)
-		return err_set(
-			err, -EINVAL,
-			"the service '%s' has the fixed address '%s', which only one replica "
-			"can have",
-			p->svc->name, what);
+	if (spec_is_global(p->svc) || p->svc->replicas > 1) {
+		int rc = err_set(err, -EINVAL,
+				 "the service '%s' has the fixed address '%s', which only one "
+				 "replica can have",
+				 p->svc->name, what);
+		return at_place(p, what, rc, err);
+	}
 	int rc = a->ipv4_address ? check_inside(p, a->ipv4_address, &holds->ipam, err) : 0;
-	if (rc == 0 && a->ipv6_address)
-		rc = check_inside(p, a->ipv6_address, &holds->ipam6, err);
-	if (rc == 0)
-		rc = check_neighbours(s, p, err);
+	if (rc < 0)
+		return at_place(p, a->ipv4_address, rc, err);
+	rc = a->ipv6_address ? check_inside(p, a->ipv6_address, &holds->ipam6, err) : 0;
+	if (rc < 0)
+		return at_place(p, a->ipv6_address, rc, err);
+	rc = check_neighbours(s, p, err);
 	return rc == 0 ? check_taken(s, p, err) : rc;
 }
 
@@ -316,10 +369,12 @@ static int check_service(const struct cluster *c, const struct spec_stack *s,
 	for (size_t i = 0; i < svc->n_networks; i++) {
 		const struct spec_attach *a = &svc->networks[i];
 		struct place p = {svc, a, spec_find_network(s, a->network), NULL};
-		if (!p.sn)
-			return err_set(err, -EINVAL,
-				       "the service '%s' names the unknown network '%s'", svc->name,
-				       a->network);
+		if (!p.sn) {
+			int rc = err_set(err, -EINVAL,
+					 "the service '%s' names the unknown network '%s'",
+					 svc->name, a->network);
+			return err_at(err, rc, "services.%s.networks.%s", svc->name, a->network);
+		}
 		p.n = map_get(&c->network_names, p.sn->name);
 		int rc = check_place(s, &p, err);
 		if (rc < 0)

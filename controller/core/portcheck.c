@@ -17,11 +17,13 @@ static int check_other(const struct map *claims, const struct stack *s, struct e
 			if (!own)
 				continue;
 			portclaim_key(&svc->ports[k], key);
-			return err_set(err, -EEXIST,
-				       "the port %s of the service '%s' is published by the "
-				       "service '%s' of the stack '%s' already; choose another, or "
-				       "remove that first",
-				       key, own->svc->name, svc->name, s->name);
+			int rc = err_set(err, -EEXIST,
+					 "the port %s of the service '%s' is published by the "
+					 "service '%s' of the stack '%s' already; choose another, "
+					 "or remove that first",
+					 key, own->svc->name, svc->name, s->name);
+			return err_at(err, rc, "services.%s.ports[%zu]", own->svc->name,
+				      (size_t)(own->port - own->svc->ports));
 		}
 	}
 	return 0;

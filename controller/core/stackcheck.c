@@ -7,12 +7,15 @@
 static int check_service(const struct spec_service *svc, struct err *err)
 {
 	for (size_t i = 0; i < svc->constraints.n; i++)
-		if (!sched_constraint_valid(svc->constraints.v[i]))
-			return err_set(
+		if (!sched_constraint_valid(svc->constraints.v[i])) {
+			int rc = err_set(
 				err, -EINVAL,
 				"the placement constraint '%s' of the service '%s' cannot be "
 				"read; write it like node.labels.disk == ssd",
 				svc->constraints.v[i], svc->name);
+			return err_at(err, rc, "services.%s.deploy.placement.constraints[%zu]",
+				      svc->name, i);
+		}
 	return 0;
 }
 
@@ -21,19 +24,24 @@ static int check_sealed(const struct cluster *c, const struct spec_service *svc,
 {
 	if (!svc->n_secrets && !svc->n_configs)
 		return 0;
-	if (!c->cfg.sealing)
-		return err_set(err, -ENOTSUP,
-			       "the service '%s' uses configs or secrets, which this controller "
-			       "does not keep",
-			       svc->name);
+	const char *key = svc->n_secrets ? "secrets" : "configs";
+	if (!c->cfg.sealing) {
+		int rc = err_set(err, -ENOTSUP,
+				 "the service '%s' uses configs or secrets, which this controller "
+				 "does not keep",
+				 svc->name);
+		return err_at(err, rc, "services.%s.%s", svc->name, key);
+	}
 	map_each(&c->nodes, e)
 	{
 		const struct node *n = e->val;
-		if (n->said_hello && !n->info.seal_key)
-			return err_set(err, -ENOTSUP,
-				       "the service '%s' uses configs or secrets, and the agent "
-				       "of the node '%s' does not take any; upgrade that",
-				       svc->name, n->name);
+		if (!n->said_hello || n->info.seal_key)
+			continue;
+		int rc = err_set(err, -ENOTSUP,
+				 "the service '%s' uses configs or secrets, and the agent "
+				 "of the node '%s' does not take any; upgrade that",
+				 svc->name, n->name);
+		return err_at(err, rc, "services.%s.%s", svc->name, key);
 	}
 	return 0;
 }

@@ -105,6 +105,41 @@ unknown_things() {
   c rm there >/dev/null || return
   until_ok 10 no_tasks
 }
+# What the controller has against a stack is told as the command's own findings are: with the line and a caret.
+controller_refuses() {
+  local out verb
+  stack held <<Y
+name: held
+services:
+  x: {image: $img, command: [sleep, inf], init: true, ports: ["7000-7003:1-4"]}
+networks: {default: {driver_opts: {vni: 4242}, ipam: {config: [{subnet: 10.66.0.0/24}]}}}
+Y
+  apply held --no-wait >/dev/null || return
+  stack wants <<Y
+name: wants
+services:
+  x:
+    image: $img
+    ports:
+      - "6999-7001:1-3"
+networks:
+  default: {}
+Y
+  for verb in apply plan diff; do
+    out=$(on host1 carrack "$verb" -f "$work/wants.yaml" --context "$work/operator.json" 2>&1) && fail "$verb: a port that is held was given again" && return 1
+    [ "$out" = "$work/wants.yaml:6:9: error: the port 7000/tcp of the service 'x' is published by the service 'x' of the stack 'held' already; choose another, or remove that first
+  in services.x.ports[0]
+          - \"6999-7001:1-3\"
+            ^" ] || fail "$verb says: $out" || return
+  done
+  sed -i 's/6999-7001:1-3/80/; s,default: {},default: {ipam: {config: [{subnet: "10.66.0.128/25"}]}},' "$work/wants.yaml"
+  out=$(apply wants 2>&1) && fail "subnets overlap" && return 1
+  grep -q "wants.yaml:8:38: error: the subnet '10.66.0.128/25' of the network 'default' overlaps that of 'held_default'" <<<"$out" || fail "it says: $out" || return
+  sed -i 's,ipam: .*,driver_opts: {vni: 4242}},' "$work/wants.yaml"
+  out=$(c apply -f - --no-wait <"$work/wants.yaml" 2>&1) && fail "a VNI was given twice" && return 1
+  grep -q "<stdin>:8:32: error: the VNI 4242 of the network 'default' is that of 'held_default'" <<<"$out" || fail "it says: $out" || return
+  c rm held >/dev/null && until_ok 10 no_tasks
+}
 wrong_context() {
   refuses '/no/operator.json' -- c ps --context /no/operator.json || return
   echo '{"a": 1}' >"$work/odd.json"
@@ -143,6 +178,7 @@ t "a full disk, and then space again" disk_is_full
 t "a port that another process holds" port_is_taken
 t "a bind source that is not there" bind_is_missing
 t "tasks, services and stacks that are not there" unknown_things
+t "what the controller refuses, with its place in the file" controller_refuses
 t "a context file that is missing or odd" wrong_context
 t "a token that expired" token_expired
 t "a controller that is cut off, or down" controller_lost

@@ -56,6 +56,21 @@ static bool config_means_itself(const struct stackfile_input *in)
 	return taken;
 }
 
+/* Something of a stack that was taken has a place in its file. */
+static void blame(const struct stackfile_input *in, const struct spec_stack *s)
+{
+	const struct spec_service *last = &s->services[s->n_services - 1];
+	struct diag d = {0};
+	auto_free char *path =
+		last->n_ports ? xasprintf("services.%s.ports[%zu]", last->name, last->n_ports - 1)
+			      : xasprintf("services.%s.networks.default.mac_address", last->name);
+	if (!stackfile_blame(in, path, "no", &d)) {
+		fprintf(stderr, "'%s' is nowhere\n", path);
+		abort();
+	}
+	diag_done(&d);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -74,6 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(diag_text(&d.v[i], true));
 	if (s)
 		round_trip(s);
+	if (s && s->n_services && size % 4 == 0)
+		blame(&in, s);
 	/* merged with itself: no crash, that is all; of what is refused a part will do */
 	if (config_means_itself(&in) || size % 4 == 0) {
 		in.more = &(struct stackfile_source){"g", (const char *)data, size, 0};
