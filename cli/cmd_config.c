@@ -372,6 +372,7 @@ static int run(int argc, char **argv)
 		{0, "no-normalize", OPT_FLAG, &from.no_normalize},
 		{0, "no-path-resolution", OPT_FLAG, &from.no_paths},
 		{0, "no-consistency", OPT_FLAG, &from.no_consistency},
+		{0, "no-env-resolution", OPT_FLAG, &from.no_env_files},
 		{0, "escape", OPT_FLAG, &w.escape},
 		{0, "support", OPT_FLAG, &w.support},
 		{0, "hash", OPT_TEXT, &w.hash},
@@ -404,7 +405,7 @@ const struct cmd cmd_config = {
 		"       --profiles|--variables|--environment|--hash SERVICE|--support|--schema]\n"
 		"       [--no-interpolate] [--no-normalize] [--no-path-resolution] "
 		"[--no-consistency]\n"
-		"       [--escape] [--format yaml|json] [-o FILE] [-q]",
+		"       [--no-env-resolution] [--escape] [--format yaml|json] [-o FILE] [-q]",
 	.summary = "Print what stack files mean: merged, filled in and written out in full.",
 	.help = LOADSTACK_HELP
 	"  --services, --images, --volumes, --networks, --models, --profiles\n"
@@ -417,6 +418,8 @@ const struct cmd cmd_config = {
 	"  --no-path-resolution\n"
 	"                     leave relative paths as they are\n"
 	"  --no-consistency   what is named need not be there\n"
+	"  --no-env-resolution\n"
+	"                     do not read the files of env_file\n"
 	"  --escape           write each $ of a value as $$, so that the output can be read as a "
 	"stack file\n"
 	"  --format FORMAT    yaml or json\n"

@@ -244,6 +244,7 @@ static int load(const struct loadstack *l, struct loaded *s)
 		.no_normalize = l->no_normalize,
 		.no_paths = l->no_paths,
 		.no_consistency = l->no_consistency,
+		.no_env_files = l->no_env_files,
 		.values = l->values,
 	};
 	return 0;

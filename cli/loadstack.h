@@ -12,7 +12,7 @@
 struct loadstack { /* what the options say */
 	struct strlist files, profiles, env_files;
 	const char *name, *project_dir;
-	bool no_interpolate, no_normalize, no_paths, no_consistency;
+	bool no_interpolate, no_normalize, no_paths, no_consistency, no_env_files;
 	bool values;           /* values: those of configs and secrets are wanted */
 	struct loaded *loaded; /* what was read, for loadstack_error */
 };

@@ -289,12 +289,13 @@ json_t *config_plain_json(const struct node *root, const char *name)
 }
 
 json_t *config_json(const struct node *root, struct spec_stack *stack_taken,
-		    const struct kvlist *env, bool uses_default)
+		    const struct stackfile_input *in, bool uses_default)
 {
 	static const char *const resources[] = {"networks", "volumes", "configs", "secrets"};
 	auto_free char *name = take_ptr(stack_taken->name);
 	struct map file_vars = {0};
-	take_file_variables(root, stack_taken, &file_vars);
+	if (!in->no_env_files)
+		take_file_variables(root, stack_taken, &file_vars);
 	spec_stack_free(stack_taken); /* it is large: gone before the next large thing comes */
 	json_t *j = node_json(root), *service;
 	const char *k;
@@ -303,13 +304,13 @@ json_t *config_json(const struct node *root, struct spec_stack *stack_taken,
 	json_object_foreach(json_object_get(j, "services"), k, service)
 	{
 		if (json_is_object(service))
-			service_finish(service, map_get(&file_vars, k), name, env);
+			service_finish(service, map_get(&file_vars, k), name, in->env);
 	}
 	map_clear(&file_vars);
 	if (uses_default)
 		put_default_network(j);
 	for (size_t i = 0; i < ARRAY_LEN(resources); i++)
 		name_resources(j, resources[i], name);
-	fill_configs(j, env);
+	fill_configs(j, in->env);
 	return j;
 }

@@ -22,6 +22,8 @@ static void file_read_pairs(struct decode *c, const struct node *n, const char *
 	size_t len = 0;
 	if (!path)
 		return;
+	if (c->in->no_env_files && streq(c->key, "env_file"))
+		return;
 	int rc = c->in->read(path, &text, &len, c->in->read_arg);
 	if (rc == -ENOENT && !required)
 		return;

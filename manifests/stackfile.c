@@ -61,7 +61,7 @@ json_t *stackfile_config(const struct stackfile_input *in, struct diag *d)
 	else if (root && decode_stack(&c, root) && in->no_normalize)
 		j = config_plain_json(root, c.stack->name);
 	else if (root && d->n_errors == errors)
-		j = config_json(root, take_ptr(c.stack), in->env, p.uses_default);
+		j = config_json(root, take_ptr(c.stack), in, p.uses_default);
 	project_done(&p);
 	spec_stack_free(c.stack);
 	if (d->n_errors == errors)

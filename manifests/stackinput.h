@@ -27,7 +27,8 @@ struct stackfile_input {
 	/* Of the canonical file: what is left out is not filled in, paths stay as they are written, and
 	 * what is named need not be there. */
 	bool no_normalize, no_paths, no_consistency;
-	bool canonical; /* the canonical file is wanted: what carrack cannot run yet is fine */
+	bool no_env_files; /* env_file is not read into the environment, and need not be there */
+	bool canonical;    /* the canonical file is wanted: what carrack cannot run yet is fine */
 	const char *project_dir; /* base of relative bind sources and env_file; absolute */
 	const char *name; /* the stack's name if given by hand; NULL: `name:` or the folder's */
 	const struct kvlist *env; /* for ${...} and value-less environment keys */

@@ -233,6 +233,29 @@ static void variables_stay(void **state)
 	diag_done(&d);
 }
 
+/* The file is neither read nor missed, and stays named; one of labels is read all the same. */
+static void env_files_stay(void **state)
+{
+	struct kvlist env = {0};
+	struct diag d = {0};
+	struct stackfile_input in =
+		one_file("name: n\nservices: {a: {image: i, env_file: sub/no.env}}", &env);
+	(void)state;
+	assert_null(stackfile_config(&in, &d));
+	diag_done(&d);
+	in.no_env_files = true;
+	auto_json *j = stackfile_config(&in, &d);
+	json_t *a = json_object_get(json_object_get(j, "services"), "a");
+	assert_non_null(a);
+	assert_null(json_object_get(a, "environment"));
+	assert_string_equal(json_string_value(json_array_get(json_object_get(a, "env_file"), 0)),
+			    "/srv/app/sub/no.env");
+	in.text = "name: n\nservices: {a: {image: i, label_file: sub/no.env}}";
+	in.len = strlen(in.text);
+	assert_null(stackfile_config(&in, &d));
+	diag_done(&d);
+}
+
 /* The rules that can be left out, one by one. */
 static void as_written(void **state)
 {
@@ -264,9 +287,10 @@ static void as_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(canonical_files), cmocka_unit_test(errors),
-		cmocka_unit_test(places),          cmocka_unit_test(variables_stay),
-		cmocka_unit_test(as_written),      cmocka_unit_test(option_of_a_volume),
+		cmocka_unit_test(canonical_files),    cmocka_unit_test(errors),
+		cmocka_unit_test(env_files_stay),     cmocka_unit_test(places),
+		cmocka_unit_test(variables_stay),     cmocka_unit_test(as_written),
+		cmocka_unit_test(option_of_a_volume),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
