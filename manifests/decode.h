@@ -81,6 +81,7 @@ json_t *encode_record(const struct record *r, const void *obj, unsigned skip);
 	void name(struct decode *c, const struct field *f, const struct node *n, void *obj)
 FIELD_DECODER(decode_ports);
 FIELD_DECODER(decode_published);
+FIELD_DECODER(decode_chosen);
 FIELD_DECODER(decode_target_port);
 FIELD_DECODER(decode_mounts);
 FIELD_DECODER(decode_attachments);
@@ -116,6 +117,7 @@ FIELD_DECODER(decode_grant_mode);
 FIELD_DECODER(decode_version);
 json_t *encode_ports(const void *obj);
 json_t *encode_published(const void *obj);
+json_t *encode_chosen(const void *obj);
 json_t *encode_target_port(const void *obj);
 json_t *encode_mounts(const void *obj);
 json_t *encode_attachments(const void *obj);
@@ -153,7 +155,7 @@ void joins_check(struct decode *c, const struct node *root);
 void depends_check(struct decode *c, const struct node *root);
 /* How many ports one item of a list of ports stands for; 1 when it is wrong. */
 size_t ports_of_item(const struct node *item);
-/* No port is published by two services (ports.c). */
+/* No port is published by two services, and of each range one is left (portcheck.c). */
 void stack_ports_check(struct decode *c, const struct node *root);
 /* Drops, with a warning, what goes unused. */
 void network_options_check(struct decode *c, const struct node *n, struct spec_network *net);

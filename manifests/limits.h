@@ -19,6 +19,7 @@
 #define LIMIT_SECRET_LABELS    100        /* of one made by itself, */
 #define LIMIT_LABELS_BYTES     (64 << 10) /* and of all of them together */
 #define LIMIT_STACK_PORTS      200000     /* after ranges are expanded */
+#define LIMIT_STACK_RANGES     1000       /* of published ports for one port of a container */
 #define LIMIT_SERVICE_REPLICAS 100000
 #define LIMIT_SERVICE_PORTS    32768
 #define LIMIT_SERVICE_MOUNTS   500

@@ -1,38 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which published ports exclude each other on one node; see spec.h. */
+ * Published ports as such: which exclude each other on one node, their text; see spec.h. */
 #include "manifests/spec.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
-struct place {      /* where a port listens */
-	int family; /* AF_UNSPEC: both */
-	bool any;
-	unsigned char bytes[sizeof(struct in6_addr)];
-};
-
-static struct place place_of(const char *host_ip)
+struct spec_place spec_port_place(const struct spec_port *p)
 {
-	struct place p = {.family = AF_UNSPEC, .any = true};
-	static const unsigned char zero[sizeof(p.bytes)];
-	if (!host_ip || !*host_ip)
-		return p;
-	if (inet_pton(AF_INET, host_ip, p.bytes) == 1)
-		p.family = AF_INET;
-	else if (inet_pton(AF_INET6, host_ip, p.bytes) == 1)
-		p.family = AF_INET6;
-	p.any = memcmp(p.bytes, zero, sizeof(zero)) == 0;
-	return p;
+	struct spec_place at = {.family = AF_UNSPEC, .any = true, .protocol = p->protocol};
+	static const unsigned char zero[sizeof(at.bytes)];
+	if (!p->host_ip || !*p->host_ip)
+		return at;
+	if (inet_pton(AF_INET, p->host_ip, at.bytes) == 1)
+		at.family = AF_INET;
+	else if (inet_pton(AF_INET6, p->host_ip, at.bytes) == 1)
+		at.family = AF_INET6;
+	at.any = memcmp(at.bytes, zero, sizeof(zero)) == 0;
+	return at;
+}
+
+bool spec_places_meet(const struct spec_place *a, const struct spec_place *b)
+{
+	if (a->protocol != b->protocol)
+		return false;
+	if (a->family != AF_UNSPEC && b->family != AF_UNSPEC && a->family != b->family)
+		return false;
+	return a->any || b->any || memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
 bool spec_ports_meet(const struct spec_port *a, const struct spec_port *b)
 {
-	if (!a->published || a->published != b->published || a->protocol != b->protocol)
-		return false;
-	struct place x = place_of(a->host_ip), y = place_of(b->host_ip);
-	if (x.family != AF_UNSPEC && y.family != AF_UNSPEC && x.family != y.family)
-		return false;
-	return x.any || y.any || memcmp(x.bytes, y.bytes, sizeof(x.bytes)) == 0;
+	struct spec_place x = spec_port_place(a), y = spec_port_place(b);
+	return spec_places_meet(&x, &y);
+}
+
+const char *spec_port_text(const struct spec_port *p, char out[SPEC_PORT_TEXT])
+{
+	if (p->range_first)
+		snprintf(out, SPEC_PORT_TEXT, "%u-%u/%s", p->range_first, p->range_last,
+			 spec_proto_name(p->protocol));
+	else
+		snprintf(out, SPEC_PORT_TEXT, "%u/%s", p->published, spec_proto_name(p->protocol));
+	return out;
 }
 
 bool spec_proto_parse(const char *text, enum spec_proto *ret)

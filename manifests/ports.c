@@ -3,7 +3,6 @@
 #include "base/num.h"
 #include "manifests/decode.h"
 #include "manifests/limits.h"
-#include "manifests/portclaims.h"
 #include "manifests/words.h"
 
 #include <stdio.h>
@@ -61,12 +60,15 @@ static void ranges_add(struct decode *c, const struct node *n, struct spec_port 
 {
 	struct range target = r[0], published = r[1];
 	int width = target.to - target.from;
-	if (published.from && published.to - published.from != width) {
-		decode_refuse(c, n,
-			      width == 0 ? "a range of published ports for one port of the "
-					   "container is not supported; choose one"
-					 : "the two ranges of ports differ in length");
+	bool choice = width == 0 && published.from != published.to;
+	if (published.from && !choice && published.to - published.from != width) {
+		decode_refuse(c, n, "the two ranges of ports differ in length");
 		return;
+	}
+	if (choice) {
+		p->range_first = published.from;
+		p->range_last = published.to;
+		published = (struct range){0, 0};
 	}
 	for (int i = 0; i <= width; i++) {
 		p->target = (uint16_t)(target.from + i);
@@ -156,25 +158,49 @@ json_t *encode_target_port(const void *obj)
 
 FIELD_DECODER(decode_published)
 {
+	struct spec_port *p = obj;
 	struct range r;
 	const char *text;
 	(void)f;
 	if (!decode_scalar(c, n, &text) || !*text)
 		return;
-	if (!range_parse(text, &r))
-		decode_refuse(c, n, "'published' must be a port, not '%.100s'", text);
-	else if (r.from != r.to)
-		decode_refuse(c, n,
-			      "a range of published ports for one port of the container is "
-			      "not supported; choose one");
-	else
-		((struct spec_port *)obj)->published = r.from;
+	if (!range_parse(text, &r)) {
+		decode_refuse(c, n, "'published' must be a port or a range, not '%.100s'", text);
+		return;
+	}
+	if (r.from == r.to)
+		p->published = r.from;
+	else {
+		p->range_first = r.from;
+		p->range_last = r.to;
+	}
 }
 
 json_t *encode_published(const void *obj)
 {
 	const struct spec_port *p = obj;
+	if (p->range_first)
+		return json_sprintf("%u-%u", p->range_first, p->range_last);
 	return p->published ? json_sprintf("%u", p->published) : NULL;
+}
+
+/* Comes after 'published'. */
+FIELD_DECODER(decode_chosen)
+{
+	struct spec_port *p = obj;
+	const struct field port = {.min = p->range_first, .max = p->range_last};
+	int64_t value;
+	(void)f;
+	if (!p->range_first)
+		decode_error(c, n, "'chosen' is for a range of published ports");
+	else if (decode_int(c, n, &port, &value))
+		p->published = (uint16_t)value;
+}
+
+json_t *encode_chosen(const void *obj)
+{
+	const struct spec_port *p = obj;
+	return p->range_first && p->published ? json_integer(p->published) : NULL;
 }
 
 static void port_long(struct decode *c, const struct node *n, struct spec_service *s, size_t *cap)
@@ -209,7 +235,7 @@ static void check_unique(struct decode *c, const struct node *n, const struct sp
 		snprintf(key, sizeof(key), "%u/%s", p->published, spec_proto_name(p->protocol));
 		/* Few share a number: all that came before are looked at. */
 		q = map_get(&seen, key);
-		for (; q && q < p && !spec_ports_meet(p, q); q++)
+		for (; q && q < p && (q->published != p->published || !spec_ports_meet(p, q)); q++)
 			;
 		if (q && q < p) {
 			decode_refuse(c, n, "the port %s is published twice", key);
@@ -239,28 +265,6 @@ FIELD_DECODER(decode_ports)
 		decode_leave(c, mark);
 	}
 	check_unique(c, n, s);
-}
-
-void stack_ports_check(struct decode *c, const struct node *root)
-{
-	const struct node *services = node_child(root, "services");
-	struct map claims = {0};
-	for (size_t i = 0; i < c->stack->n_services; i++) {
-		const struct spec_service *s = &c->stack->services[i];
-		const struct portclaim *other = NULL;
-		for (size_t k = 0; k < s->n_ports && !other; k++) {
-			char key[PORTCLAIM_KEY];
-			other = portclaim_against(&claims, s, &s->ports[k]);
-			portclaim_key(&s->ports[k], key);
-			if (other)
-				decode_refuse(c, node_child(node_child(services, s->name), "ports"),
-					      "the port %s is published by the services '%s' and "
-					      "'%s'; give one of them another port",
-					      key, other->svc->name, s->name);
-			portclaim_add(&claims, s, &s->ports[k]);
-		}
-	}
-	map_clear(&claims);
 }
 
 json_t *encode_ports(const void *obj)

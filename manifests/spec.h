@@ -34,12 +34,15 @@ struct spec_depends { /* what a service waits for, at its start and at an update
 	bool required; /* default true; false: a failure of it is no reason to wait on */
 };
 
-struct spec_port { /* one port; ranges are expanded */
+struct spec_port { /* one port of the container; ranges of those are expanded */
 	char *name;
 	char *host_ip;
 	char *app_protocol;
 	uint16_t target;
-	uint16_t published; /* 0: any free port on the node */
+	uint16_t published; /* 0: any free port on the node, or one of the range below */
+	/* One of these, both ends included, is to be published; 0: no range. Of mode ingress the
+	 * controller has chosen it when published is not 0; of mode host each task has its own. */
+	uint16_t range_first, range_last;
 	enum spec_proto protocol;
 	enum spec_port_mode mode;
 	bool local; /* ingress: answers only on nodes that run a task of the service */
@@ -157,6 +160,8 @@ struct spec_update { /* deploy.update_config */
 	double max_failure_ratio; /* failed tasks to bear, of all; default 0 */
 };
 
+struct sched_port; /* controller/sched/sched.h */
+
 struct spec_service {
 	char *name; /* key in the file */
 	char *image;
@@ -209,6 +214,9 @@ struct spec_service {
 	bool encrypted;
 	const struct spec_network **lans; /* those on the physical network; borrowed */
 	size_t n_lans;
+	const struct sched_port
+		*everywhere; /* ports of mode ingress, where ranges matter; borrowed */
+	size_t n_everywhere;
 	struct spec_restart_policy restart_policy;
 	struct spec_update update, rollback;
 	struct spec_preferences preferences; /* the first counts most */
@@ -332,5 +340,17 @@ bool spec_key_valid(const char *key);
 const char *spec_proto_name(enum spec_proto p);                /* "tcp" */
 uint8_t spec_proto_number(enum spec_proto p);                  /* IPPROTO_TCP (netinet/in.h) */
 bool spec_proto_parse(const char *text, enum spec_proto *ret); /* false: none of that name */
-/* Would both want the same port of one node? host_ip NULL is every address of both families. */
+struct spec_place { /* where a port listens, whatever its number */
+	int family; /* AF_UNSPEC: both */
+	bool any;
+	enum spec_proto protocol;
+	unsigned char bytes[16];
+};
+/* host_ip NULL is every address of both families. */
+struct spec_place spec_port_place(const struct spec_port *p);
+bool spec_places_meet(const struct spec_place *a, const struct spec_place *b);
+/* Could no two ports of one number be on one node? */
 bool spec_ports_meet(const struct spec_port *a, const struct spec_port *b);
+/* "8080/tcp", "8000-8010/tcp": as it is published. */
+#define SPEC_PORT_TEXT 32
+const char *spec_port_text(const struct spec_port *p, char out[SPEC_PORT_TEXT]);

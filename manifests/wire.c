@@ -51,6 +51,7 @@ void wire_task_done(struct wire_task *t)
 	for (size_t i = 0; i < t->n_volumes; i++)
 		spec_volume_done(&t->volumes[i]);
 	free(t->volumes);
+	free(t->host_ports);
 	*t = (struct wire_task){0};
 }
 
@@ -114,6 +115,10 @@ json_t *wire_task_json(const struct wire_task *t)
 	for (size_t i = 0; i < t->n_volumes; i++)
 		json_object_set_new(volumes, t->volumes[i].key, canon_volume(&t->volumes[i]));
 	json_put_new(j, "volumes", volumes);
+	json_t *ports = json_array();
+	for (size_t i = 0; i < t->n_host_ports; i++)
+		json_array_append_new(ports, json_integer(t->host_ports[i]));
+	json_put_new(j, "host_ports", ports);
 	return j;
 }
 
@@ -167,6 +172,26 @@ static int volumes_parse(const json_t *j, struct wire_task *t, struct err *err)
 	return 0;
 }
 
+static int host_ports_parse(const json_t *j, struct wire_task *t, struct err *err)
+{
+	const json_t *list = json_object_get(j, "host_ports"), *v;
+	size_t i;
+	if (!list)
+		return 0;
+	if (!json_is_array(list) || json_array_size(list) > LIMIT_SERVICE_PORTS)
+		return err_set(err, -EINVAL, "'host_ports' must be a list of at most %d ports",
+			       LIMIT_SERVICE_PORTS);
+	t->host_ports = xcalloc(json_array_size(list) + 1, sizeof(*t->host_ports));
+	json_array_foreach(list, i, v)
+	{
+		json_int_t n = json_integer_value(v);
+		if (n < 1 || n > UINT16_MAX)
+			return err_set(err, -EINVAL, "'host_ports' holds what is no port");
+		t->host_ports[t->n_host_ports++] = (uint16_t)n;
+	}
+	return 0;
+}
+
 static int task_parse(const json_t *j, struct wire_task *t, struct err *err)
 {
 	int64_t slot = 0;
@@ -189,6 +214,8 @@ static int task_parse(const json_t *j, struct wire_task *t, struct err *err)
 		rc = volumes_parse(j, t, err);
 	if (rc == 0)
 		rc = joins_parse(j, t, err);
+	if (rc == 0)
+		rc = host_ports_parse(j, t, err);
 	t->slot = (int)slot;
 	t->stop = json_bool(j, "stop", false);
 	return rc;

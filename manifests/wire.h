@@ -102,6 +102,10 @@ struct wire_task {
 	size_t n_attach;
 	struct spec_volume *volumes; /* the stack's volumes that the mounts name */
 	size_t n_volumes;
+	/* What it got of its ranges of published ports of mode host, in the order of spec's ports.
+	 * Where another program has it, the agent takes another of the range, and reports that. */
+	uint16_t *host_ports;
+	size_t n_host_ports;
 };
 
 struct wire_network {

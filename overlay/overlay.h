@@ -111,6 +111,7 @@ struct ov_endpoint { /* a sandbox's place on one network */
 struct ov_publish {            /* a host port that leads into the sandbox */
 	struct ipaddr host_ip; /* none: all of both families; 0.0.0.0, :::  all of one */
 	uint16_t host_port;    /* 0: chosen and written back by overlay_sandbox_set */
+	uint16_t first, last;  /* where host_port is in use, one of these, written back; 0: none */
 	uint16_t target;
 	uint8_t proto; /* IPPROTO_TCP, _UDP, _SCTP */
 };

@@ -24,13 +24,9 @@ const char *publish_owner(const struct overlay *o, const struct ipaddr *host_ip,
 	return ingress_owner(o, host_ip, port, proto);
 }
 
-int publish_open(struct overlay *o, struct published *p, const char *sandbox_id, struct err *err)
+static int open_port(struct overlay *o, struct published *p, struct err *err)
 {
 	struct ov_publish *q = &p->spec;
-	if (q->target == 0 ||
-	    (q->proto != IPPROTO_TCP && q->proto != IPPROTO_UDP && q->proto != IPPROTO_SCTP))
-		return err_set(err, -EINVAL, "a published port of \"%s\" lacks target or protocol",
-			       sandbox_id);
 	const char *owner =
 		q->host_port ? publish_owner(o, &q->host_ip, q->host_port, q->proto) : NULL;
 	if (owner)
@@ -42,6 +38,24 @@ int publish_open(struct overlay *o, struct published *p, const char *sandbox_id,
 		return hold_refused(&q->host_ip, q->proto, q->host_port, r, err);
 	p->held = true;
 	return 0;
+}
+
+int publish_open(struct overlay *o, struct published *p, const char *sandbox_id, struct err *err)
+{
+	struct ov_publish *q = &p->spec;
+	if (q->target == 0 ||
+	    (q->proto != IPPROTO_TCP && q->proto != IPPROTO_UDP && q->proto != IPPROTO_SCTP))
+		return err_set(err, -EINVAL, "a published port of \"%s\" lacks target or protocol",
+			       sandbox_id);
+	int r = open_port(o, p, err);
+	for (unsigned n = q->first; r == -EADDRINUSE && n && n <= q->last; n++) {
+		q->host_port = (uint16_t)n;
+		r = open_port(o, p, err);
+	}
+	if (r == -EADDRINUSE && q->first)
+		return err_set(err, r, "all host ports of \"%u-%u/%s\" are in use on this node",
+			       q->first, q->last, hold_proto(q->proto));
+	return r;
 }
 
 bool publish_backend(struct overlay *o, const struct sandbox *s, struct ov_backend *ret)

@@ -133,7 +133,8 @@ static bool same_port(const struct ov_publish *have, const struct ov_publish *wa
 {
 	return ipaddr_equal(&have->host_ip, &want->host_ip) && have->target == want->target &&
 	       have->proto == want->proto &&
-	       (want->host_port == 0 || want->host_port == have->host_port);
+	       (want->host_port == 0 || want->host_port == have->host_port ||
+		(have->host_port >= want->first && have->host_port <= want->last));
 }
 
 /* A port that was there before is kept, with its number and its socket. */

@@ -18,8 +18,10 @@ static void recall_ports(const struct nodetask *t, struct plan *p)
 	for (size_t i = 0; text && *text && i < p->sandbox.n_publish; i++) {
 		char *end;
 		unsigned long port = strtoul(text, &end, 10);
-		if (p->sandbox.publish[i].host_port == 0 && port <= UINT16_MAX)
-			p->sandbox.publish[i].host_port = (uint16_t)port;
+		struct ov_publish *o = &p->sandbox.publish[i];
+		bool free_choice = o->host_port == 0 && port <= UINT16_MAX;
+		if (free_choice || (o->first && port >= o->first && port <= o->last))
+			o->host_port = (uint16_t)port;
 		text = *end == ',' ? end + 1 : NULL;
 	}
 }

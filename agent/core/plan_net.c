@@ -76,8 +76,10 @@ static int plan_endpoints(const struct wire_task *t, struct plan *p, struct err 
 	return 0;
 }
 
-static int plan_publish(const struct spec_service *s, struct plan *p, struct err *err)
+static int plan_publish(const struct wire_task *t, struct plan *p, struct err *err)
 {
+	const struct spec_service *s = &t->spec;
+	size_t range = 0;
 	p->sandbox.publish = xcalloc(s->n_ports + 1, sizeof(*p->sandbox.publish));
 	for (size_t i = 0; i < s->n_ports; i++) {
 		const struct spec_port *port = &s->ports[i];
@@ -85,6 +87,12 @@ static int plan_publish(const struct spec_service *s, struct plan *p, struct err
 			continue; /* a port of the whole cluster: nodeports.c */
 		struct ov_publish *o = &p->sandbox.publish[p->sandbox.n_publish++];
 		o->host_port = port->published;
+		if (port->range_first) {
+			o->first = port->range_first;
+			o->last = port->range_last;
+			o->host_port = range < t->n_host_ports ? t->host_ports[range] : o->first;
+			range++;
+		}
 		o->target = port->target;
 		o->proto = (uint8_t)spec_proto_number(port->protocol);
 		if (port->host_ip && *port->host_ip && !ipaddr_parse(port->host_ip, &o->host_ip))
@@ -185,7 +193,7 @@ int plan_net(const struct plan_input *in, struct plan *p, struct err *err)
 	p->sandbox.id = in->task->id;
 	int r = plan_endpoints(in->task, p, err);
 	if (r == 0)
-		r = plan_publish(s, p, err);
+		r = plan_publish(in->task, p, err);
 	if (r == 0)
 		r = plan_sysctls(s, p, err);
 	if (r == 0)

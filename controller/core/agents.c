@@ -3,7 +3,7 @@
  * tasks of other nodes. */
 #include "controller/core/cluster.h"
 #include "controller/core/drain.h"
-#include "controller/core/state.h"
+#include "controller/core/hostports.h"
 
 #include <errno.h>
 #include <string.h>
@@ -302,6 +302,7 @@ static bool take_report(struct task *t, struct wire_report *r)
 	strlist_done(&t->ports);
 	t->ports = r->ports;
 	r->ports = (struct strlist){0};
+	hostports_heard(t);
 	return true;
 }
 

@@ -205,7 +205,8 @@ static json_t *trouble_of(const struct cluster *c, const struct service *svc)
 	return list;
 }
 
-/* "10.0.0.1:8080->80/tcp", "[fd00::1]:8080->80/tcp"; "any->80/tcp": each task's node chooses. */
+/* "10.0.0.1:8080->80/tcp", "[fd00::1]:8080->80/tcp"; of a range of mode host "8000-8010->80/tcp", each
+ * task has its own; "any->80/tcp": each task's node chooses. */
 static json_t *port_text(const struct spec_port *p)
 {
 	auto_str s = {0};
@@ -214,6 +215,8 @@ static json_t *port_text(const struct spec_port *p)
 		str_addf(&s, "%s%s%s:", six ? "[" : "", p->host_ip, six ? "]" : "");
 	if (p->published)
 		str_addf(&s, "%u", p->published);
+	else if (p->range_first)
+		str_addf(&s, "%u-%u", p->range_first, p->range_last);
 	else
 		str_add(&s, "any");
 	str_addf(&s, "->%u/%s", p->target, spec_proto_name(p->protocol));

@@ -3,8 +3,8 @@
  * stacks, tasks, vips), so what a row names is there when it is read. */
 #include "base/num.h"
 #include "controller/core/cluster.h"
+#include "controller/core/hostports.h"
 #include "controller/core/secrets.h"
-#include "controller/core/state.h"
 #include "manifests/canon.h"
 #include "manifests/limits.h"
 
@@ -219,6 +219,7 @@ static int load_task(struct cluster *c, const char *id, const json_t *j, struct 
 	load_state(t, j);
 	load_attaches(c, t, json_object_get(j, "attach"));
 	load_joins(t, json_object_get(j, "with"));
+	hostports_load(t, json_object_get(j, "host_ports"));
 	map_set(&c->tasks, t->id, t);
 	load_slot(t, node, json_bool(j, "old", false));
 	task_link(c, t, node);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pending tasks to nodes: the scheduler's choice, with addresses taken before it counts. */
 #include "controller/core/depends.h"
+#include "controller/core/hostports.h"
 #include "controller/core/joins.h"
 #include "manifests/limits.h"
 
@@ -70,26 +71,46 @@ static int take_addresses(struct cluster *c, struct task *t, struct err *err)
 	return 0;
 }
 
-/* What is asked of a node: the template's needs under the service's present placement, and of those
- * that will be with it. Borrows from all of them and from pool. lans: room for the networks of the template. */
-static struct spec_service needs_of(const struct cluster *c, const struct service *svc,
-				    struct strlist *pool, const struct spec_network **lans)
+/* What is asked of a node. Borrows from the service, its template, networks and those that join it. */
+struct needs {
+	struct spec_service s;
+	struct strlist pool;
+	const struct spec_network *lans[LIMIT_SERVICE_NETWORKS];
+	struct sched_port *everywhere;
+};
+
+/* The template's needs under the service's present placement, and those of what will be with it. */
+static void needs_of(const struct cluster *c, const struct service *svc, struct needs *ret)
 {
-	struct spec_service s = svc->tmpl->spec;
-	s.constraints = svc->spec->constraints;
-	s.max_replicas_per_node = svc->spec->max_replicas_per_node;
-	s.preferences = svc->spec->preferences;
-	s.encrypted = false;
-	s.lans = lans;
-	s.n_lans = 0;
+	*ret = (struct needs){.s = svc->tmpl->spec};
+	struct spec_service *s = &ret->s;
+	s->constraints = svc->spec->constraints;
+	s->max_replicas_per_node = svc->spec->max_replicas_per_node;
+	s->preferences = svc->spec->preferences;
+	s->encrypted = false;
+	s->lans = ret->lans;
+	s->n_lans = 0;
 	for (size_t i = 0; i < svc->tmpl->n_networks; i++) {
 		const struct network *n = map_get(&c->networks, svc->tmpl->network_ids[i]);
-		s.encrypted |= n && n->encrypted;
+		s->encrypted |= n && n->encrypted;
 		if (n && n->lan)
-			lans[s.n_lans++] = &n->spec;
+			ret->lans[s->n_lans++] = &n->spec;
 	}
-	joins_needs(svc, &s, pool);
-	return s;
+	joins_needs(svc, s, &ret->pool);
+	ret->everywhere = hostports_everywhere(c, s, &s->n_everywhere);
+	s->everywhere = ret->everywhere;
+}
+
+static void needs_done(struct needs *n)
+{
+	strlist_done(&n->pool);
+	free(n->everywhere);
+}
+
+static void assign(struct cluster *c, struct task *t, const struct needs *needs, struct node *n)
+{
+	hostports_take(t, &needs->s, &c->sched[n->sched_ix]);
+	task_assign(c, t, n);
 }
 
 static void count_service(struct cluster *c, const struct service *svc, bool add)
@@ -133,7 +154,7 @@ static bool makes_room(const struct cluster *c, const struct stack *s, const str
 }
 
 /* To where a saved plan has it, if it fits there; it waits while the node still makes room for it. */
-static void place_one_planned(struct cluster *c, struct task *t, const struct spec_service *needs)
+static void place_one_planned(struct cluster *c, struct task *t, const struct needs *needs)
 {
 	struct stack *s = t->svc->stack;
 	auto_free char *key = plan_key(t->svc->name, t->slot);
@@ -142,9 +163,9 @@ static void place_one_planned(struct cluster *c, struct task *t, const struct sp
 	struct sched_result r = {.node = -1};
 	t->planned = false;
 	if (n)
-		sched_place(needs, &c->sched[n->sched_ix], 1, 0, &r);
+		sched_place(&needs->s, &c->sched[n->sched_ix], 1, 0, &r);
 	if (r.node == 0 && take_addresses(c, t, NULL) == 0) {
-		task_assign(c, t, n);
+		assign(c, t, needs, n);
 		c->sched[n->sched_ix].n_service_tasks++;
 	} else if (n && n->up && makes_room(c, s, n)) {
 		t->planned = true;
@@ -154,7 +175,7 @@ static void place_one_planned(struct cluster *c, struct task *t, const struct sp
 	map_del(&s->planned, key);
 }
 
-static void place_planned(struct cluster *c, struct service *svc, const struct spec_service *needs)
+static void place_planned(struct cluster *c, struct service *svc, const struct needs *needs)
 {
 	for (struct task *t = svc->pending, *next; t; t = next) {
 		next = t->pend_next;
@@ -167,14 +188,13 @@ static void place_planned(struct cluster *c, struct service *svc, const struct s
 
 static void place_replicated(struct cluster *c, struct service *svc)
 {
-	auto_strlist pool = {0};
-	const struct spec_network *lans[LIMIT_SERVICE_NETWORKS];
-	struct spec_service needs = needs_of(c, svc, &pool, lans);
+	struct needs needs;
 	struct sched_result r;
 	struct err err;
+	needs_of(c, svc, &needs);
 	count_service(c, svc, true);
 	place_planned(c, svc, &needs);
-	struct sched_batch *b = sched_batch_new(&needs, c->sched, c->n_sched, tie_seed(svc));
+	struct sched_batch *b = sched_batch_new(&needs.s, c->sched, c->n_sched, tie_seed(svc));
 	for (struct task *t = svc->pending, *next; t; t = next) {
 		next = t->pend_next;
 		if (t->planned)
@@ -189,47 +209,47 @@ static void place_replicated(struct cluster *c, struct service *svc)
 			all_wait(c, svc, err.text, MET);
 			break;
 		}
-		task_assign(c, t, c->sched_of[r.node]);
+		assign(c, t, &needs, c->sched_of[r.node]);
 		c->sched[r.node].n_service_tasks++;
 		sched_batch_used(b);
 	}
 	sched_batch_free(b);
 	count_service(c, svc, false);
+	needs_done(&needs);
 }
 
 /* Each task of a global service has its node; the question is only whether it fits there. */
 static void place_global(struct cluster *c, struct service *svc)
 {
-	auto_strlist pool = {0};
-	const struct spec_network *lans[LIMIT_SERVICE_NETWORKS];
-	struct spec_service needs = needs_of(c, svc, &pool, lans);
+	struct needs needs;
 	struct sched_result r;
 	struct err err;
+	needs_of(c, svc, &needs);
 	for (struct task *t = svc->pending, *next; t; t = next) {
 		next = t->pend_next;
 		struct node *n = svc->slots[t->slot].node;
 		if (!n)
 			continue;
-		sched_place(&needs, &c->sched[n->sched_ix], 1, 0, &r);
+		sched_place(&needs.s, &c->sched[n->sched_ix], 1, 0, &r);
 		if (r.node < 0)
 			wait_for(c, t, r.why, MET);
 		else if (take_addresses(c, t, &err) < 0)
 			wait_for(c, t, err.text, MET);
 		else
-			task_assign(c, t, n);
+			assign(c, t, &needs, n);
 	}
+	needs_done(&needs);
 }
 
 /* Each task of a service that shares with another has its node; the question is when, and whether
  * the rest of what it asks for is there. */
 static void place_joined(struct cluster *c, struct service *svc)
 {
-	auto_strlist pool = {0};
-	const struct spec_network *lans[LIMIT_SERVICE_NETWORKS];
-	struct spec_service needs = needs_of(c, svc, &pool, lans);
+	struct needs needs;
 	struct sched_result r;
 	struct err err;
 	char why[DEPENDS_TEXT];
+	needs_of(c, svc, &needs);
 	for (struct task *t = svc->pending, *next; t; t = next) {
 		struct node *n = NULL;
 		next = t->pend_next;
@@ -239,14 +259,15 @@ static void place_joined(struct cluster *c, struct service *svc)
 			wait_for(c, t, why, met);
 			continue;
 		}
-		sched_place(&needs, &c->sched[n->sched_ix], 1, 0, &r);
+		sched_place(&needs.s, &c->sched[n->sched_ix], 1, 0, &r);
 		if (r.node < 0)
 			wait_for(c, t, r.why, MET);
 		else if (take_addresses(c, t, &err) < 0)
 			wait_for(c, t, err.text, MET);
 		else
-			task_assign(c, t, n);
+			assign(c, t, &needs, n);
 	}
+	needs_done(&needs);
 }
 
 void place_service(struct cluster *c, struct service *svc)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Objects as rows of the store; load.c reads them back. */
-#include "controller/core/state.h"
+#include "controller/core/hostports.h"
 #include "manifests/canon.h"
 
 #include <string.h>
@@ -128,6 +128,7 @@ void row_task(struct cluster *c, const struct task *t)
 		}
 		str_addc(&s, ']');
 	}
+	hostports_text(&s, t);
 	if (t->with)
 		text_joins(&s, t->with);
 	attach_rows(&s, t);

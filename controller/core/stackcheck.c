@@ -51,8 +51,6 @@ int stack_check(const struct cluster *c, const struct spec_stack *spec, struct e
 	int rc = netcheck_stack(c, spec, err);
 	if (rc == 0)
 		rc = lancheck_stack(c, spec, err);
-	if (rc == 0)
-		rc = port_check(c, spec, err);
 	for (size_t i = 0; rc == 0 && i < spec->n_services; i++) {
 		rc = check_service(&spec->services[i], err);
 		if (rc == 0)

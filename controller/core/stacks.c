@@ -189,6 +189,8 @@ int cluster_stack_put(struct cluster *c, const char *name, const json_t *canonic
 		return err_set(err, -EINVAL, "the stack is called '%s' but was sent as '%s'",
 			       spec->name, name);
 	rc = secrets_resolve(c, spec, err);
+	if (rc == 0)
+		rc = ports_settle(c, spec, err);
 	if (rc < 0)
 		return rc;
 	auto_json *j = canon_stack(spec);

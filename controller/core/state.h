@@ -100,6 +100,8 @@ struct task {
 	int64_t restarts, pid;
 	char *image_digest;
 	struct strlist ports;
+	uint16_t *host_ports; /* its own of ranges of mode host, in the order of its ports */
+	size_t n_host_ports;
 	struct task_joins *with;      /* joins.c's; NULL: it joins nobody */
 	struct spec_resources *taken; /* counted for it, where that is not what its template says */
 	struct attach *attach;
@@ -491,7 +493,9 @@ void ingress_node_moved(struct cluster *c, const struct node *n); /* its address
 void ingress_trouble(struct cluster *c, const struct node *n, const struct kvlist *before);
 void ingress_collect(struct cluster *c);
 void ingress_snapshot(struct cluster *c, struct str *set);
-int port_check(const struct cluster *c, const struct spec_stack *spec, struct err *err);
+/* What spec, which is to be put, publishes: none that another stack has; of its ranges of mode ingress
+ * each gets a port, the one it had if it can. */
+int ports_settle(const struct cluster *c, struct spec_stack *spec, struct err *err);
 
 /* dispatch.c, texts.c */
 /* An entry of text_entry, whole, for one node's next message, or into a snapshot's list. */

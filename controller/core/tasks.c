@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One task's life in the controller: made, placed, counted, told to stop, lost, gone. */
+#include "controller/core/hostports.h"
 #include "controller/core/joins.h"
 #include "controller/core/secrets.h"
 
@@ -22,6 +23,7 @@ void task_free(void *p)
 	free(t->reason);
 	free(t->image_digest);
 	strlist_done(&t->ports);
+	free(t->host_ports);
 	for (size_t i = 0; i < t->n_attach; i++)
 		free(t->attach[i].text);
 	free(t->attach);
@@ -131,27 +133,6 @@ bool task_visible(const struct task *t)
 	return t->node && !t->lost && !task_state_ended(t->state);
 }
 
-static void ports_add(struct node *n, const struct tmpl *t)
-{
-	for (size_t i = 0; i < t->spec.n_ports; i++) {
-		const struct spec_port *p = &t->spec.ports[i];
-		if (p->mode != PORT_HOST || !p->published)
-			continue;
-		n->ports = vec_grow(n->ports, n->n_ports, &n->cap_ports, sizeof(*n->ports));
-		n->ports[n->n_ports++] = (struct sched_port){p, t->stack, t->service};
-	}
-}
-
-static void ports_del(struct node *n, const struct tmpl *t)
-{
-	for (size_t i = 0; i < t->spec.n_ports; i++)
-		for (size_t k = 0; k < n->n_ports; k++)
-			if (n->ports[k].port == &t->spec.ports[i]) {
-				n->ports[k] = n->ports[--n->n_ports];
-				break;
-			}
-}
-
 /* Kept while it is counted, where it hangs on other services too: they may change meanwhile. */
 static const struct spec_resources *reserved(struct task *t, bool want)
 {
@@ -192,12 +173,12 @@ void task_count(struct cluster *c, struct task *t)
 		sn->n_tasks++;
 		sn->cpus_used += r->cpus;
 		sn->memory_used += r->memory;
-		ports_add(n, t->tmpl);
+		hostports_count(n, t, true);
 	} else {
 		sn->n_tasks--;
 		sn->cpus_used -= r->cpus;
 		sn->memory_used -= r->memory;
-		ports_del(n, t->tmpl);
+		hostports_count(n, t, false);
 		c->retry = true;
 	}
 	sn->ports = n->ports;

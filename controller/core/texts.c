@@ -2,8 +2,8 @@
  * Wire objects as JSON text, written by hand: a hand-out to thousands of nodes is mostly this, and
  * what a template's tasks share is written once. The shapes are manifests/wire.h's, whose readers
  * are what the tests hold them against. */
+#include "controller/core/hostports.h"
 #include "controller/core/srvnames.h"
-#include "controller/core/state.h"
 #include "manifests/canon.h"
 
 #include <stdio.h>
@@ -85,6 +85,7 @@ void text_task(struct str *s, struct task *t)
 		str_add(s, ",\"stop\":true");
 	if (t->with)
 		text_joins(s, t->with);
+	hostports_text(s, t);
 	str_add(s, common(t->tmpl));
 	for (size_t i = 0; i < t->n_attach; i++) {
 		const struct attach *a = &t->attach[i];

@@ -2,6 +2,7 @@
  * Filters, scores and the heap of a batch; see sched.h. */
 #include "controller/sched/constraint.h"
 #include "controller/sched/lan.h"
+#include "controller/sched/ports.h"
 #include "controller/sched/sched.h"
 #include "controller/sched/spread.h"
 
@@ -36,24 +37,6 @@ static uint64_t mix(uint64_t x)
 static uint64_t tie_of(const struct sched_node *n, size_t ix, uint64_t seed)
 {
 	return mix(seed ^ mix(n->tie ? n->tie : ix + 1));
-}
-
-/* The port that s asks for and a task there has; NULL: none. */
-static const struct sched_port *port_taken(const struct spec_service *s, const struct sched_node *n)
-{
-	for (size_t i = 0; i < s->n_ports; i++)
-		for (size_t k = 0; k < n->n_ports && s->ports[i].mode == PORT_HOST; k++)
-			if (spec_ports_meet(&s->ports[i], n->ports[k].port))
-				return &n->ports[k];
-	return NULL;
-}
-
-static bool has_host_port(const struct spec_service *s)
-{
-	for (size_t i = 0; i < s->n_ports; i++)
-		if (s->ports[i].mode == PORT_HOST && s->ports[i].published)
-			return true;
-	return false;
 }
 
 static bool lacks_resources(const struct spec_service *s, const struct sched_node *n)
@@ -99,7 +82,7 @@ static enum sched_filter refuse_dynamic(const struct spec_service *s, const stru
 	if (lacks_resources(s, n))
 		return FILTER_RESOURCES;
 	/* A task placed earlier in this batch has the same ports. */
-	if (port_taken(s, n) || (!fresh_ports && has_host_port(s)))
+	if ((!fresh_ports && sched_ports_single(s)) || !sched_ports_pick(s, n, NULL))
 		return FILTER_PORT;
 	if (s->max_replicas_per_node > 0 && n->n_service_tasks >= (size_t)s->max_replicas_per_node)
 		return FILTER_MAX_PER_NODE;
@@ -155,18 +138,15 @@ static void name_parent(const struct spec_service *s, const struct sched_node *n
 	}
 }
 
-/* "the host port 80/tcp in use (by 'web' of the stack 'shop')": one of them, as an example. */
+/* One of them, as an example. */
 static void name_port(const struct spec_service *s, const struct sched_node *nodes, size_t n,
-		      char out[160])
+		      char out[SCHED_PORT_WHY])
 {
-	snprintf(out, 160, "the host port in use");
+	snprintf(out, SCHED_PORT_WHY, "the host port in use");
 	for (size_t i = 0; i < n; i++) {
-		const struct sched_port *p = nodes[i].ready ? port_taken(s, &nodes[i]) : NULL;
-		if (!p)
+		if (!nodes[i].ready || sched_ports_pick(s, &nodes[i], NULL))
 			continue;
-		snprintf(out, 160, "the host port %u/%s in use (by '%s' of the stack '%s')",
-			 p->port->published, spec_proto_name(p->port->protocol),
-			 p->service ? p->service : "", p->stack ? p->stack : "");
+		sched_ports_why(s, &nodes[i], out);
 		return;
 	}
 }
@@ -174,7 +154,7 @@ static void name_port(const struct spec_service *s, const struct sched_node *nod
 static void explain(const struct spec_service *s, const size_t *refused,
 		    const struct sched_node *nodes, size_t n_nodes, struct sched_result *ret)
 {
-	char text[760] = "", lack[128], port[160], parent[LAN_WHY + 112];
+	char text[760] = "", lack[128], port[SCHED_PORT_WHY], parent[LAN_WHY + 112];
 	const struct spec_resources *r = &s->reservations;
 	if (n_nodes == 0) {
 		snprintf(ret->why, sizeof(ret->why),
@@ -194,7 +174,7 @@ static void explain(const struct spec_service *s, const size_t *refused,
 	add_reason(text, sizeof(text), refused[FILTER_ENCRYPTION], plain, plain);
 	name_parent(s, nodes, n_nodes, parent);
 	add_reason(text, sizeof(text), refused[FILTER_PARENT], parent, parent);
-	char has[200], have[200];
+	char has[SCHED_PORT_WHY + 8], have[SCHED_PORT_WHY + 8];
 	snprintf(has, sizeof(has), "lacks %s", lack);
 	snprintf(have, sizeof(have), "lack %s", lack);
 	add_reason(text, sizeof(text), refused[FILTER_RESOURCES], has, have);

@@ -24,6 +24,7 @@ enum sched_filter {
 
 struct sched_port { /* a host port in use, and whose it is */
 	const struct spec_port *port;
+	uint16_t number; /* the port's own, or what it got of its range */
 	const char *stack, *service;
 };
 

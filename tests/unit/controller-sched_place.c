@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Placement on thousands of random clusters, against the rules written down naively. */
-#include "controller/sched/sched.h"
+#include "controller/sched/ports.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,6 +54,7 @@ static void lab_make(struct lab *l)
 		l->ports[i] =
 			(struct spec_port){.published = (uint16_t)(80 + rnd(2)), .mode = PORT_HOST};
 		l->port_list[i][0].port = &l->ports[i];
+		l->port_list[i][0].number = l->ports[i].published;
 		n->ports = l->port_list[i];
 		n->n_ports = rnd(2);
 	}
@@ -145,6 +146,7 @@ static void account(struct lab *l, long node)
 	n->memory_used += l->s.reservations.memory;
 	if (l->s.n_ports) {
 		l->port_list[node][0].port = &l->own;
+		l->port_list[node][0].number = l->own.published;
 		n->n_ports = 1;
 	}
 }
@@ -238,13 +240,81 @@ static void test_preferences(void **unused)
 	kvlist_done(&zone[1]);
 }
 
+/* Three tasks of one service have a range of three ports of one node; a fourth finds none. */
+static void test_port_ranges(void **unused)
+{
+	(void)unused;
+	struct spec_port asked[] = {
+		{.range_first = 80, .range_last = 84, .target = 1, .mode = PORT_HOST},
+		{.published = 81, .target = 2, .mode = PORT_HOST, .protocol = PROTO_UDP},
+		{.range_first = 80, .range_last = 82, .target = 3, .mode = PORT_HOST},
+		{.range_first = 80, .range_last = 82, .target = 3, .mode = PORT_INGRESS},
+	};
+	struct spec_port single = {.published = 82, .mode = PORT_INGRESS};
+	struct spec_port local = {.published = 80, .mode = PORT_HOST, .host_ip = (char *)"::1"};
+	struct sched_port everywhere[] = {{&single, 82, "t", "far"}},
+			  used[3] = {{&local, 80, "t", "x"}};
+	struct spec_service s = {.ports = asked, .n_ports = 4};
+	struct sched_node n = {.name = "a", .ready = true, .ports = used};
+	struct sched_result r;
+	uint16_t got[4] = {0};
+	/* The one that ends first has the first; a single of another protocol is in nobody's way. */
+	assert_true(sched_ports_pick(&s, &n, got));
+	assert_int_equal(got[0], 81);
+	assert_int_equal(got[1], 80);
+	s.everywhere = everywhere;
+	s.n_everywhere = 1;
+	n.n_ports = 1;
+	assert_true(sched_ports_pick(&s, &n, got));
+	assert_int_equal(got[0], 80 + 3);
+	assert_int_equal(got[1], 81);
+	/* With host_ip of the other family they do not meet. */
+	asked[2].host_ip = (char *)"127.0.0.1";
+	assert_true(sched_ports_pick(&s, &n, got));
+	assert_int_equal(got[1], 80);
+	asked[2].host_ip = NULL;
+	used[1] = (struct sched_port){&asked[2], 81, "s", "web"};
+	n.n_ports = 2;
+	assert_false(sched_ports_pick(&s, &n, NULL));
+	sched_place(&s, &n, 1, 1, &r);
+	assert_int_equal(r.refused[FILTER_PORT], 1);
+	assert_string_equal(r.why, "no node fits: 1 has all host ports of 80-82/tcp in use (80 by "
+				   "'x' of the stack 't')");
+}
+
+static void test_port_range_batch(void **unused)
+{
+	(void)unused;
+	struct spec_port range = {.range_first = 80, .range_last = 82, .mode = PORT_HOST};
+	struct sched_port used[2][3];
+	struct spec_service s = {.ports = &range, .n_ports = 1};
+	struct sched_node nodes[2] = {{.name = "a", .ready = true, .ports = used[0]},
+				      {.name = "b", .ready = true, .ports = used[1]}};
+	struct sched_result r;
+	struct sched_batch *b = sched_batch_new(&s, nodes, 2, 5);
+	for (int i = 0; i < 6; i++) {
+		uint16_t got = 0;
+		sched_batch_next(b, &r);
+		assert_true(r.node >= 0);
+		struct sched_node *n = &nodes[r.node];
+		assert_true(sched_ports_pick(&s, n, &got));
+		assert_int_equal(got, 80 + n->n_ports);
+		used[r.node][n->n_ports++] = (struct sched_port){&range, got, "s", "web"};
+		n->n_service_tasks++;
+		sched_batch_used(b);
+	}
+	sched_batch_next(b, &r);
+	assert_int_equal(r.node, -1);
+	assert_int_equal(r.refused[FILTER_PORT], 2);
+	sched_batch_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_against_rules),
-		cmocka_unit_test(test_batch),
-		cmocka_unit_test(test_preferences),
-		cmocka_unit_test(test_constraints),
+		cmocka_unit_test(test_against_rules), cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_preferences),   cmocka_unit_test(test_constraints),
+		cmocka_unit_test(test_port_ranges),   cmocka_unit_test(test_port_range_batch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,6 +63,8 @@ static const struct {
 	{"{\"name\":\"s\",\"include\":[\"/etc/passwd\"],\"services\":{\"w\":{\"image\":\"a\"}}}",
 	 "files"},
 	{WEB(",\"models\":{\"m\":{}}"), "models"},
+	{WEB(",\"ports\":[{\"target\":80,\"published\":\"5\",\"chosen\":5}]"), "chosen"},
+	{WEB(",\"ports\":[{\"target\":80,\"published\":\"5-7\",\"chosen\":8}]"), "chosen"},
 	/* the same thing twice */
 	{WEB(",\"network_mode\":\"host\",\"networks\":{\"default\":null}"), "exclude"},
 	{WEB(",\"ports\":[{\"target\":1,\"published\":\"5\"},{\"target\":2,\"published\":\"5\"}]"),

@@ -103,6 +103,9 @@ static void lists(void **state)
 	EXPECT(BASE "    ports: [\"80:1\"]\n", BASE "    ports: [\"81:1\"]\n",
 	       "services.web.ports|{\"target\": 1, \"published\": \"80\"}|{\"target\": 1, "
 	       "\"published\": \"81\"}|restart");
+	EXPECT(BASE "    ports: [\"80:1\"]\n", BASE "    ports: [\"80-81:1\"]\n",
+	       "services.web.ports|{\"target\": 1, \"published\": \"80\"}|{\"target\": 1, "
+	       "\"published\": \"80-81\"}|restart");
 }
 
 static void whole(void **state)

@@ -125,6 +125,34 @@ static void images_as_volumes(void **state)
 		       "npipe");
 }
 
+static void port_ranges(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int line, column;
+		const char *words;
+	} cases[] = {
+		{WEB "    ports: [\"80:1\", \"81:2\"]\n  db: {image: b, ports: [\"80-81:3\"]}\n", 5,
+		 25,
+		 "no port of 80-81/tcp is left for the service 'db': 80 is published by the "
+		 "service 'web', 81 by the service 'web'; give it another range"},
+		{WEB "    ports: [\"80-81:1\", \"80-81:2\", \"80-81:3\"]\n", 4, 12,
+		 "no port of 80-81/tcp is left for the service 'web'"},
+		{WEB "    ports: [{target: 1, published: \"80-81\", mode: host}]\n  db: {image: b, "
+		     "ports: [\"80-81:1\", \"81:2\"]}\n",
+		 4, 12, "no port of 80-81/tcp is left for the service 'web'"},
+		{WEB "    ports: [{target: 1, published: \"81-80\"}]\n", 4, 36,
+		 "a port or a range, not '81-80'"},
+		{WEB "    ports: [{target: 1, published: \"0-80\"}]\n", 4, 36, "a port or a range"},
+		{WEB "    ports: [{target: 1, published: \"1-2\", chosen: 1}]\n", 4, 43,
+		 "'chosen'"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		expect_finding(cases[i].text, false, cases[i].line, cases[i].column,
+			       cases[i].words);
+}
+
 static void keys_elsewhere(void **state)
 {
 	(void)state;
@@ -325,6 +353,7 @@ int main(void)
 		cmocka_unit_test(bombs), /* first: it looks at the memory of the whole process */
 		cmocka_unit_test(twice_in_wide_mappings),
 		cmocka_unit_test(errors_with_places),
+		cmocka_unit_test(port_ranges),
 		cmocka_unit_test(warnings_with_places),
 		cmocka_unit_test(images_as_volumes),
 		cmocka_unit_test(keys_elsewhere),

@@ -70,11 +70,12 @@ static const struct {
 	      "\"/h\",\"target\":\"/v\",\"type\":\"bind\"},{\"source\":\"v\",\"target\":\"/w\","
 	      "\"type\":\"volume\",\"volume\":{}}]}},\"volumes\":{\"v\":{\"name\":\"app_v\"}}}"},
 	{"services: {w: {image: a, ports: ['80']}}",
-	 "services: {w: {ports: ['80', '1-2:3-4/udp']}}", NULL,
+	 "services: {w: {ports: ['80', '1-2:3-4/udp', '8-9:5']}}", NULL,
 	 HEAD "\"w\":{\"image\":\"a\"," NET
 	      ",\"ports\":[{\"mode\":\"ingress\",\"protocol\":\"tcp\",\"target\":80},{\"mode\":"
 	      "\"ingress\",\"protocol\":\"udp\",\"published\":\"1\",\"target\":3},{\"mode\":"
-	      "\"ingress\",\"protocol\":\"udp\",\"published\":\"2\",\"target\":4}]}}}"},
+	      "\"ingress\",\"protocol\":\"udp\",\"published\":\"2\",\"target\":4},{\"mode\":"
+	      "\"ingress\",\"protocol\":\"tcp\",\"published\":\"8-9\",\"target\":5}]}}}"},
 	{"services: {w: {image: a, ports: ['80'], dns: [1.1.1.1], init: true}}",
 	 "services: {w: {ports: !reset [], dns: !override [2.2.2.2], init: !reset null}}", NULL,
 	 HEAD "\"w\":{\"dns\":[\"2.2.2.2\"],\"image\":\"a\"," NET "}}}"},

@@ -66,6 +66,56 @@ static void ports(void **state)
 	spec_stack_free(s);
 }
 
+static void port_ranges(void **state)
+{
+	(void)state;
+	struct spec_stack *s =
+		parse_ok(WEB "    ports: [\"8000-8010:80\", \"127.0.0.1:90-92:53/udp\", \"5-5:7\", "
+			     "{target: 6, published: \"70-71\", mode: host}]\n");
+	const struct spec_service *w = &s->services[0];
+	char text[SPEC_PORT_TEXT];
+	assert_int_equal(w->n_ports, 4);
+	assert_int_equal(w->ports[0].target, 80);
+	assert_int_equal(w->ports[0].published, 0);
+	assert_string_equal(spec_port_text(&w->ports[0], text), "8000-8010/tcp");
+	assert_string_equal(spec_port_text(&w->ports[1], text), "90-92/udp");
+	assert_string_equal(w->ports[1].host_ip, "127.0.0.1");
+	assert_string_equal(spec_port_text(&w->ports[2], text), "5/tcp");
+	assert_int_equal(w->ports[2].range_first, 0);
+	assert_int_equal(w->ports[3].range_last, 71);
+	expect_round_trip(s);
+	s->services[0].ports[0].published = 8003; /* as the controller chose */
+	expect_round_trip(s);
+	auto_json *j = canon_service(w);
+	const json_t *p = json_array_get(json_object_get(j, "ports"), 0);
+	assert_string_equal(json_str(p, "published"), "8000-8010");
+	assert_int_equal(json_int(p, "chosen", 0), 8003);
+	spec_stack_free(s);
+}
+
+/* A range is at odds with others only when nothing of it is left. */
+static void port_ranges_that_fit(void **state)
+{
+	(void)state;
+	static const char *const cases[] = {
+		"services: {a: {image: a, ports: ['80-81:1']}, b: {image: b, ports: ['80:1']}}\n",
+		/* the narrow one first, wherever it is written */
+		"services: {a: {image: a, ports: ['80-82:1', '80-82:2']}, b: {image: b, ports: "
+		"['80-80:1']}}\n",
+		"services: {a: {image: a, ports: ['80-90:1']}, b: {image: b, ports: ['79-80:1']}, "
+		"c: {image: c, ports: ['79:1']}}\n",
+		"services: {a: {image: a, ports: ['80-81:1/udp']}, b: {image: b, ports: "
+		"['80:1', '81:1']}}\n",
+		"services: {a: {image: a, ports: ['127.0.0.1:80-81:1']}, b: {image: b, ports: "
+		"['127.0.0.2:80:1', '127.0.0.2:81:1']}}\n",
+		"services: {a: {image: a, ports: [{target: 1, published: '80-81', mode: host}]}, "
+		"b: {image: b, ports: [{target: 1, published: '80-81', mode: host}]}, c: {image: "
+		"c, ports: [{target: 1, published: '80-81', mode: host}]}}\n",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		spec_stack_free(parse_ok(cases[i]));
+}
+
 static void volumes(void **state)
 {
 	(void)state;
@@ -327,6 +377,8 @@ int main(void)
 		cmocka_unit_test(minimal),
 		cmocka_unit_test(commands_and_environment),
 		cmocka_unit_test(ports),
+		cmocka_unit_test(port_ranges),
+		cmocka_unit_test(port_ranges_that_fit),
 		cmocka_unit_test(volumes),
 		cmocka_unit_test(deploy),
 		cmocka_unit_test(lists_and_maps),

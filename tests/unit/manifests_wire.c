@@ -29,7 +29,9 @@ static void tasks(void **state)
 			      .attach = &attach,
 			      .n_attach = 1,
 			      .volumes = s->volumes,
-			      .n_volumes = 1};
+			      .n_volumes = 1,
+			      .host_ports = (uint16_t[]){8001, 65535},
+			      .n_host_ports = 2};
 	auto_json *j = wire_task_json(&t);
 	auto_free char *a = json_text(j);
 	struct wire_task back;
@@ -41,6 +43,8 @@ static void tasks(void **state)
 	assert_string_equal(a, b);
 	assert_string_equal(back.volumes[0].name, "myapp_v");
 	assert_true(back.stop && back.spec.tty);
+	assert_int_equal(back.n_host_ports, 2);
+	assert_int_equal(back.host_ports[1], 65535);
 	wire_task_done(&back);
 	spec_stack_free(s);
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Host ports of tasks, and what each got of its ranges of published ports of mode host: the scheduler's
+ * choice when it is placed, then what its agent says that it bound.
+ */
+#pragma once
+#include "controller/core/state.h"
+
+/* Ports of mode ingress, which tasks of s must leave alone; *n of them, caller frees. NULL where s has
+ * no range of host ports. */
+struct sched_port *hostports_everywhere(const struct cluster *c, const struct spec_service *s,
+					size_t *n);
+/* t, not counted yet, is to be on the node: takes what is free there of its ranges. */
+void hostports_take(struct task *t, const struct spec_service *needs, const struct sched_node *n);
+void hostports_count(struct node *n, const struct task *t, bool add);
+/* After t->ports is what its agent reported: takes that over. */
+void hostports_heard(struct task *t);
+/* ,"host_ports":[8001]; nothing where it has no range. */
+void hostports_text(struct str *s, const struct task *t);
+void hostports_load(struct task *t, const json_t *list);
