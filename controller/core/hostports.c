@@ -36,8 +36,7 @@ struct sched_port *hostports_everywhere(const struct cluster *c, const struct sp
 			if (p->mode != PORT_INGRESS || !p->published)
 				continue;
 			v = vec_grow(v, *n, &cap, sizeof(*v));
-			v[(*n)++] =
-				(struct sched_port){p, p->published, t->stack, t->service};
+			v[(*n)++] = (struct sched_port){p, p->published, t->stack, t->service};
 		}
 	}
 	return v;

@@ -61,8 +61,8 @@ static uint16_t first_free(const struct pick *k, const struct spec_port *p)
 	for (size_t i = 0; i < s->n_everywhere; i++)
 		block(p, s->everywhere[i].port, s->everywhere[i].number, taken);
 	for (size_t i = 0; i < s->n_ports; i++)
-		block(p, &s->ports[i],
-		      is_single(&s->ports[i]) ? s->ports[i].published : k->got[i], taken);
+		block(p, &s->ports[i], is_single(&s->ports[i]) ? s->ports[i].published : k->got[i],
+		      taken);
 	for (unsigned number = p->range_first; number <= p->range_last; number++)
 		if (!taken[number])
 			return (uint16_t)number;

@@ -6,10 +6,10 @@
 
 #include <stdlib.h>
 
-#define NET      "\"networks\":{\"default\":{}}"
-#define INGRESS  "{\"target\":80,\"published\":\"8000-8002\"}"
-#define HOST     "{\"target\":80,\"published\":\"8000-8002\",\"mode\":\"host\"}"
-#define ONE(n)   "{\"target\":80,\"published\":\"" #n "\"}"
+#define NET        "\"networks\":{\"default\":{}}"
+#define INGRESS    "{\"target\":80,\"published\":\"8000-8002\"}"
+#define HOST       "{\"target\":80,\"published\":\"8000-8002\",\"mode\":\"host\"}"
+#define ONE(n)     "{\"target\":80,\"published\":\"" #n "\"}"
 #define WEB(ports) "{\"web\":{\"image\":\"a\"," NET ",\"ports\":[" ports "]}}"
 
 static struct map store; /* key -> value, as the driver of the core would keep it */
@@ -91,8 +91,9 @@ static void test_first_free(void **unused)
 	assert_int_equal(put(&d, "s", WEB(INGRESS), &err), 0);
 	assert_int_equal(got(&d, "s", "web", 0), 8001);
 	/* Other protocols and addresses have their own. */
-	assert_int_equal(put(&d, "u", WEB("{\"target\":53,\"published\":\"8001-8003\",\"protocol\":"
-					  "\"udp\"}"),
+	assert_int_equal(put(&d, "u",
+			     WEB("{\"target\":53,\"published\":\"8001-8003\",\"protocol\":"
+				 "\"udp\"}"),
 			     &err),
 			 0);
 	assert_int_equal(got(&d, "u", "web", 0), 8001);
@@ -150,11 +151,11 @@ static void test_full(void **unused)
 	assert_int_equal(put(&d, "a", WEB(ONE(8000) "," ONE(8001)), &err), 0);
 	assert_int_equal(put(&d, "b", WEB(INGRESS), &err), 0);
 	assert_int_equal(put(&d, "c", WEB(INGRESS), &err), -EEXIST);
-	assert_string_equal(
-		err.text, "no port of 8000-8002/tcp is left for the service 'web': 8000 is "
-			  "published by the service 'web' of the stack 'a', 8001 by the service "
-			  "'web' of the stack 'a', 8002 by the service 'web' of the stack 'b'; "
-			  "choose another range, or remove one of those first");
+	assert_string_equal(err.text,
+			    "no port of 8000-8002/tcp is left for the service 'web': 8000 is "
+			    "published by the service 'web' of the stack 'a', 8001 by the service "
+			    "'web' of the stack 'a', 8002 by the service 'web' of the stack 'b'; "
+			    "choose another range, or remove one of those first");
 	assert_null(map_get(&d.c->stacks, "c"));
 	assert_int_equal(put(&d, "c", WEB(ONE(8002)), &err), -EEXIST);
 	assert_non_null(strstr(err.text, "published by the service 'web' of the stack 'b'"));
@@ -169,8 +170,7 @@ static const struct task *task_of(const struct driver *d, size_t slot)
 
 static void reported(struct driver *d, const struct task *t, const char *port)
 {
-	struct wire_report r = {
-		.id = (char *)t->id, .state = TASK_RUNNING, .exit_code = -1};
+	struct wire_report r = {.id = (char *)t->id, .state = TASK_RUNNING, .exit_code = -1};
 	strlist_add(&r.ports, port);
 	auto_json *msg = json_object();
 	json_t *list = json_array();
@@ -268,8 +268,10 @@ static void test_host_and_ingress(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_first_free),       cmocka_unit_test(test_own_stack),
-		cmocka_unit_test(test_full),             cmocka_unit_test(test_host),
+		cmocka_unit_test(test_first_free),
+		cmocka_unit_test(test_own_stack),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_host_and_ingress),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

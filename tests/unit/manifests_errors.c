@@ -141,7 +141,9 @@ static void port_ranges(void **state)
 		 "no port of 80-81/tcp is left for the service 'web'"},
 		{WEB "    ports: [{target: 1, published: \"80-81\", mode: host}]\n  db: {image: b, "
 		     "ports: [\"80-81:1\", \"81:2\"]}\n",
-		 4, 12, "no port of 80-81/tcp is left for the service 'web'"},
+		 5, 25,
+		 "no port of 80-81/tcp is left for the service 'db': 80 is published by the "
+		 "service 'web'"},
 		{WEB "    ports: [{target: 1, published: \"81-80\"}]\n", 4, 36,
 		 "a port or a range, not '81-80'"},
 		{WEB "    ports: [{target: 1, published: \"0-80\"}]\n", 4, 36, "a port or a range"},
