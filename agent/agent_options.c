@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Flags win over the file, the file over the defaults. */
 #include "agent/agent_options.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -155,7 +156,7 @@ static int load_file(const char *path, struct conf *conf, struct err *err)
 	}
 	diag_done(&d);
 	if (r < 0)
-		return err_set(err, r, "the configuration file \"%s\" cannot be used",
+		return err_set(err, -EBADMSG, "the configuration file \"%s\" cannot be used",
 			       path ? path : CONF_DEFAULT_PATH);
 	return 0;
 }
@@ -196,6 +197,7 @@ int agent_options_parse(int argc, char **argv, struct agent_options *out, struct
 		agent_options_done(&o);
 		return r;
 	}
+	o.config = config ? config : path_exists(CONF_DEFAULT_PATH) ? CONF_DEFAULT_PATH : NULL;
 	*out = o;
 	return 0;
 }

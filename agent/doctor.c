@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One line for each thing carrack needs of a host: ok, warn or fail, with the remedy. */
+ * One line for each thing carrack needs of a host: ok, warn or fail, with the remedy; and of what can be had in
+ * several ways, which one the configuration gives. */
 #include "agent/doctor.h"
+#include "agent/agent_options.h"
 #include "agent/encrypt.h"
 #include "agent/ociruntime.h"
 #include "agent/probe.h"
 #include "base/fd.h"
+#include "base/ipaddr.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "manifests/conf.h"
 #include "overlay/overlay.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,8 +31,7 @@
 
 enum verdict { OK, WARN, FAIL };
 struct doctor {
-	const char *data_dir;
-	const char *runtime; /* as asked for; NULL: crun */
+	struct conf conf; /* what an agent would go by */
 	unsigned warned, failed;
 	bool colour;
 };
@@ -131,7 +133,7 @@ static char *existing_dir(const char *path)
 
 static void check_overlayfs(struct doctor *d)
 {
-	auto_free char *base = existing_dir(d->data_dir);
+	auto_free char *base = existing_dir(d->conf.data_dir);
 	auto_free char *dir = xasprintf("%s/.carrack-doctor-XXXXXX", base);
 	if (!mkdtemp(dir)) {
 		say(d, FAIL, "overlayfs", "\"%s\" cannot be written: %s", base, strerror(errno));
@@ -151,7 +153,7 @@ static void check_overlayfs(struct doctor *d)
 
 static void check_disk(struct doctor *d)
 {
-	auto_free char *base = existing_dir(d->data_dir);
+	auto_free char *base = existing_dir(d->conf.data_dir);
 	struct statvfs fs;
 	if (statvfs(base, &fs) < 0) {
 		say(d, FAIL, "disk", "\"%s\" cannot be looked at: %s", base, strerror(errno));
@@ -198,7 +200,7 @@ static void check_runtime(struct doctor *d)
 {
 	struct ociruntime o = {0};
 	struct err err = {0};
-	if (ociruntime_find(d->runtime, &o, &err) < 0) {
+	if (ociruntime_find(d->conf.runtime, &o, &err) < 0) {
 		say(d, FAIL, "runtime", "%s", err_text(&err));
 		return;
 	}
@@ -239,8 +241,20 @@ static void check_forward(struct doctor *d)
 static void check_vip(struct doctor *d)
 {
 	auto_free char *why = NULL;
-	if (overlay_vip_probe(&why) == OV_VIP_EBPF)
-		say(d, OK, "vip", "service VIPs go by eBPF, at the socket");
+	bool ebpf = overlay_vip_probe(&why) == OV_VIP_EBPF;
+	if (d->conf.vip == CONF_VIP_NFT)
+		say(d, OK, "vip",
+		    "service VIPs go by nftables, in the container's namespace, as the "
+		    "configuration asks (%s%s)",
+		    ebpf ? "eBPF would work" : "eBPF would not: ", ebpf ? "" : why);
+	else if (ebpf)
+		say(d, OK, "vip", "service VIPs go by eBPF, at the socket%s",
+		    d->conf.vip == CONF_VIP_EBPF ? ", as the configuration asks" : "");
+	else if (d->conf.vip == CONF_VIP_EBPF)
+		say(d, FAIL, "vip",
+		    "the configuration asks for eBPF, and the agent does not start without it: %s; "
+		    "set \"vip: auto\", which takes nftables here",
+		    why);
 	else
 		say(d, OK, "vip", "service VIPs go by nftables, in the container's namespace: %s",
 		    why);
@@ -264,59 +278,109 @@ static void check_secrets(struct doctor *d)
 static void check_fast_path(struct doctor *d)
 {
 	auto_free char *why = NULL;
-	if (overlay_fast_probe(&why))
+	bool works = overlay_fast_probe(&why);
+	if (!d->conf.fast_path)
+		say(d, OK, "fast path",
+		    "packets between containers go by the bridges, as the configuration asks "
+		    "(%s%s)",
+		    works ? "eBPF would work" : "eBPF would not: ", works ? "" : why);
+	else if (works)
 		say(d, OK, "fast path", "packets between containers pass the bridges by, by eBPF");
 	else
 		say(d, OK, "fast path", "packets between containers go by the bridges: %s", why);
 }
 
-static int parse_args(struct doctor *d, int argc, char **argv)
+static bool is_own(const struct ifaddrs *a, const struct ipaddr *want)
 {
-	static const struct option options[] = {{"data-dir", required_argument, NULL, 'd'},
-						{"runtime", required_argument, NULL, 'r'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	int c;
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'd')
-			d->data_dir = optarg;
-		else if (c == 'r')
-			d->runtime = optarg;
-		else
-			return c == 'h' ? 1 : -EINVAL;
+	struct ipaddr own;
+	uint16_t port;
+	return a->ifa_addr && ipaddr_of_sockaddr(a->ifa_addr, &own, &port) &&
+	       ipaddr_equal(&own, want);
+}
+
+/* Only what the configuration names: without that the default route says it. */
+static void check_underlay(struct doctor *d)
+{
+	const char *name = d->conf.underlay;
+	struct ifaddrs *all = NULL;
+	struct ipaddr want;
+	bool found = false;
+	if (!name || getifaddrs(&all) < 0)
+		return;
+	bool address = ipaddr_parse(name, &want);
+	for (const struct ifaddrs *a = all; a && !found; a = a->ifa_next)
+		found = address ? is_own(a, &want) : streq(a->ifa_name, name);
+	freeifaddrs(all);
+	if (found)
+		say(d, OK, "underlay", "other nodes are reached by \"%s\"", name);
+	else
+		say(d, FAIL, "underlay",
+		    "this host has no %s \"%s\", which the configuration names",
+		    address ? "address" : "interface", name);
+}
+
+/* What is wrong with the file was printed with its place; the rest is then looked at as if there were none. */
+static int read_options(struct doctor *d, int argc, char **argv, bool *help)
+{
+	struct agent_options o = {0};
+	struct err err = {0};
+	struct diag none = {0};
+	int r = agent_options_parse(argc, argv, &o, &err);
+	if (r == -EBADMSG) {
+		say(d, FAIL, "config", "%s", err_text(&err));
+		return conf_load("", false, &d->conf, &none);
 	}
-	return optind < argc ? -EINVAL : 0;
+	if (r < 0) {
+		fprintf(stderr, "error: %s\n", err_text(&err));
+		return r;
+	}
+	*help = o.help;
+	d->conf = o.conf;
+	if (o.config)
+		say(d, OK, "config", "is read from \"%s\"", o.config);
+	return 0;
+}
+
+static void check_as_root(struct doctor *d)
+{
+	if (geteuid() != 0) {
+		say(d, FAIL, "user", "not root; run `sudo carrack doctor`");
+		return;
+	}
+	check_links(d);
+	check_lan(d);
+	check_encryption(d);
+	check_overlayfs(d);
+	check_vip(d);
+	check_secrets(d);
+	check_fast_path(d);
 }
 
 int agent_doctor(int argc, char **argv)
 {
-	struct doctor d = {.data_dir = "/var/lib/carrack", .colour = isatty(STDOUT_FILENO)};
-	int r = parse_args(&d, argc, argv);
-	if (r != 0) {
-		fputs("usage: carrack doctor [--data-dir DIR] [--runtime PATH]\n\n"
-		      "Says what this host has for running containers. Changes nothing.\n",
+	struct doctor d = {.colour = isatty(STDOUT_FILENO)};
+	bool help = false;
+	int r = read_options(&d, argc, argv, &help);
+	if (r < 0 || help) {
+		fputs("usage: carrack doctor [OPTION]...\n\n"
+		      "Says what this host has for running containers, and what an agent with the "
+		      "same\noptions and configuration file makes of it (those of `carrack agent`, "
+		      "see "
+		      "its --help).\nChanges nothing.\n",
 		      r < 0 ? stderr : stdout);
+		conf_done(&d.conf);
 		return r < 0 ? 2 : 0;
 	}
 	check_kernel(&d);
-	if (geteuid() == 0) {
-		check_links(&d);
-		check_lan(&d);
-		check_encryption(&d);
-		check_overlayfs(&d);
-		check_vip(&d);
-		check_secrets(&d);
-		check_fast_path(&d);
-	} else {
-		say(&d, FAIL, "user", "not root; run `sudo carrack doctor`");
-	}
+	check_as_root(&d);
 	check_cgroups(&d);
 	check_runtime(&d);
+	check_underlay(&d);
 	check_port(&d, SOCK_STREAM, CONF_DEFAULT_PORT, "controller");
-	check_port(&d, SOCK_DGRAM, 4789, "VXLAN");
+	check_port(&d, SOCK_DGRAM, (unsigned)d.conf.vxlan_port, "VXLAN");
 	check_forward(&d);
 	check_disk(&d);
+	conf_done(&d.conf);
 	printf("\n%u failed, %u warned\n", d.failed, d.warned);
 	return d.failed > 0;
 }

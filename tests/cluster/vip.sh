@@ -52,7 +52,37 @@ in_client() { c exec v_client.1 sh -c "$1"; }
 up() {
   write_stacks
   apply v && apply other && until_ok 20 ready v 9 && until_ok 20 ready other 1 || return
-  on host1 carrack doctor | grep -q 'VIPs go by' || fail "doctor does not tell of VIPs"
+  doctor
+}
+config=${CARRACK_LAB_DIR:-/var/tmp/carrack-lab}
+as=''
+says() { # WORDS... -- OPTION...: doctor on host1 with these options
+  local words=() out
+  while [ "$1" != -- ]; do words+=("$1"); shift; done
+  shift
+  out=$(on host1 $as carrack doctor "$@" 2>&1)
+  for w in "${words[@]}"; do grep -q -- "$w" <<<"$out" || fail "doctor $* does not say \"$w\": $out" || return; done
+}
+# What will be used, which the configuration may say, and whether it could be had.
+doctor() {
+  local file=$config/$LAB/host1/carrack.yaml
+  says '^ok *config *is read from' -- --config "$file" || return
+  if [ "$path" = nft ]; then
+    says '^ok *vip .* by nftables.*as the configuration asks (eBPF would work)' -- --config "$file" || return
+    says '^ok *vip .* by eBPF, at the socket$' -- || return
+    sed 's/^vip:.*/vipp: nft/' "$file" >"$work/wrong.yaml"
+    says 'wrong.yaml:[0-9]*:1: error: .*vipp' '^fail *config .*wrong.yaml' '^ok *vip .*eBPF, at the socket$' -- --config "$work/wrong.yaml"
+    return
+  fi
+  says '^ok *vip .* by eBPF.*as the configuration asks' '^ok *fast path *packets between containers pass' -- --config "$file" || return
+  echo 'fast_path: false' >"$work/slow.yaml"
+  says '^ok *fast path .*by the bridges, as the configuration asks (eBPF would work)' '^ok *underlay *.*"eth0"' -- --config "$work/slow.yaml" --underlay eth0 || return
+  says '^fail *underlay .*no interface "eth7"' -- --underlay eth7 || return
+  # Where BPF is missing: what the configuration asks for, and what is taken without its asking.
+  local as='setpriv --bounding-set -bpf,-sys_admin --inh-caps -bpf,-sys_admin'
+  says '^fail *vip .*the configuration asks for eBPF.*vip: auto' 'go by the bridges: ' -- --vip ebpf || return
+  says '^ok *vip .*by nftables, in the container.s namespace: ' -- || return
+  says '^ok *vip .*as the configuration asks (eBPF would not: ' -- --vip nft
 }
 names() {
   local both
