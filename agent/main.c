@@ -12,6 +12,7 @@
 #include "agent/core/session.h"
 #include "agent/core/taskset.h"
 #include "agent/core/uplink.h"
+#include "agent/devices.h"
 #include "agent/encrypt.h"
 #include "agent/lan.h"
 #include "agent/ociruntime.h"
@@ -42,6 +43,7 @@ struct agent {
 	struct encrypt encrypt;
 	struct crypto_pair seal; /* of configs and secrets */
 	struct lan_offer lan;
+	struct device_offer devices;
 	struct core core;
 	struct sessions *sessions;
 	struct renew *renew;
@@ -92,11 +94,13 @@ static json_t *describe(struct agent *a)
 	hex_encode(a->seal.pub, sizeof(a->seal.pub), seal_key);
 	n.seal_key = seal_key;
 	lan_offer_describe(&a->lan, &a->core, &n);
+	device_offer_describe(&a->devices, &n);
 	json_t *j = wire_node_json(&n);
 	strlist_done(&subnets);
 	kvlist_done(&n.parents);
 	kvlist_done(&n.no_bridge);
 	kvlist_done(&n.no_driver);
+	strlist_done(&n.devices);
 	return j;
 }
 
@@ -342,7 +346,7 @@ static json_t *on_beat(void *arg)
 	json_put_int(net, "peers", (int64_t)st.peers);
 	json_put_int(net, "mended", (int64_t)st.mended);
 	json_put_new(msg, "network", net);
-	if (lan_offer_changed(&a->lan, &a->core))
+	if (lan_offer_changed(&a->lan, &a->core) || device_offer_changed(&a->devices))
 		tell_node(a);
 	if (a->core.images)
 		tell_images(a, msg);

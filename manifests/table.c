@@ -180,9 +180,8 @@ static const struct field reservation_fields[] = {
 	UNUSED("pids", INT, "nodes do not count processes; set a limit", .min = -1,
 	       .max = INT32_MAX),
 	CUSTOM("devices", decode_reserved_devices, NULL,
-	       "by the CDI files of the node, as 'devices: [vendor.com/class=name]'; nodes do not "
-	       "count "
-	       "them",
+	       "by the CDI files of the node, as 'devices: [vendor.com/class=name]': on nodes that "
+	       "have them; several services may share one",
 	       .form = FORM_ITEMS, .record = &record_reserved_device, .flags = FIELD_FILES),
 	REFUSED("generic_resources", NONE,
 		"nodes count no generic resources; use a label and a constraint",
@@ -330,7 +329,7 @@ static const struct field service_fields[] = {
 	    .form = FORM_SET),
 	USE("devices", LIST, SVC(devices),
 	    "devices of the node: files, or names such as nvidia.com/gpu=0 by CDI (/etc/cdi, "
-	    "/var/run/cdi)",
+	    "/var/run/cdi), which place the service on nodes that have them all",
 	    .decode = decode_devices, .form = FORM_ITEMS, .key = "target", .record = &record_device,
 	    .shape = shape_device),
 	USE("sysctls", PAIRS, SVC(sysctls), "kernel parameters"),
@@ -441,7 +440,9 @@ static const struct field service_fields[] = {
 	       "name",
 	       .canon = FIELD_LIST, .flags = FIELD_UNIQUE),
 	CUSTOM("gpus", decode_gpus, NULL,
-	       "nvidia.com/gpu=all, or those that are named, by the CDI files of the node",
+	       "nvidia.com/gpu=all, or those that are named, by the CDI files of the nodes: on one "
+	       "that "
+	       "has them",
 	       .form = FORM_ITEMS, .record = &record_gpu, .shape = shape_gpus,
 	       .kinds = KIND_SEQ | KIND_STR, .words = all_gpus, .members = KIND_MAP,
 	       .flags = FIELD_FILES),

@@ -34,8 +34,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WIRE_IMAGES_MAX 2000 /* images that a node tells of */
-#define WIRE_VERSION    1
+#define WIRE_IMAGES_MAX  2000 /* images that a node tells of */
+#define WIRE_DEVICES_MAX 4000 /* and devices by name */
+#define WIRE_VERSION     1
 
 enum wire_type {
 	WIRE_HELLO = 1,
@@ -154,6 +155,8 @@ struct wire_node {       /* what an agent tells of itself */
 	/* Interfaces that may be the parent of a network, also by names of the configuration -> "", or why
 	 * one can be none; those that no bridge can have -> why; drivers that the kernel lacks -> why. */
 	struct kvlist parents, no_bridge, no_driver;
+	struct strlist
+		devices; /* by name, "vendor.com/class=name", as CDI files describe them; sorted */
 };
 
 struct wire_ingress_port {

@@ -205,6 +205,7 @@ void wire_node_done(struct wire_node *n)
 	kvlist_done(&n->parents);
 	kvlist_done(&n->no_bridge);
 	kvlist_done(&n->no_driver);
+	strlist_done(&n->devices);
 	*n = (struct wire_node){0};
 }
 
@@ -240,6 +241,7 @@ json_t *wire_node_json(const struct wire_node *n)
 	json_put_kvlist(j, "parents", &n->parents);
 	json_put_kvlist(j, "no_bridge", &n->no_bridge);
 	json_put_kvlist(j, "no_driver", &n->no_driver);
+	json_put_strlist(j, "devices", &n->devices);
 	return j;
 }
 
@@ -293,6 +295,8 @@ static int node_parse(const json_t *j, struct wire_node *n, struct err *err)
 		rc = wire_get_map(j, "no_bridge", &n->no_bridge, err);
 	if (rc == 0)
 		rc = wire_get_map(j, "no_driver", &n->no_driver, err);
+	if (rc == 0)
+		rc = wire_get_list(j, "devices", &n->devices, err);
 	if (rc == 0)
 		rc = wire_get_int(j, "memory", 0, INT64_MAX, &n->memory, err);
 	n->cpus = json_num(j, "cpus", 0);

@@ -192,6 +192,14 @@ static int edit(json_t *config, const json_t *edits, struct err *err)
 }
 
 /* The device of a file, by its full name; NULL: another file's. */
+/* As YAML has an unquoted one, a name may be a number. Caller frees; NULL: neither. */
+static char *device_name(const json_t *device)
+{
+	const json_t *n = json_object_get(device, "name");
+	return json_is_integer(n) ? xasprintf("%lld", (long long)json_integer_value(n))
+				  : xstrdup(json_string_value(n));
+}
+
 static json_t *device_of(const json_t *spec, const char *name)
 {
 	const char *kind = json_str(spec, "kind"), *eq = strchr(name, '=');
@@ -201,10 +209,7 @@ static json_t *device_of(const json_t *spec, const char *name)
 		return NULL;
 	json_array_foreach(json_object_get(spec, "devices"), i, d)
 	{
-		json_t *n = json_object_get(d, "name");
-		auto_free char *text = json_is_integer(n) /* as YAML has an unquoted one */
-					       ? xasprintf("%lld", (long long)json_integer_value(n))
-					       : xstrdup(json_string_value(n));
+		auto_free char *text = device_name(d);
 		if (streq(text, eq + 1))
 			return d;
 	}
@@ -243,4 +248,63 @@ int cdi_apply(const struct strlist *devices, const char *const *folders, json_t 
 		}
 	}
 	return r;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void cdi_names(const char *const *folders, struct strlist *out)
+{
+	auto_json *files = read_files(folders ? folders : cdi_folders, NULL);
+	auto_strlist all = {0};
+	json_t *spec, *d;
+	size_t i, k;
+	json_array_foreach(files, i, spec)
+	{
+		json_array_foreach(json_object_get(spec, "devices"), k, d)
+		{
+			auto_free char *name = device_name(d);
+			auto_free char *whole =
+				xasprintf("%s=%s", json_str_or(spec, "kind", ""), name ? name : "");
+			if (spec_device_named(whole))
+				strlist_add(&all, whole);
+		}
+	}
+	if (all.n)
+		qsort(all.v, all.n, sizeof(*all.v), by_text);
+	for (i = 0; i < all.n; i++)
+		if (i == 0 || !streq(all.v[i], all.v[i - 1]))
+			strlist_add(out, all.v[i]);
+}
+
+static uint64_t mix(uint64_t h, const void *bytes, size_t n)
+{
+	for (const unsigned char *p = bytes; n--; p++)
+		h = (h ^ *p) * 0x100000001b3u; /* FNV-1a */
+	return h;
+}
+
+uint64_t cdi_changes(const char *const *folders)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+	for (folders = folders ? folders : cdi_folders; *folders; folders++) {
+		struct dirent **v;
+		int n = scandir(*folders, &v, is_cdi_file, alphasort);
+		for (int i = 0; i < n; i++) {
+			auto_free char *path = xasprintf("%s/%s", *folders, v[i]->d_name);
+			struct stat st;
+			free(v[i]);
+			if (stat(path, &st) < 0)
+				continue;
+			h = mix(h, path, strlen(path));
+			h = mix(h, &st.st_ino, sizeof(st.st_ino));
+			h = mix(h, &st.st_size, sizeof(st.st_size));
+			h = mix(h, &st.st_mtim, sizeof(st.st_mtim));
+		}
+		if (n >= 0)
+			free(v);
+	}
+	return h;
 }

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include <stdint.h>
 
 /* Where such files are; NULL ends it. What an earlier folder has counts. */
 extern const char *const cdi_folders[];
@@ -16,3 +17,7 @@ extern const char *const cdi_folders[];
  * above. -ENODEV: no file has one of them. */
 int cdi_apply(const struct strlist *devices, const char *const *folders, json_t *config,
 	      struct err *err);
+/* Names of all devices that files of the folders have (NULL: those above), sorted, each once. */
+void cdi_names(const char *const *folders, struct strlist *out);
+/* Another number where the files are others, or were written again. */
+uint64_t cdi_changes(const char *const *folders);

@@ -34,6 +34,16 @@ static bool same_labels(const struct kvlist *a, const struct kvlist *b)
 	return true;
 }
 
+static bool same_list(const struct strlist *a, const struct strlist *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!streq(a->v[i], b->v[i]))
+			return false;
+	return true;
+}
+
 static bool same_info(const struct wire_node *a, const struct wire_node *b)
 {
 	return streq(a->address, b->address) && streq(a->os, b->os) && streq(a->arch, b->arch) &&
@@ -41,7 +51,7 @@ static bool same_info(const struct wire_node *a, const struct wire_node *b)
 	       a->memory == b->memory && streq(a->seal_key, b->seal_key) &&
 	       same_labels(&a->labels, &b->labels) && streq(a->no_encrypt, b->no_encrypt) &&
 	       same_labels(&a->parents, &b->parents) && same_labels(&a->no_bridge, &b->no_bridge) &&
-	       same_labels(&a->no_driver, &b->no_driver);
+	       same_labels(&a->no_driver, &b->no_driver) && same_list(&a->devices, &b->devices);
 }
 
 static bool same_tunnel(const struct wire_node *a, const struct wire_node *b)

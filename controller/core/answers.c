@@ -377,6 +377,7 @@ json_t *cluster_nodes_json(const struct cluster *c)
 		if (n->info.no_encrypt)
 			json_put_str(j, "no_encrypt", n->info.no_encrypt);
 		put_parents(j, &n->info);
+		json_put_strlist(j, "devices", &n->info.devices);
 		json_array_append_new(list, j);
 	}
 	return list;

@@ -65,7 +65,8 @@ struct spec_resources joins_reserve(const struct task *t)
 	return r;
 }
 
-void joins_needs(const struct service *svc, struct spec_service *needs, struct strlist *pool)
+void joins_needs(const struct service *svc, struct spec_service *needs, struct strlist *pool,
+		 struct strlist *devices)
 {
 	if (spec_joins_any(&svc->tmpl->spec)) { /* counted with the leader's */
 		needs->reservations = (struct spec_resources){0};
@@ -74,6 +75,7 @@ void joins_needs(const struct service *svc, struct spec_service *needs, struct s
 	if (!svc->is_joined)
 		return;
 	strlist_copy(pool, &needs->constraints);
+	strlist_copy(devices, &needs->devices);
 	map_each(&svc->stack->services, e)
 	{
 		const struct service *guest = e->val;
@@ -81,12 +83,14 @@ void joins_needs(const struct service *svc, struct spec_service *needs, struct s
 			continue;
 		double n = share_of(svc, guest);
 		strlist_copy(pool, &guest->spec->constraints);
+		strlist_copy(devices, &guest->spec->devices);
 		needs->reservations.cpus += n * guest->spec->reservations.cpus;
 		needs->reservations.memory += (int64_t)n * guest->spec->reservations.memory;
 		if (!needs->platform)
 			needs->platform = guest->spec->platform;
 	}
 	needs->constraints = *pool;
+	needs->devices = *devices;
 }
 
 static void recount(struct cluster *c, struct service *svc)

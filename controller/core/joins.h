@@ -16,7 +16,8 @@ void joins_link(struct cluster *c, struct stack *s);
 /* Does the service at the end of svc's chain run on that node? True for who joins nobody. */
 bool joins_eligible(const struct cluster *c, const struct service *svc, const struct node *n);
 /* Adds what those who join svc ask of a node, to what svc asks; lists go into pool. */
-void joins_needs(const struct service *svc, struct spec_service *needs, struct strlist *pool);
+void joins_needs(const struct service *svc, struct spec_service *needs, struct strlist *pool,
+		 struct strlist *devices);
 /* The node on which the pending task t has its place, with the tasks it joins noted in t; or why not. */
 enum met joins_ready(struct cluster *c, struct task *t, struct node **ret, char why[DEPENDS_TEXT]);
 /* Does all that t joined still run, or is it about to? */

@@ -115,6 +115,7 @@ void node_refresh(struct cluster *c, struct node *n)
 	s->parents = &n->info.parents;
 	s->no_bridge = &n->info.no_bridge;
 	s->no_driver = &n->info.no_driver;
+	s->devices = &n->info.devices;
 	s->labels = &n->labels;
 	s->cpus = n->info.cpus;
 	s->memory = n->info.memory;

@@ -74,7 +74,7 @@ static int take_addresses(struct cluster *c, struct task *t, struct err *err)
 /* What is asked of a node. Borrows from the service, its template, networks and those that join it. */
 struct needs {
 	struct spec_service s;
-	struct strlist pool;
+	struct strlist pool, devices;
 	const struct spec_network *lans[LIMIT_SERVICE_NETWORKS];
 	struct sched_port *everywhere;
 };
@@ -96,7 +96,7 @@ static void needs_of(const struct cluster *c, const struct service *svc, struct 
 		if (n && n->lan)
 			ret->lans[s->n_lans++] = &n->spec;
 	}
-	joins_needs(svc, s, &ret->pool);
+	joins_needs(svc, s, &ret->pool, &ret->devices);
 	ret->everywhere = hostports_everywhere(c, s, &s->n_everywhere);
 	s->everywhere = ret->everywhere;
 }
@@ -104,6 +104,7 @@ static void needs_of(const struct cluster *c, const struct service *svc, struct 
 static void needs_done(struct needs *n)
 {
 	strlist_done(&n->pool);
+	strlist_done(&n->devices);
 	free(n->everywhere);
 }
 

@@ -60,6 +60,16 @@ bool sched_eligible(const struct spec_service *s, const struct sched_node *n)
 	return constraint_platform(s->platform, n) && constraints_met(s, n);
 }
 
+/* The first of its devices by name that the node has not; NULL: it has them all. */
+static const char *device_lacking(const struct spec_service *s, const struct sched_node *n)
+{
+	for (size_t i = 0; i < s->devices.n; i++)
+		if (spec_device_named(s->devices.v[i]) &&
+		    !(n->devices && strlist_has(n->devices, s->devices.v[i])))
+			return s->devices.v[i];
+	return NULL;
+}
+
 /* The first filter that refuses what cannot change within a batch, or FILTER_MAX. */
 static enum sched_filter refuse_static(const struct spec_service *s, const struct sched_node *n)
 {
@@ -72,7 +82,9 @@ static enum sched_filter refuse_static(const struct spec_service *s, const struc
 	if (s->encrypted && n->no_encrypt)
 		return FILTER_ENCRYPTION;
 	char why[LAN_WHY];
-	return s->n_lans && lan_refuses(s, n, why) ? FILTER_PARENT : FILTER_MAX;
+	if (s->n_lans && lan_refuses(s, n, why))
+		return FILTER_PARENT;
+	return device_lacking(s, n) ? FILTER_DEVICE : FILTER_MAX;
 }
 
 /* The same for what each placed task changes. */
@@ -151,6 +163,22 @@ static void name_port(const struct spec_service *s, const struct sched_node *nod
 	}
 }
 
+/* "lacks the device 'x.com/gpu=0'", or "lacks the device 'x.com/gpu=0' or another one" */
+static void name_device(const struct spec_service *s, const struct sched_node *nodes, size_t n,
+			char out[200])
+{
+	const char *first = NULL;
+	bool more = false;
+	for (size_t i = 0; s->devices.n && i < n; i++) {
+		if (refuse_static(s, &nodes[i]) != FILTER_DEVICE)
+			continue;
+		const char *one = device_lacking(s, &nodes[i]);
+		first = first ?: one;
+		more |= !streq(first, one);
+	}
+	snprintf(out, 200, "the device '%.150s'%s", first ?: "", more ? " or another one" : "");
+}
+
 static void explain(const struct spec_service *s, const size_t *refused,
 		    const struct sched_node *nodes, size_t n_nodes, struct sched_result *ret)
 {
@@ -174,7 +202,11 @@ static void explain(const struct spec_service *s, const size_t *refused,
 	add_reason(text, sizeof(text), refused[FILTER_ENCRYPTION], plain, plain);
 	name_parent(s, nodes, n_nodes, parent);
 	add_reason(text, sizeof(text), refused[FILTER_PARENT], parent, parent);
-	char has[SCHED_PORT_WHY + 8], have[SCHED_PORT_WHY + 8];
+	char has[SCHED_PORT_WHY + 8], have[SCHED_PORT_WHY + 8], device[200];
+	name_device(s, nodes, n_nodes, device);
+	snprintf(has, sizeof(has), "lacks %s", device);
+	snprintf(have, sizeof(have), "lack %s", device);
+	add_reason(text, sizeof(text), refused[FILTER_DEVICE], has, have);
 	snprintf(has, sizeof(has), "lacks %s", lack);
 	snprintf(have, sizeof(have), "lack %s", lack);
 	add_reason(text, sizeof(text), refused[FILTER_RESOURCES], has, have);

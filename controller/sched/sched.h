@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Placement: a pure function from a task's needs and the nodes' states to a node, or to the reason
- * why there is none. Filters (ready, platform, constraints, encryption, interfaces, resources, host ports, max per node),
+ * why there is none. Filters (ready, platform, constraints, encryption, interfaces, devices, resources, host ports, max per node),
  * then (in a batch) the placement preferences, then the node with the fewest tasks of this service, then the fewest tasks, then most free memory,
  * then a tie broken by seed.
  */
@@ -16,6 +16,7 @@ enum sched_filter {
 	FILTER_CONSTRAINT,
 	FILTER_ENCRYPTION,
 	FILTER_PARENT, /* no interface for a network on the physical network */
+	FILTER_DEVICE, /* none of that name */
 	FILTER_RESOURCES,
 	FILTER_PORT,
 	FILTER_MAX_PER_NODE,
@@ -34,6 +35,7 @@ struct sched_node {
 	bool ready;
 	const char *no_encrypt; /* why it can be on no encrypted network; NULL: it can */
 	const struct kvlist *parents, *no_bridge, *no_driver; /* see wire_node; NULL: none */
+	const struct strlist *devices;                        /* by name; NULL: none */
 	const struct kvlist *labels;
 	double cpus, cpus_used; /* reservations */
 	int64_t memory, memory_used;

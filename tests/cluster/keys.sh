@@ -210,17 +210,17 @@ Y
   guests_of spaces || fail "after an update: $(c ps spaces)" || return
   c rm spaces
 }
-devices_by_name() { # as a file on the host describes them (CDI)
-  local h
-  for h in host1 host2; do
-    on "$h" sh -c 'mkdir -p /run/cdi && printf "kind: x.com/dev\ndevices: [{name: a, containerEdits: {deviceNodes: [{path: /dev/x0, hostPath: /dev/zero}]}}]\ncontainerEdits: {env: [X=void], mounts: [{hostPath: /run/cdi, containerPath: /opt/cdi, options: [ro, rbind]}]}\n" >/run/cdi/x.yaml' || return
-  done
-  stack cdi <<<"{name: cdi, services: {s: {image: $img, init: true, command: [sleep, inf], stop_grace_period: 1s, devices: [x.com/dev=a]}}}"
+devices_by_name() { # as a file on the host describes them (CDI): on a node that has them
+  on host2 sh -c 'mkdir -p /run/cdi && printf "kind: x.com/dev\ndevices: [{name: a, containerEdits: {deviceNodes: [{path: /dev/x0, hostPath: /dev/zero}]}}]\ncontainerEdits: {env: [X=void], mounts: [{hostPath: /run/cdi, containerPath: /opt/cdi, options: [ro, rbind]}]}\n" >/run/cdi/x.yaml' || return
+  stack cdi <<<"{name: cdi, services: {s: {image: $img, init: true, command: [sleep, inf], stop_grace_period: 1s, devices: [x.com/dev=a], deploy: {replicas: 2}}}}"
   apply cdi || return
+  [ "$(tasks '[.[]|select(.service=="s").node]|unique|join(" ")')" = host2 ] || fail "on another node: $(c ps cdi)" || return
   [ "$(c exec cdi_s.1 sh -c 'echo $X; head -c 1 /dev/x0 | wc -c; ls /opt/cdi')" = "$(printf 'void\n1\nx.yaml')" ] || fail "it is not there" || return
   sed -i 's/x.com.dev=a/x.com\/dev=b/' "$work/cdi.yaml"
   apply cdi --no-wait || return
-  until_ok 20 eval 'c ps cdi | grep -q "no device .x.com/dev=b. on this host"' || fail "$(c ps cdi)" || return
+  until_ok 20 eval 'c ps cdi | grep -q "2 lack the device .x.com/dev=b."' || fail "$(c ps cdi)" || return
+  on host1 sh -c 'mkdir -p /run/cdi && printf "kind: x.com/dev\ndevices: [{name: b, containerEdits: {env: [B=1]}}]\n" >/run/cdi/late.yaml' || return
+  until_ok 30 eval '[ "$(tasks "[.[]|select(.service==\"s\" and .state==\"running\").node]|join(\" \")")" = "host1 host1" ]' || fail "a device that came: $(c ps cdi)" || return
   c rm cdi
 }
 image_mounts() { # another image's files, and a part of them
@@ -276,7 +276,7 @@ t "CPU shares and quota are the cgroup's" cgroup_values
 t "pre_stop runs before the end" pre_stop
 t "a job runs once on each node" jobs
 t "a service lives in the namespaces of another, over restarts and updates" shared_spaces
-t "devices by name are there, or it is said that they are not" devices_by_name
+t "devices by name are there, on nodes that have them" devices_by_name
 t "another image's files are mounted, whole or in part" image_mounts
 t "two stacks meet on a network of one of them" two_stacks
 t "stacks with dependencies go" removed_in_reverse

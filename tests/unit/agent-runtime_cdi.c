@@ -127,12 +127,35 @@ static void missing(void **state)
 	assert_int_equal(apply("x.com/gpu=c", NULL, c, &err), -ENODEV);
 }
 
+static void names(void **state)
+{
+	(void)state;
+	const char *folders[] = {"/tmp/none/such", first, second, NULL};
+	auto_strlist all = {0}, none = {0};
+	put(second, "broken.yaml", "kind: [");
+	uint64_t before = cdi_changes(folders);
+	put(second, "z.yaml",
+	    "kind: a.com/b\ndevices: [{name: x}, {name: 7}, {name: x}, {name: [1]}, 3]\n");
+	assert_true(cdi_changes(folders) != before);
+	cdi_names(folders, &all);
+	assert_string_equal(all.v[0], "a.com/b=7");
+	assert_string_equal(all.v[1], "a.com/b=x");
+	assert_true(strlist_has(&all, "x.com/gpu=0") && strlist_has(&all, "x.com/gpu=0:1"));
+	for (size_t i = 1; i < all.n; i++)
+		assert_true(strcmp(all.v[i - 1], all.v[i]) < 0);
+	drop(second, "z.yaml");
+	assert_true(cdi_changes(folders) == before);
+	cdi_names(folders + 3, &none);
+	assert_int_equal(none.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(applied),
 		cmocka_unit_test(of_another_file),
 		cmocka_unit_test(missing),
+		cmocka_unit_test(names),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

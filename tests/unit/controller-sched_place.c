@@ -201,6 +201,35 @@ static void test_constraints(void **unused)
 }
 
 /* Five nodes in one zone, one in another, one in none: each zone gets a third. */
+static void test_devices(void **unused)
+{
+	(void)unused;
+	struct strlist one = {0}, both = {0};
+	strlist_add(&one, "x.com/gpu=0");
+	strlist_add(&both, "x.com/gpu=0");
+	strlist_add(&both, "x.com/gpu=1");
+	struct sched_node nodes[] = {{.name = "a", .ready = true},
+				     {.name = "b", .ready = true, .devices = &one},
+				     {.name = "c", .ready = true, .devices = &both}};
+	struct spec_service s = {0};
+	struct sched_result r;
+	strlist_add(&s.devices, "/dev/x:/dev/x:rwm"); /* a file is no matter of placement */
+	strlist_add(&s.devices, "x.com/gpu=0");
+	sched_place(&s, nodes, 1, 0, &r);
+	assert_int_equal(r.node, -1);
+	assert_string_equal(r.why, "no node fits: 1 lacks the device 'x.com/gpu=0'");
+	sched_place(&s, nodes, 2, 0, &r);
+	assert_int_equal(r.node, 1);
+	strlist_add(&s.devices, "x.com/gpu=1");
+	sched_place(&s, nodes, 3, 0, &r);
+	assert_int_equal(r.node, 2);
+	sched_place(&s, nodes, 2, 0, &r);
+	assert_string_equal(r.why, "no node fits: 2 lack the device 'x.com/gpu=0' or another one");
+	strlist_done(&one);
+	strlist_done(&both);
+	strlist_done(&s.devices);
+}
+
 static void test_preferences(void **unused)
 {
 	(void)unused;
@@ -312,9 +341,10 @@ static void test_port_range_batch(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_against_rules), cmocka_unit_test(test_batch),
-		cmocka_unit_test(test_preferences),   cmocka_unit_test(test_constraints),
-		cmocka_unit_test(test_port_ranges),   cmocka_unit_test(test_port_range_batch),
+		cmocka_unit_test(test_against_rules),    cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_devices),          cmocka_unit_test(test_preferences),
+		cmocka_unit_test(test_constraints),      cmocka_unit_test(test_port_ranges),
+		cmocka_unit_test(test_port_range_batch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

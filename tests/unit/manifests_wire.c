@@ -82,6 +82,11 @@ static void reports_and_networks(void **state)
 		 "\"labels\":{\"a\":\"b\"}}",
 		 NULL},
 		{'h', "{\"name\":\"n1\",\"labels\":[1]}", "labels"},
+		{'h',
+		 "{\"name\":\"n1\",\"cpus\":1.0,\"memory\":5,"
+		 "\"devices\":[\"x.com/gpu=0\"]}",
+		 NULL},
+		{'h', "{\"name\":\"n1\",\"devices\":{}}", "devices"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct err err = {0};
