@@ -173,7 +173,7 @@ void dispatch_node(struct cluster *c, struct node *n)
 static void endpoint_changed(struct cluster *c, struct round *r, struct attach *a)
 {
 	bool ready = task_up(a->task);
-	if (!task_visible(a->task)) {
+	if (!task_visible(a->task) || a->handed) {
 		endpoint_gone(c, a);
 		return;
 	}

@@ -3,7 +3,8 @@
  * Who has an address on the physical network, where machines that are not the cluster's know it: a replica
  * gets the address that it had before, also when it moves. A task on a node that is down hands its address
  * to its replacement: if that node lives on unseen, the one that was started last is told to the network
- * last. See state.h.
+ * last. Elsewhere fixed addresses alone are handed over so: to the other nodes the lost task's endpoint is gone
+ * (dispatch.c). See state.h.
  */
 #include "controller/core/state.h"
 
@@ -66,8 +67,8 @@ bool lanaddr_leave(struct network *n, struct attach *a)
 		n->n_handed--;
 		return false;
 	}
-	if (!a->task->svc->spec)
-		return true; /* removed: nobody will ask */
+	if (!n->lan || !a->task->svc->spec)
+		return true; /* nobody will ask */
 	auto_free char *key = key_of(a);
 	struct last *l = xcalloc(1, sizeof(*l));
 	*l = (struct last){a->ip, a->ip6};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Networks of the cluster: made from stacks, given numbers, and gone after their last endpoint. */
+#include "controller/core/fixedaddr.h"
 #include "controller/core/state.h"
 #include "manifests/canon.h"
 
@@ -32,6 +33,7 @@ void network_free(void *p)
 		free(n->members[i]);
 	free(n->members);
 	map_clear(&n->last);
+	map_clear(&n->wanted);
 	ipam_subnet_done(&n->subnet);
 	ipam6_done(&n->subnet6);
 	free(n);
@@ -177,14 +179,15 @@ static int take(struct network *n, struct attach *a, uint32_t fixed, const struc
 		return 0;
 	}
 	if (n->subnet.used)
-		rc = fixed ? ipam_take_fixed(&n->subnet, fixed) : ipam_take(&n->subnet, &a->ip);
+		rc = fixed ? ipam_take_fixed(&n->subnet, fixed)
+			   : fixedaddr_skip4(n, ipam_take, &a->ip);
 	else if (fixed)
 		rc = -ERANGE;
 	if (rc < 0)
 		return rc;
 	if (ipam6_is_set(&n->subnet6))
 		rc = ipaddr_is_set(fixed6) ? ipam6_take_fixed(&n->subnet6, fixed6)
-					   : ipam6_take(&n->subnet6, &a->ip6);
+					   : fixedaddr_skip6(n, ipam6_take, &a->ip6);
 	else if (ipaddr_is_set(fixed6))
 		rc = -ERANGE;
 	if (rc < 0 && a->ip)
@@ -208,22 +211,47 @@ int network_attach_as(struct network *n, struct attach *a, uint32_t ip, const st
 	return rc;
 }
 
-/* On the physical network: what its replica had, as far as the fixed addresses say no other. */
+/* What its replica had: on the physical network any address, as far as the fixed ones say no other; elsewhere a
+ * fixed one of a task that is lost with its node. */
 static bool attach_again(struct network *n, struct attach *a, uint32_t ip, const struct ipaddr *ip6)
 {
 	uint32_t had = 0;
 	struct ipaddr had6 = {0};
-	if (lanaddr_inherit(n, a, ip, ip6)) {
+	bool fixed = ip || ipaddr_is_set(ip6);
+	if ((n->lan || fixed) && lanaddr_inherit(n, a, ip, ip6)) {
 		enter(n, a);
 		return true;
 	}
-	if (!lanaddr_last(n, a, &had, &had6))
+	if (!n->lan || !lanaddr_last(n, a, &had, &had6))
+		return false;
+	struct ipaddr v4 = ipaddr_v4((struct in_addr){htonl(had)});
+	if ((!ip && fixedaddr_wanted(n, &v4)) ||
+	    (!ipaddr_is_set(ip6) && fixedaddr_wanted(n, &had6)))
 		return false;
 	return network_attach_as(n, a, ip ? ip : had, ipaddr_is_set(ip6) ? ip6 : &had6) == 0;
 }
 
-int network_attach(struct network *n, struct attach *a, const struct spec_attach *fixed,
-		   struct err *err)
+static int refuse(const struct cluster *c, const struct network *n, uint32_t ip,
+		  const struct ipaddr *ip6, int rc, struct err *err)
+{
+	struct ipaddr a = ip ? ipaddr_v4((struct in_addr){htonl(ip)}) : *ip6;
+	char text[IPADDR_TEXT];
+	if (rc == -ENOSPC)
+		return err_set(err, rc, "no address is left on the network '%s'", n->name);
+	auto_free char *who = rc == -EADDRINUSE ? fixedaddr_holder(c, n, &a) : NULL;
+	if (ip && !who && ipaddr_is_set(ip6)) { /* then it is the other one */
+		a = *ip6;
+		who = rc == -EADDRINUSE ? fixedaddr_holder(c, n, &a) : NULL;
+	}
+	ipaddr_format(&a, text);
+	if (rc == -EADDRINUSE)
+		return err_set(err, rc, "the address '%s' on '%s' is %s", text, n->name,
+			       who ? who : "kept free there; choose another address");
+	return err_set(err, rc, "the address '%s' is not inside the subnet of '%s'", text, n->name);
+}
+
+int network_attach(const struct cluster *c, struct network *n, struct attach *a,
+		   const struct spec_attach *fixed, struct err *err)
 {
 	uint32_t ip = 0;
 	struct ipaddr ip6 = {0};
@@ -231,19 +259,10 @@ int network_attach(struct network *n, struct attach *a, const struct spec_attach
 		ipam_addr_parse(fixed->ipv4_address, &ip);
 	if (fixed && fixed->ipv6_address)
 		(void)ipaddr_parse(fixed->ipv6_address, &ip6);
-	if (n->lan && attach_again(n, a, ip, &ip6))
+	if (attach_again(n, a, ip, &ip6))
 		return 0;
 	int rc = network_attach_as(n, a, ip, &ip6);
-	if (rc == 0)
-		return 0;
-	const char *text = ip                    ? fixed->ipv4_address
-			   : ipaddr_is_set(&ip6) ? fixed->ipv6_address
-						 : "";
-	if (rc == -ENOSPC)
-		return err_set(err, rc, "no address is left on the network '%s'", n->name);
-	if (rc == -EADDRINUSE)
-		return err_set(err, rc, "the address '%s' on '%s' is still in use", text, n->name);
-	return err_set(err, rc, "the address '%s' is not inside the subnet of '%s'", text, n->name);
+	return rc < 0 ? refuse(c, n, ip, &ip6, rc, err) : 0;
 }
 
 void network_detach(struct attach *a)
@@ -252,7 +271,7 @@ void network_detach(struct attach *a)
 	struct attach *last = n->attaches[--n->n_attaches];
 	n->attaches[a->net_ix] = last;
 	last->net_ix = a->net_ix;
-	bool give = !n->lan || lanaddr_leave(n, a);
+	bool give = lanaddr_leave(n, a);
 	if (give && a->ip)
 		ipam_give(&n->subnet, a->ip);
 	if (give && ipaddr_is_set(&a->ip6))

@@ -58,7 +58,7 @@ static int take_addresses(struct cluster *c, struct task *t, struct err *err)
 	for (size_t i = 0; i < tm->n_networks; i++) {
 		struct network *n = map_get(&c->networks, tm->network_ids[i]);
 		t->attach[i].task = t;
-		int rc = network_attach(n, &t->attach[i], &tm->spec.networks[i], err);
+		int rc = network_attach(c, n, &t->attach[i], &tm->spec.networks[i], err);
 		if (rc < 0) {
 			give_back(t);
 			return rc;

@@ -21,7 +21,8 @@ static const struct spec_update *config(const struct service *svc)
 static bool fixed_address(const struct spec_service *s)
 {
 	for (size_t i = 0; i < s->n_networks; i++)
-		if (s->networks[i].ipv4_address)
+		if (s->networks[i].ipv4_address || s->networks[i].ipv6_address ||
+		    s->networks[i].mac_address)
 			return true;
 	return false;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Templates: what a service's containers are made from, shared by all tasks made of it. */
+#include "controller/core/fixedaddr.h"
 #include "controller/core/secrets.h"
 #include "controller/core/state.h"
 #include "manifests/canon.h"
@@ -39,6 +40,7 @@ static void count_networks(struct cluster *c, const struct tmpl *t, bool add)
 		if (!n)
 			continue;
 		n->n_users += add ? 1 : (size_t)-1;
+		fixedaddr_count(n, &t->spec.networks[i], add);
 		if (!n->n_users)
 			network_mark(c, n);
 	}

@@ -212,7 +212,8 @@ struct network {
 	size_t n_members, cap_members;
 	size_t n_users; /* templates that name it */
 	size_t n_vips;
-	struct map last; /* lanaddr.c's: what replicas had */
+	struct map last;   /* lanaddr.c's: what replicas had */
+	struct map wanted; /* fixedaddr.c's: address -> how many templates ask for it */
 	size_t n_handed;
 	size_t marked;
 };
@@ -362,13 +363,13 @@ void network_free(void *n);
 bool network_same(const struct network *n, const struct stack *s, const struct spec_network *spec);
 /* Takes a copy of what is asked. */
 int network_ask(struct network *n, const struct spec_network *spec);
-int network_attach(struct network *n, struct attach *a, const struct spec_attach *fixed,
-		   struct err *err); /* fixed NULL: no wishes */
+int network_attach(const struct cluster *c, struct network *n, struct attach *a,
+		   const struct spec_attach *fixed, struct err *err); /* fixed NULL: no wishes */
 /* The endpoint as a row has it. */
 int network_attach_as(struct network *n, struct attach *a, uint32_t ip, const struct ipaddr *ip6);
 void network_detach(struct attach *a);
 
-/* lanaddr.c: of networks on the physical network. */
+/* lanaddr.c: of networks on the physical network, and of lost tasks with fixed addresses. */
 /* a gets the address of the lost task that it replaces, if that is what is wanted (none: any). */
 bool lanaddr_inherit(struct network *n, struct attach *a, uint32_t ip, const struct ipaddr *ip6);
 /* What a's replica had before; it may be another's by now. */

@@ -251,18 +251,31 @@ static void unlink_node(struct cluster *c, struct task *t)
 	c->retry = true;
 }
 
+/* An address that was handed over is a lost task's again. */
+static void tell_slot(struct cluster *c, const struct slot *sl)
+{
+	if (sl->cur)
+		task_mark(c, sl->cur, MARK_ROW | MARK_ENDPOINT);
+	for (struct task *o = sl->old; o; o = o->slot_next)
+		task_mark(c, o, MARK_ROW | MARK_ENDPOINT);
+}
+
 void task_drop(struct cluster *c, struct task *t)
 {
 	struct service *svc = t->svc;
-	slot_take_out(&svc->slots[t->slot], t);
+	struct slot *sl = &svc->slots[t->slot];
+	slot_take_out(sl, t);
 	task_unpend(c, t);
 	if (t->node)
 		unlink_node(c, t);
 	for (size_t i = 0; i < t->n_attach; i++) {
 		struct network *net = t->attach[i].net;
+		size_t handed = net->n_handed;
 		network_detach(&t->attach[i]);
 		if (!net->n_attaches)
 			network_mark(c, net);
+		if (net->n_handed != handed)
+			tell_slot(c, sl);
 	}
 	marks_del(&c->tasks_marked, &t->marked);
 	cluster_put(c, "tasks", t->id, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Service VIPs: an address of each of a service's networks that stays with it over scaling, updates
  * and restarts. Taken from the network's own subnet, from its end, when the first task is placed. */
-#include "controller/core/state.h"
+#include "controller/core/fixedaddr.h"
 
 #include <errno.h>
 #include <string.h>
@@ -81,9 +81,9 @@ static void give_addresses(const struct vip *v)
 static int take(struct network *n, struct vip *out)
 {
 	struct vip v = {.net = n};
-	int rc = n->subnet.used ? ipam_take_high(&n->subnet, &v.ip) : 0;
+	int rc = n->subnet.used ? fixedaddr_skip4(n, ipam_take_high, &v.ip) : 0;
 	if (rc == 0 && ipam6_is_set(&n->subnet6))
-		rc = ipam6_take_high(&n->subnet6, &v.ip6);
+		rc = fixedaddr_skip6(n, ipam6_take_high, &v.ip6);
 	if (rc < 0)
 		give_addresses(&v);
 	else

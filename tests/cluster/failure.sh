@@ -100,6 +100,38 @@ Y
   done
   c rm probe
 }
+# The only replica has a fixed address: its replacement gets that while the lost one may still be running, and is who is
+# reached, during and after.
+fixed_address() {
+  local lost
+  stack fixed <<Y
+name: fixed
+networks: {default: {ipam: {config: [{subnet: 10.67.0.0/24}]}}}
+services:
+  one:
+    image: $img
+    init: true
+    command: ["sh", "-c", "mkdir /w; hostname > /w/index.html; exec httpd -f -p 80 -h /w"]
+    networks: {default: {ipv4_address: 10.67.0.2}}
+    deploy: {placement: {constraints: ["node.hostname != host1"]}}
+  client: {image: $img, init: true, command: ["sleep", "inf"], deploy: {placement: {constraints: ["node.hostname == host1"]}}}
+Y
+  apply fixed || return
+  lost=$(tasks '.[]|select(.service=="one").node')
+  first=$(c exec fixed_one.1 hostname)
+  [ "$(who)" = "$first" ] || fail "the address does not lead to the task" || return
+  lab partition "$lost" || return
+  until_ok 25 elsewhere "$lost" || { lab heal "$lost"; fail "it is not replaced: $(c ps fixed)"; } || return
+  until_ok 10 is_new || { lab heal "$lost"; fail "the address does not lead to the new task"; } || return
+  lab heal "$lost" || return
+  until_ok 20 node_state "$lost" up || return
+  until_ok 20 eval '[ "$(tasks "[.[]|select(.service==\"one\")]|length")" = 1 ]' || fail "the lost task is left: $(c ps fixed)" || return
+  is_new || fail "the address leads to $(who), which was lost" || return
+  c rm fixed
+}
+who() { c exec fixed_client.1 timeout 2 wget -qO- http://10.67.0.2/; }
+is_new() { [ -n "$(who)" ] && [ "$(who)" != "$first" ]; }
+elsewhere() { tasks '.[]|select(.service=="one" and .state=="running").node' | grep -qv "^$1\$"; }
 health() {
   stack sick <<Y
 name: sick
@@ -127,5 +159,6 @@ t "with the controller gone an agent restarts what ends" controller_gone
 t "a killed host's tasks are replaced and its endpoints vanish" host_killed
 t "it returns: surplus stops, nothing runs twice" host_returns
 t "partition and heal: tables converge without restart" partition
+t "the only replica keeps its fixed address when its host is lost" fixed_address
 t "an unhealthy container is restarted" health
 finish
