@@ -5,6 +5,8 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 
+#define PORTS_SHOWN 3 /* of a service; `carrack inspect` has all */
+
 /* A member that is a number or a list of which the length is meant. */
 static int64_t count_of(const json_t *j, const char *key)
 {
@@ -36,9 +38,26 @@ static void print_stacks(const json_t *stacks)
 	table_show(&t);
 }
 
+static void ports_cell(struct table *t, const json_t *service)
+{
+	const json_t *ports = json_object_get(service, "ports");
+	size_t n = json_array_size(ports);
+	auto_str text = {0};
+
+	for (size_t i = 0; i < n && i < PORTS_SHOWN; i++) {
+		const char *port = json_string_value(json_array_get(ports, i));
+
+		str_addf(&text, "%s%s", i ? "," : "", port ? port : "");
+	}
+	if (n > PORTS_SHOWN)
+		str_addf(&text, " and %zu more", n - PORTS_SHOWN);
+	table_cell(t, COLOR_NONE, text.data);
+}
+
 static void print_services(const json_t *services)
 {
-	static const char *const header[] = {"SERVICE", "MODE", "REPLICAS", "UPDATE", "IMAGE"};
+	static const char *const header[] = {"SERVICE", "MODE",  "REPLICAS",
+					     "UPDATE",  "PORTS", "IMAGE"};
 	struct table t;
 	const json_t *s;
 	size_t i;
@@ -57,6 +76,7 @@ static void print_services(const json_t *services)
 			    "%lld/%lld", (long long)json_int(s, "running", 0),
 			    (long long)json_int(s, "replicas", 0));
 		table_cell(&t, COLOR_NONE, json_str(update, "state"));
+		ports_cell(&t, s);
 		table_cell(&t, COLOR_NONE, json_str(s, "image"));
 	}
 	table_show(&t);

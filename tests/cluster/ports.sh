@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Published ports: every node answers, the client's address, UDP, addresses of the host, conflicts, a
-# node lost, nobody ready, two tasks on a node, the agent's death, damage.
+# Published ports: every node answers, the client's address, UDP, addresses of the host, conflicts, ranges
+# to choose from, a node lost, nobody ready, two tasks on a node, the agent's death, damage.
 # shellcheck source=tests/cluster/lib.sh
 . "$(dirname "$0")/lib.sh"
 img=registry.lab:5000/busybox
@@ -138,6 +138,65 @@ Y
   grep -q "9003/tcp in use (by 'x' of the stack 'other')" <<<"$out" || fail "the reason does not name the port: $out" || return
   c rm other && until_ok 15 sh -c "! $carrack ls 2>/dev/null | grep -q other"
 }
+port_of() { c inspect "$1" | jq -r '.ports[0]'; }
+chosen() { # a range for one port: the first that is free, and it stays
+  local out n
+  for n in one two; do
+    stack $n <<Y
+name: $n
+services:
+  x:
+    image: $img
+    init: true
+    volumes: ["$work/udp:/udp:ro"]
+    command: ["sh", "-c", '${server//\$/\$\$}']
+    ports: ["7003-7006:80"]
+Y
+    apply $n || return
+  done
+  [ "$(port_of one_x) $(port_of two_x)" = "7005->80/tcp 7006->80/tcp" ] || fail "they got $(port_of one_x) and $(port_of two_x)" || return
+  until_ok 10 ask switch 10.77.0.2:7005 || fail "the port that was chosen does not answer" || return
+  c ls two | grep -q "7006->80/tcp" || fail "the port is not listed: $(c ls two)" || return
+  sed 's/name: two/name: three/' "$work/two.yaml" >"$work/three.yaml"
+  out=$(c plan -f "$work/three.yaml" 2>&1) && fail "a range with nothing left is planned" && return 1
+  grep -q "three.yaml:8.*no port of 7003-7006/tcp is left.*7003 is published by the service 'web' of the stack 'ports'.* 7005 by the service 'x' of the stack 'one'" <<<"$out" ||
+    fail "it is not said who has them: $out" || return
+  c rm one || return
+  sed -i 's/7003-7006/7003-7009/' "$work/two.yaml"
+  on ctl sh -c 'kill -9 $(pgrep -f "carrack controller")'
+  until_ok 30 apply two || fail "the new controller does not take the stack: $(apply two 2>&1)" || return
+  [ "$(port_of two_x)" = "7006->80/tcp" ] || fail "after an update it has $(port_of two_x)" || return
+  until_ok 10 ask switch 10.77.0.3:7006 || fail "it does not answer after the update" || return
+  c rm two
+}
+each_its_own() { # mode host: tasks of one node share a range, and a program of the host keeps its port
+  local ports p
+  on host2 sh -c 'busybox nc -ll -p 7101 -e echo mine >/dev/null 2>&1 & echo $! >/run/foreign'
+  stack own <<Y
+name: own
+services:
+  x:
+    image: $img
+    init: true
+    volumes: ["$work/udp:/udp:ro"]
+    command: ["sh", "-c", '${server//\$/\$\$}']
+    ports: [{target: 80, published: "7100-7103", mode: host}]
+    deploy: {replicas: 3, placement: {constraints: ["node.hostname == host2"]}}
+Y
+  apply own || return
+  ports=$(c ps own --json | jq -r '.[].ports[0]' | sort | tr '\n' ' ')
+  [ "$ports" = "0.0.0.0:7100->80/tcp 0.0.0.0:7102->80/tcp 0.0.0.0:7103->80/tcp " ] || fail "they have $ports" || return
+  for p in 7100 7102 7103; do
+    until_ok 10 ask switch 10.77.0.2:$p || fail "$p does not answer" || return
+  done
+  on host2 sh -c 'kill $(cat /run/foreign)'
+  c scale own/x=4 && until_ok 20 ask switch 10.77.0.2:7101 || fail "the fourth does not get what is left" || return
+  sed -i 's/replicas: 3/replicas: 5/' "$work/own.yaml"
+  apply own --no-wait || return
+  until_ok 15 no_port_left || fail "the reason does not name the range: $(c ps own --json | jq -r '.[].reason')" || return
+  c rm own
+}
+no_port_left() { c ps own --json | jq -r '.[].reason' | grep -q "all host ports of 7100-7103/tcp in use (7100 by 'x' of the stack 'own')"; }
 foreign() { # a program of the host has the port: it keeps it, and the service says so
   local out
   on host2 sh -c 'busybox nc -ll -p 9100 -e echo mine >/dev/null 2>&1 & echo $! >/run/foreign'
@@ -231,6 +290,8 @@ t "ranges" ranges
 t "x-local: only nodes with a task" near
 t "two replicas on one node share the port" spread
 t "conflicts are refused with who has the port" conflicts
+t "of a range for one port the first that is free is chosen, and stays" chosen
+t "mode host: tasks of one node share a range" each_its_own
 t "a program of the host keeps its port, and the service says so" foreign
 t "with nobody ready a port refuses at once" none_ready
 t "a UDP client that goes on sending finds the new task" moved_udp

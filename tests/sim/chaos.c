@@ -44,6 +44,9 @@ static void service_text(struct world *w, struct str *s, size_t stack, size_t i)
 			 ",\"ports\":[{\"target\":80,\"published\":%zu,\"protocol\":\"tcp\","
 			 "\"mode\":\"host\"}]",
 			 8000 + stack);
+	if (i == 2 && sim_chance(w, 6000)) /* few enough to get in each other's way, and enough */
+		str_add(s, ",\"ports\":[{\"target\":80,\"published\":\"8100-8149\",\"mode\":"
+			   "\"host\"},{\"target\":81,\"published\":\"8100-8149\"}]");
 	if (sim_chance(w, 5000)) {
 		char version[SEALED_VERSION + 1];
 		secret_version(w, w->stacks[stack].name, w->stacks[stack].value, version);

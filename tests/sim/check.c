@@ -51,6 +51,40 @@ static void check_networks(struct world *w)
 	}
 }
 
+/* No two tasks of a node have one host port, and no two services one of the whole cluster. */
+static void check_ports(struct world *w)
+{
+	char key[SPEC_PORT_TEXT];
+	struct map seen = {0};
+	for (size_t i = 0; i < w->c->n_sched; i++) {
+		const struct node *n = w->c->sched_of[i];
+		for (size_t k = 0; k < n->n_ports; k++) {
+			snprintf(key, sizeof(key), "%u", n->ports[k].number);
+			if (map_has(&seen, key))
+				sim_fail(w, "the host port %s is twice on %s", key, n->name);
+			map_set(&seen, key, w);
+		}
+		map_clear(&seen);
+	}
+	map_each(&w->c->stacks, e)
+	{
+		const struct stack *s = e->val;
+		for (size_t i = 0; !s->removing && i < s->spec->n_services; i++) {
+			const struct spec_service *svc = &s->spec->services[i];
+			for (size_t k = 0; k < svc->n_ports; k++) {
+				if (svc->ports[k].mode != PORT_INGRESS)
+					continue;
+				snprintf(key, sizeof(key), "%u", svc->ports[k].published);
+				if (streq(key, "0") || map_has(&seen, key))
+					sim_fail(w, "%s_%s has the port %s of its range", s->name,
+						 svc->name, key);
+				map_set(&seen, key, w);
+			}
+		}
+	}
+	map_clear(&seen);
+}
+
 /* What a placed task uses is there to be handed out; what nobody uses any more is not. */
 static void check_secrets(struct world *w)
 {
@@ -148,6 +182,7 @@ void check_step(struct world *w)
 		}
 	}
 	check_networks(w);
+	check_ports(w);
 	check_containers(w);
 	check_secrets(w);
 	check_joins(w);
@@ -239,6 +274,23 @@ static void check_slots_end(struct world *w, const struct service *svc)
 	}
 }
 
+/* The stack as it was sent: without what was chosen of ranges of ports. */
+static char *as_sent(const struct stack *s)
+{
+	auto_json *j = json_parse(s->text, strlen(s->text), NULL);
+	const char *name;
+	json_t *svc, *port;
+	size_t i;
+	json_object_foreach(json_object_get(j, "services"), name, svc)
+	{
+		json_array_foreach(json_object_get(svc, "ports"), i, port)
+		{
+			json_object_del(port, "chosen");
+		}
+	}
+	return json_text_canonical(j);
+}
+
 static void check_stack_end(struct world *w, const struct sim_stack *ss)
 {
 	const struct stack *s = map_get(&w->c->stacks, ss->name);
@@ -252,7 +304,8 @@ static void check_stack_end(struct world *w, const struct sim_stack *ss)
 		return;
 	}
 	auto_free char *want = json_text_canonical(ss->spec);
-	if (!streq(s->text, want))
+	auto_free char *have = as_sent(s);
+	if (!streq(have, want))
 		sim_fail(w, "the stack %s is not what was acknowledged: %s", ss->name, s->text);
 	map_each(&s->services, e)
 	{

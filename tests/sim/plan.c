@@ -24,6 +24,9 @@ static void random_service(struct world *w, struct str *s, size_t stack, size_t 
 			 ",\"ports\":[{\"target\":80,\"published\":%zu,\"protocol\":\"tcp\","
 			 "\"mode\":\"host\"}]",
 			 8000 + stack % 2);
+	else if (i == 2 && sim_chance(w, 3000))
+		str_add(s, ",\"ports\":[{\"target\":80,\"published\":\"8100-8102\",\"mode\":"
+			   "\"host\"},{\"target\":81,\"published\":\"8100-8139\"}]");
 	if (i && sim_chance(w, 2500))
 		str_addf(s,
 			 ",\"depends_on\":{\"svc%llu\":{\"condition\":\"service_started\","
