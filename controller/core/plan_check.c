@@ -115,6 +115,12 @@ static bool moved_tasks(const json_t *then, const json_t *now, struct str *s)
 	return a || b;
 }
 
+static bool differ(const json_t *then, const json_t *now, const char *key)
+{
+	const json_t *a = json_object_get(then, key), *b = json_object_get(now, key);
+	return a != b && !json_equal(a, b);
+}
+
 int cluster_plan_same(const json_t *then, const json_t *now, struct err *err)
 {
 	const char *stack = json_str_or(now, "stack", "?");
@@ -126,15 +132,18 @@ int cluster_plan_same(const json_t *then, const json_t *now, struct err *err)
 	if (was != is)
 		return moved_revision(stack, was, is, err);
 	bool moved = moved_tasks(then, now, &tasks);
-	const json_t *nets = json_object_get(then, "networks"),
-		     *now_nets = json_object_get(now, "networks");
-	if (!moved && (nets == now_nets || json_equal(nets, now_nets)))
+	bool nets = differ(then, now, "networks");
+	/* The file is the same: what the cluster chose for it is not. */
+	if (!moved && !nets && !differ(then, now, "changes"))
 		return 0;
 	moved_nodes(json_object_get(then, "nodes"), json_object_get(now, "nodes"), &nodes);
 	return err_set(err, -ESTALE,
 		       "the cluster has moved on since this plan was made: %s%s%s; plan it again",
 		       nodes.len ? nodes.data : "", nodes.len ? "; now " : "now ",
-		       moved ? tasks.data : "its networks would be others");
+		       moved  ? tasks.data
+		       : nets ? "its networks would be others"
+			      : "a port of a range, or the version of a config or secret, would be "
+				"another");
 }
 
 void cluster_plan_follow(struct cluster *c, const json_t *plan)

@@ -220,6 +220,26 @@ static void moves_on(void **state)
 	drive_done(&d);
 }
 
+static void another_port(void **state)
+{
+	(void)state;
+	static const char range[] = "{\"web\":{\"image\":\"a\"" NET
+				    ",\"ports\":[{\"target\":80,\"published\":\"8000-8001\"}]}}";
+	static const char other[] =
+		"{\"name\":\"t\",\"services\":{\"x\":{\"image\":\"a\",\"ports\":"
+		"[{\"target\":80,\"published\":\"8000\"}]}}}";
+	struct driver d;
+	drive_init(&d, 2);
+	auto_json *then = plan_put(&d, range);
+	auto_json *put = json_parse(other, strlen(other), NULL), *answer = NULL;
+	assert_int_equal(cluster_stack_put(d.c, "t", put, &answer, NULL), 0);
+	assert_int_equal(cluster_scale(d.c, "t", "x", 0, NULL), 0);
+	drive_step(&d);
+	auto_json *now = plan_put(&d, range);
+	expect_moved(then, now, "a port of a range");
+	drive_done(&d);
+}
+
 /* Where a plan has a task, the task goes, whatever the scheduler would like better by now. */
 static void follows(void **state)
 {
@@ -249,9 +269,13 @@ static void follows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(says),     cmocka_unit_test(says_what_waits),
-		cmocka_unit_test(moves_on), cmocka_unit_test(goes_past_a_job),
-		cmocka_unit_test(follows),  cmocka_unit_test(knows_images),
+		cmocka_unit_test(says),
+		cmocka_unit_test(says_what_waits),
+		cmocka_unit_test(moves_on),
+		cmocka_unit_test(another_port),
+		cmocka_unit_test(goes_past_a_job),
+		cmocka_unit_test(follows),
+		cmocka_unit_test(knows_images),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
