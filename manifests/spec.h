@@ -122,7 +122,8 @@ struct spec_hook { /* a command at a turn of a container's life */
 	struct strlist command;
 	char *image; /* pre_start: of a container of its own; NULL: the service's */
 	char *user, *working_dir;
-	bool privileged, per_replica;
+	bool privileged,
+		per_replica; /* per_replica: of pre_start, due where there are several tasks */
 	struct kvlist environment;
 };
 struct spec_hooks {

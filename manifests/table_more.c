@@ -110,15 +110,18 @@ static const struct field hook_fields[] = {
 RECORD(record_hook, "a hook", hook_fields, .size = sizeof(struct spec_hook));
 
 static const struct field hook_before_fields[] = {
-	PLAIN("command", NONE, "what to run", .form = FORM_WORDS, .flags = FIELD_NEEDED),
-	PLAIN("image", STRING, "image to run it in"),
-	PLAIN("user", STRING, "user"),
-	PLAIN("privileged", BOOL, "all privileges"),
-	PLAIN("per_replica", BOOL, "once for each task"),
-	PLAIN("working_dir", STRING, "working directory"),
-	PLAIN("environment", PAIRS, "environment", .flags = FIELD_NULLS),
+	USE("command", WORDS, HOOK(command), "what to run", .form = FORM_WORDS,
+	    .flags = FIELD_NEEDED),
+	USE("image", STRING, HOOK(image),
+	    "image to run it in; the service's own where it is left out"),
+	USE("user", STRING, HOOK(user), "user"),
+	USE("privileged", BOOL, HOOK(privileged), "all privileges"),
+	USE("per_replica", BOOL, HOOK(per_replica),
+	    "true: needed where the service has several tasks"),
+	USE("working_dir", STRING, HOOK(working_dir), "working directory"),
+	USE("environment", PAIRS, HOOK(environment), "environment", .flags = FIELD_NULLS),
 };
-RECORD(record_hook_before, "a hook", hook_before_fields);
+RECORD(record_hook_before, "a hook", hook_before_fields, .size = sizeof(struct spec_hook));
 
 static const char *const watch_actions[] = {"rebuild",      "sync",      "restart",
 					    "sync+restart", "sync+exec", NULL};

@@ -3,6 +3,7 @@
  * decode.h. */
 #include "base/num.h"
 #include "manifests/decode.h"
+#include "manifests/imageref.h"
 #include "manifests/limits.h"
 #include "manifests/units.h"
 #include "manifests/words.h"
@@ -130,6 +131,29 @@ static void check_hooks(struct decode *c, const struct node *n, const char *key,
 	}
 }
 
+/* Each task runs them: that of several tasks one runs them for all is no promise that is kept here. */
+static void check_pre_start(struct decode *c, const struct node *n, const struct spec_service *s)
+{
+	bool several = spec_is_global(s) || s->replicas > 1;
+	struct imageref ref = {0};
+	struct err err = {0};
+	check_hooks(c, n, "pre_start", &s->pre_start);
+	for (size_t i = 0; i < s->pre_start.n; i++) {
+		const struct spec_hook *k = &s->pre_start.v[i];
+		if (several && !k->per_replica)
+			decode_refuse(
+				c, node_child(n, "pre_start"),
+				"each task of '%s' runs its 'pre_start': say 'per_replica: true', "
+				"or put the command into a service that runs once, and wait for it "
+				"by 'depends_on' with service_completed_successfully",
+				s->name);
+		if (k->image && imageref_parse(k->image, &ref, &err) < 0)
+			decode_refuse(c, node_child(n, "pre_start"), "%s", err_text(&err));
+		imageref_done(&ref);
+		ref = (struct imageref){0};
+	}
+}
+
 static void check_pull(struct decode *c, const struct node *n, const struct spec_service *s)
 {
 	static const char *const words[] = {"always",         "never", "missing",
@@ -238,6 +262,7 @@ void service_check_run(struct decode *c, const struct node *n, struct spec_servi
 	check_memory(c, n, s);
 	check_blkio(c, n, s);
 	check_devices(c, n, s);
+	check_pre_start(c, n, s);
 	check_hooks(c, n, "post_start", &s->post_start);
 	check_hooks(c, n, "pre_stop", &s->pre_stop);
 	check_pull(c, n, s);

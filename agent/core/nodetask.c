@@ -288,6 +288,11 @@ static void task_ended(struct nodetask *t, const struct rt_status *st)
 		nodetask_ended_stopping(t);
 		return;
 	}
+	auto_free char *why = end_text(t, st);
+	if (nodetask_is_before(t)) {
+		nodetask_before_ended(t, st, why);
+		return;
+	}
 	nodetask_guests_rejoin(t);
 	if (nodetask_lost_host(t, st)) {
 		nodetask_join_again(t);
@@ -295,7 +300,6 @@ static void task_ended(struct nodetask *t, const struct rt_status *st)
 	}
 	uint64_t ran_ms = t->started_ms ? clock_ms() - t->started_ms : 0;
 	bool failed = st->exit_code != 0 || st->error || st->oom || t->ailing;
-	auto_free char *why = end_text(t, st);
 	decide(t, failed, ran_ms, why);
 }
 
@@ -382,6 +386,8 @@ void nodetask_event(struct nodetask *t, const struct rt_status *st)
 		t->pid = st->pid;
 		if (t->state == TASK_STOPPING) /* told to stop while it was being started */
 			nodetask_signal(t, t->stop_signal);
+		else if (t->state == TASK_STARTING && nodetask_is_before(t))
+			nodetask_before_runs(t, st);
 		else if (t->state == TASK_STARTING && !t->hooks)
 			nodetask_up(t, st);
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The images of a task, one after the other: its own, and those that it mounts. */
+ * The images of a task, one after the other: its own, those that it mounts, those of its pre_start. */
 #include "agent/core/nodetask_parts.h"
 #include "agent/core/pullage.h"
 #include "base/mem.h"
@@ -22,27 +22,34 @@ static void on_pull_progress(const struct image_progress *p, void *arg)
 	core_event(t->core, e);
 }
 
-/* The reference of its nth image: the first is its own, the others are those of its mounts. NULL: that
- * mount is no image. */
+static size_t last_of(const struct nodetask *t)
+{
+	return t->w.spec.n_mounts + t->w.spec.pre_start.n;
+}
+
+/* The reference of its nth image: the first is its own, then come those of its mounts, and of its commands
+ * before. NULL: that mount is no image, that command has none. */
 static const char *ref_of(const struct nodetask *t, size_t n)
 {
 	const struct spec_service *s = &t->w.spec;
 	if (n == 0)
 		return s->image;
+	if (n > s->n_mounts)
+		return s->pre_start.v[n - 1 - s->n_mounts].image;
 	return s->mounts[n - 1].type == MOUNT_IMAGE ? s->mounts[n - 1].source : NULL;
 }
 
 static struct image **image_at(struct nodetask *t, size_t n)
 {
-	if (!t->mounted)
-		t->mounted = xcalloc(t->w.spec.n_mounts + 1, sizeof(*t->mounted));
-	return n == 0 ? &t->image : &t->mounted[n - 1];
+	if (!t->more_images)
+		t->more_images = xcalloc(last_of(t) + 1, sizeof(*t->more_images));
+	return n == 0 ? &t->image : &t->more_images[n - 1];
 }
 
 /* The first that is not at hand, as for ref_of; false: all are. */
 static bool find_missing(struct nodetask *t, size_t *ret)
 {
-	for (size_t n = 0; n <= t->w.spec.n_mounts; n++)
+	for (size_t n = 0; n <= last_of(t); n++)
 		if (ref_of(t, n) && !*image_at(t, n)) {
 			*ret = n;
 			return true;
@@ -88,9 +95,14 @@ void nodetask_begin(struct nodetask *t)
 		t->pull = r;
 }
 
+const struct image *nodetask_image_before(const struct nodetask *t, size_t step)
+{
+	return t->more_images ? t->more_images[t->w.spec.n_mounts + step] : NULL;
+}
+
 void nodetask_images_local(struct nodetask *t)
 {
-	for (size_t n = 0; n <= t->w.spec.n_mounts; n++)
+	for (size_t n = 0; n <= last_of(t); n++)
 		if (ref_of(t, n))
 			*image_at(t, n) = image_local(t->core->images, ref_of(t, n), NULL);
 }
@@ -100,7 +112,7 @@ void nodetask_images_free(struct nodetask *t)
 	if (t->pull)
 		image_cancel(take_ptr(t->pull));
 	image_free(t->image);
-	for (size_t i = 0; t->mounted && i < t->w.spec.n_mounts; i++)
-		image_free(t->mounted[i]);
-	free(t->mounted);
+	for (size_t i = 0; t->more_images && i < last_of(t); i++)
+		image_free(t->more_images[i]);
+	free(t->more_images);
 }

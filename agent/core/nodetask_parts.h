@@ -34,8 +34,10 @@ struct nodetask {
 	struct strlist ports;
 	struct restart restart;
 	struct image *image;
-	struct image *
-		*mounted; /* as many as it has mounts: those that are images; NULL: not asked yet */
+	/* Those of its mounts, in their order, then those of its pre_start; NULL where one has none. NULL: not
+	 * asked for yet. */
+	struct image **more_images;
+	size_t step; /* how many commands of its pre_start are done: once all, the service starts */
 	struct image_request *pull;
 	enum image_policy policy; /* of the pull */
 	struct health *check;
@@ -67,6 +69,21 @@ void nodetask_running(struct nodetask *t, const struct rt_status *st);
 void nodetask_begin(struct nodetask *t);        /* from the images on that are not at hand */
 void nodetask_images_local(struct nodetask *t); /* those that are on the node */
 void nodetask_images_free(struct nodetask *t);
+/* That of a command of pre_start; NULL: the service's own. */
+const struct image *nodetask_image_before(const struct nodetask *t, size_t step);
+/* nodetask_before.c */
+struct before {             /* the task as it is for one command of its pre_start */
+	struct wire_task w; /* borrows from the task and its command */
+	struct kvlist env;
+};
+bool nodetask_is_before(const struct nodetask *t); /* commands of pre_start are left */
+/* Turns in, the plan of the service, into that of its next command. The caller calls before_done. */
+void nodetask_before(const struct nodetask *t, struct plan_input *in, struct before *b);
+void before_done(struct before *b);
+void nodetask_before_runs(struct nodetask *t, const struct rt_status *st);
+void nodetask_before_ended(struct nodetask *t, const struct rt_status *st, const char *how);
+void nodetask_note_step(const struct nodetask *t, struct kvlist *labels);
+void nodetask_recall_step(struct nodetask *t, const struct kvlist *labels); /* of an adopted one */
 /* nodetask_start.c */
 void nodetask_build(struct nodetask *t);       /* with all images at hand */
 void nodetask_begin_again(struct nodetask *t); /* after a back-off */

@@ -77,6 +77,7 @@ static void set_labels(const struct nodetask *t, struct plan *p)
 	if (t->stop_signal)
 		kvlist_set(l, LABEL_SIGNAL, t->stop_signal);
 	nodetask_note_joins(t, l);
+	nodetask_note_step(t, l);
 }
 
 static int start_container(struct nodetask *t, struct plan *p, struct err *err)
@@ -121,7 +122,7 @@ static int plan_input_of(const struct nodetask *t, struct plan_input *in, struct
 		.task = &t->w,
 		.net_of = host,
 		.image = t->image,
-		.mounted = t->mounted,
+		.mounted = t->more_images,
 		.data_dir = t->core->data_dir,
 		.run_dir = t->core->run_dir,
 		.gateway = nodenet_gateway(t->core->networks, host ? host : &t->w),
@@ -133,8 +134,11 @@ void nodetask_build(struct nodetask *t)
 {
 	struct plan p = {0};
 	struct plan_input in;
+	__attribute__((cleanup(before_done))) struct before before = {0};
 	struct err err = {0};
 	int r = plan_input_of(t, &in, &err);
+	if (r == 0 && nodetask_is_before(t))
+		nodetask_before(t, &in, &before);
 	if (r == 0)
 		r = plan_make(&in, &p, &err);
 	if (r == 0) {
@@ -202,6 +206,7 @@ int nodetask_adopt(struct nodetask *t, const struct rt_status *st)
 	if (st->state == RT_RUNNING && !nodetask_joins_hold(t, labels))
 		return -ESTALE;
 	nodetask_images_local(t);
+	nodetask_recall_step(t, labels);
 	if (!t->stop_signal && t->image)
 		t->stop_signal = xstrdup(t->image->stop_signal);
 	switch (st->state) {
@@ -212,7 +217,10 @@ int nodetask_adopt(struct nodetask *t, const struct rt_status *st)
 		break;
 	case RT_RUNNING:
 		nodetask_mend(t);
-		nodetask_running(t, st);
+		if (nodetask_is_before(t))
+			nodetask_before_runs(t, st);
+		else
+			nodetask_running(t, st);
 		break;
 	case RT_ENDED:
 		t->state = TASK_RUNNING; /* it ended while no agent looked */

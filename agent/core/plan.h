@@ -16,7 +16,9 @@ struct plan_input {
 	const struct wire_task *net_of; /* the task whose network it has; NULL: its own */
 	const struct image *image;
 	struct image *const
-		*mounted;     /* for each mount of the task that is an image; NULL: none is */
+		*mounted; /* for each mount of the task that is an image; NULL: none is */
+	const struct image
+		*volumes_of;  /* whose volumes it has, and are filled from; NULL: image's */
 	const char *data_dir; /* volumes are below it */
 	const char *run_dir;  /* files of configs and secrets are below it */
 	const char *gateway;  /* what "host-gateway" in extra_hosts means; NULL: none */

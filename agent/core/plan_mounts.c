@@ -281,9 +281,11 @@ int plan_mounts(const struct plan_input *in, struct plan *p, struct err *err)
 	if (granted < 0)
 		return granted;
 	/* The image's own volumes, where the service mounts nothing itself. */
-	for (size_t i = 0; i < in->image->volumes.n && i < LIMIT_SERVICE_MOUNTS; i++) {
+	const struct image *image = in->volumes_of ? in->volumes_of : in->image;
+	p->rt.fill_from = in->volumes_of ? &in->volumes_of->layers : NULL;
+	for (size_t i = 0; i < image->volumes.n && i < LIMIT_SERVICE_MOUNTS; i++) {
 		char *target = NULL;
-		int r = plan_clean_path(in->image->volumes.v[i], &target, err);
+		int r = plan_clean_path(image->volumes.v[i], &target, err);
 		if (r < 0)
 			return err_wrap(err, r, "volume of image \"%s\"", s->image);
 		if (target_taken(p, target))

@@ -5,6 +5,8 @@
 #include "base/fd.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 
 static char *folder_of(const char *run)
 {
@@ -35,6 +37,23 @@ int imagemount_make(const struct container *c, const struct rt_spec *s, struct i
 		rm->image = NULL;
 	}
 	return r;
+}
+
+int imagemount_open(const struct container *c, const struct strlist *layers, int *ret,
+		    struct err *err)
+{
+	auto_free char *folder = folder_of(c->run);
+	auto_free char *at = xasprintf("%s/fill", folder), *path = NULL;
+	int r = dir_make(folder, 0700, err);
+	if (r == 0)
+		r = rootfs_mount_image(layers, c->data, at, NULL, &path, err);
+	if (r < 0)
+		return r;
+	int fd = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, -errno, "cannot open '%s'", at);
+	*ret = fd;
+	return 0;
 }
 
 void imagemount_done(struct imagemount *m)

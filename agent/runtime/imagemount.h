@@ -13,6 +13,9 @@ struct imagemount {
  * stays until imagemount_remove. */
 int imagemount_make(const struct container *c, const struct rt_spec *s, struct imagemount *m,
 		    struct err *err);
+/* Another image's root, mounted in the same way; the caller closes *ret. */
+int imagemount_open(const struct container *c, const struct strlist *layers, int *ret,
+		    struct err *err);
 void imagemount_done(struct imagemount *m);
 /* run: the container's folder. Nothing there is fine. */
 void imagemount_remove(const char *run);

@@ -66,6 +66,8 @@ struct rt_rates {
 struct rt_spec { /* everything a container is made from; lists are borrowed during the call */
 	const char *id;        /* lower-case hex or [a-z0-9._-] */
 	struct strlist layers; /* image directories, lowest first */
+	/* Those of the image that fills empty volumes (copy_up); NULL: its own. Borrowed. */
+	const struct strlist *fill_from;
 	struct strlist args, env;
 	const char *cwd; /* NULL: "/" */
 	const char *

@@ -41,9 +41,12 @@ static int make_folders(const struct container *c, struct err *err)
 	return r < 0 ? r : dir_make(c->rootfs, 0700, err);
 }
 
-static int fill_volumes(const struct rt_spec *s, int rootfd, struct err *err)
+static int fill_volumes(const struct container *c, const struct rt_spec *s, int rootfd,
+			struct err *err)
 {
-	int r = 0;
+	auto_close int other = -1;
+	int r = s->fill_from ? imagemount_open(c, s->fill_from, &other, err) : 0;
+	rootfd = s->fill_from ? other : rootfd;
 	for (size_t i = 0; i < s->n_mounts && r == 0; i++)
 		if (s->mounts[i].copy_up && !s->mounts[i].tmpfs)
 			r = copyup_volume(rootfd, s->mounts[i].target, s->mounts[i].source, err);
@@ -115,7 +118,7 @@ static int make_bundle(const struct container *c, const struct rt_spec *given, s
 	if (r == 0)
 		r = user_lookup(rootfd, s->user, &s->groups, &user, err);
 	if (r == 0)
-		r = fill_volumes(s, rootfd, err);
+		r = fill_volumes(c, s, rootfd, err);
 	if (r == 0)
 		r = etcfiles_write(s, c->data, err);
 	if (r == 0)

@@ -340,7 +340,7 @@ static void tell_image(struct plan *p, struct map *seen, const struct spec_servi
 	json_array_append_new(nodes, n);
 }
 
-/* Those that run, and those that are mounted. */
+/* Those that run, before or as the service, and those that are mounted. */
 static void tell_images(struct plan *p, const struct spec_stack *next)
 {
 	json_t *task;
@@ -358,6 +358,9 @@ static void tell_images(struct plan *p, const struct spec_stack *next)
 		for (size_t k = 0; k < s->n_mounts; k++)
 			if (s->mounts[k].type == MOUNT_IMAGE)
 				tell_image(p, &seen, s, s->mounts[k].source, node);
+		for (size_t k = 0; k < s->pre_start.n; k++)
+			if (s->pre_start.v[k].image)
+				tell_image(p, &seen, s, s->pre_start.v[k].image, node);
 	}
 	map_clear(&seen);
 }

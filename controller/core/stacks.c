@@ -259,6 +259,13 @@ int cluster_scale(struct cluster *c, const char *stack, const char *service, int
 			       "the service '%s' has 'container_name', which names one container; "
 			       "take it out of the file first",
 			       service);
+	for (size_t i = 0; replicas > 1 && i < spec->pre_start.n; i++)
+		if (!spec->pre_start.v[i].per_replica)
+			return err_set(
+				err, -EINVAL,
+				"each task of the service '%s' would run its 'pre_start'; say "
+				"'per_replica: true' in the file first",
+				service);
 	if (spec->replicas == replicas)
 		return 0;
 	int64_t before = spec->replicas;

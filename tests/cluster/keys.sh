@@ -251,6 +251,37 @@ Y
   until_ok 20 eval 'c ps im | grep -q "absent-image"' || fail "$(c ps im)" || return
   c rm im
 }
+commands_before() { # each task's own, in containers with its volumes; once
+  local out
+  stack pre <<Y
+name: pre
+services:
+  s:
+    image: $img
+    init: true
+    command: [sleep, inf]
+    stop_grace_period: 1s
+    environment: {W: outer, V: all}
+    volumes: ["etc:/etc"]
+    deploy: {replicas: 2}
+    pre_start:
+      - {command: [sh, -c, "echo \$\$W \$\$V >>/etc/out; echo said"], environment: {W: inner}, per_replica: true}
+      - {image: "registry.lab:5000/tools:1", command: [sh, -c, "id -u >>/etc/out; cat /etc/\$\$FAILS"], per_replica: true}
+volumes: {etc: {name: "etc-{{.Task.Slot}}"}}
+Y
+  apply pre --no-wait || return
+  until_ok 20 eval 'c ps pre | grep -q "pre_start command .sh. exited with status 1"' || fail "a failing one: $(c ps pre)" || return
+  sed -i 's/FAILS/W/; s/outer/passwd/' "$work/pre.yaml"
+  apply pre || return
+  out=$(c exec pre_s.2 cat /etc/out)
+  grep -qx "inner all" <<<"$out" && grep -qx 0 <<<"$out" || fail "it did not run: $out" || return
+  c logs pre_s.2 | grep -q said || fail "no log of it: $(c logs pre_s.2)" || return
+  c exec pre_s.2 grep -q root /etc/passwd || fail "the volume was not filled from the service's image" || return
+  on "$(tasks '.[]|select(.name=="pre_s.2").node')" kill -9 "$(tasks '.[]|select(.name=="pre_s.2").pid')"
+  until_ok 20 eval '[ "$(tasks ".[]|select(.name==\"pre_s.2\")|select(.state==\"running\").restarts")" = 1 ]' || fail "$(c ps pre)" || return
+  [ "$(c exec pre_s.2 cat /etc/out)" = "$out" ] || fail "it ran again" || return
+  c rm pre
+}
 two_stacks() { # the network of another stack, which need not be attachable; two documents
   stack guest <<Y
 name: guest
@@ -278,6 +309,7 @@ t "a job runs once on each node" jobs
 t "a service lives in the namespaces of another, over restarts and updates" shared_spaces
 t "devices by name are there, on nodes that have them" devices_by_name
 t "another image's files are mounted, whole or in part" image_mounts
+t "commands before the first start run once, in containers of their own" commands_before
 t "two stacks meet on a network of one of them" two_stacks
 t "stacks with dependencies go" removed_in_reverse
 finish

@@ -229,6 +229,57 @@ static void test_mounted_images(void **state)
 	finish();
 }
 
+/* Commands before the first start: each once, in its own image, whoever watches. */
+static void test_commands_before(void **state)
+{
+	(void)state;
+	struct spec_service s = service(RESTART_ALWAYS);
+	struct spec_hook two[2] = {{.user = NULL}, {.image = (char *)"tools"}};
+	strlist_add(&two[0].command, "first");
+	strlist_add(&two[1].command, "second");
+	s.pre_start = (struct spec_hooks){two, 2};
+	core_begin(false);
+	assign_one(&s, false, true);
+	fake_container_run(ID);
+	fake_advance(1);
+	assert_string_equal(state_of(ID), "starting");
+	assert_string_equal(json_str(map_get(&told, ID), "reason"),
+			    "runs pre_start command 'first' (1 of 2)");
+	fake_container_end(ID, 0);
+	fake_advance(1);
+	fake_container_run(ID);
+	fake_advance(1);
+	assert_string_equal(json_str(map_get(&told, ID), "reason"),
+			    "runs pre_start command 'second' (2 of 2)");
+	fake_container_end(ID, 17);
+	fake_advance(1);
+	assert_string_equal(state_of(ID), "backoff");
+	assert_non_null(strstr(json_str(map_get(&told, ID), "reason"),
+			       "pre_start command 'second' exited with status 17"));
+	fake_advance(60000);
+	fake_container_run(ID); /* that one again, not the first */
+	fake_advance(1);
+	assert_string_equal(json_str(map_get(&told, ID), "reason"),
+			    "runs pre_start command 'second' (2 of 2)");
+	core_end();
+	core_begin(true); /* another agent finds it */
+	fake_advance(1);
+	assert_string_equal(state_of(ID), "starting");
+	fake_container_end(ID, 0);
+	fake_advance(1);
+	fake_container_run(ID);
+	fake_advance(1);
+	assert_string_equal(state_of(ID), "running");
+	fake_container_end(ID, 1); /* a restart is no first start */
+	fake_advance(60000);
+	fake_container_run(ID);
+	fake_advance(1);
+	assert_string_equal(state_of(ID), "running");
+	strlist_done(&two[0].command);
+	strlist_done(&two[1].command);
+	finish();
+}
+
 /* Its own commands run before it counts as running, and before it is asked to stop. */
 static void test_hooks(void **state)
 {
@@ -535,6 +586,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_mounted_images),
+		cmocka_unit_test(test_commands_before),
 		cmocka_unit_test(test_life_and_stop),
 		cmocka_unit_test(test_grace_then_kill),
 		cmocka_unit_test(test_restart_and_backoff),

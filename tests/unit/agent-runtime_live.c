@@ -364,6 +364,17 @@ static void test_image_mounts(void **state)
 	assert_non_null(strstr(log, "1:abs sub up - kept new - gone kept - kept new - low\n"));
 	assert_non_null(strstr(log, "1:no\n"));
 	delete ("img");
+	/* An empty volume is filled from the image that it is for, not from the one that runs. */
+	auto_free char *volume = folder("img-volume");
+	struct rt_mount v = {.source = volume, .target = (char[]){"/sub"}, .copy_up = true};
+	struct rt_spec filled = shell("img3", "echo $(ls /sub)");
+	filled.mounts = &v;
+	filled.n_mounts = 1;
+	filled.fill_from = &both;
+	start_spec(&filled);
+	assert_int_equal(wait_state("img3", RT_ENDED).exit_code, 0);
+	assert_non_null(strstr(logs_of("img3", false, -1), "1:kept new\n"));
+	delete ("img3");
 	struct err err = {0};
 	struct rt_spec bad = shell("img2", "true");
 	m[0].image_subpath = "../absent";

@@ -155,6 +155,19 @@ static void port_ranges(void **state)
 			       cases[i].words);
 }
 
+static void commands_before(void **state)
+{
+	(void)state;
+#define BEFORE(hook) WEB "    pre_start: [{command: a" hook "}]\n"
+	expect_finding(BEFORE("") "    deploy: {replicas: 2}\n", false, 4, 16, "per_replica: true");
+	expect_finding(BEFORE("") "    deploy: {mode: global}\n", false, 4, 16,
+		       "each task of 'web'");
+	expect_finding(BEFORE(", image: \"A b\""), false, 4, 16, "A b");
+	expect_finding(BEFORE(", working_dir: x"), false, 4, 16, "absolute");
+	expect_finding(WEB "    pre_start: [{image: a}]\n", false, 4, 16, "command");
+	spec_stack_free(parse_ok(BEFORE(", per_replica: true") "    deploy: {mode: global}\n"));
+}
+
 static void keys_elsewhere(void **state)
 {
 	(void)state;
@@ -358,6 +371,7 @@ int main(void)
 		cmocka_unit_test(port_ranges),
 		cmocka_unit_test(warnings_with_places),
 		cmocka_unit_test(images_as_volumes),
+		cmocka_unit_test(commands_before),
 		cmocka_unit_test(keys_elsewhere),
 		cmocka_unit_test(what_is_no_yaml),
 		cmocka_unit_test(all_errors_in_one_run),

@@ -145,6 +145,26 @@ static void volumes(void **state)
 	spec_stack_free(s);
 }
 
+static void before(void **state)
+{
+	(void)state;
+	struct spec_stack *s = parse_ok(
+		WEB
+		"    pre_start:\n    - {command: echo 'a b', per_replica: true, environment: {A: "
+		"b}}\n"
+		"    - {command: [x], image: b:2, user: '5', working_dir: /w, privileged: true}\n");
+	const struct spec_hooks *h = &s->services[0].pre_start;
+	assert_int_equal(h->n, 2);
+	assert_string_equal(h->v[0].command.v[1], "a b");
+	assert_true(h->v[0].per_replica && !h->v[0].image);
+	assert_string_equal(h->v[0].environment.v[0].v, "b");
+	assert_string_equal(h->v[1].image, "b:2");
+	assert_string_equal(h->v[1].user, "5");
+	assert_true(h->v[1].privileged && !h->v[1].per_replica);
+	expect_round_trip(s);
+	spec_stack_free(s);
+}
+
 static void deploy(void **state)
 {
 	(void)state;
@@ -380,6 +400,7 @@ int main(void)
 		cmocka_unit_test(port_ranges),
 		cmocka_unit_test(port_ranges_that_fit),
 		cmocka_unit_test(volumes),
+		cmocka_unit_test(before),
 		cmocka_unit_test(deploy),
 		cmocka_unit_test(lists_and_maps),
 		cmocka_unit_test(dependencies),
