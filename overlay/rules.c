@@ -61,6 +61,9 @@ static const char vip_rules[] =
 static const char filter_rules[] =
 	"add rule inet ck_overlay input iifname @bridges ip daddr 127.0.0.0/8 drop\n"
 	"add rule inet ck_overlay input iifname @bridges ip6 daddr ::1 drop\n"
+	/* Others cannot send to loopback, unless somebody has set route_localnet; not then either. */
+	"add rule inet ck_overlay input iifname != \"lo\" ip daddr 127.0.0.0/8 "
+	"ct direction original ct original ip daddr 127.0.0.0/8 drop\n"
 	/* Where br_netfilter is on, these rules see what a bridge passes on within a network too. */
 	"add rule inet ck_overlay forward iifname . oifname @within accept\n"
 	"add rule inet ck_overlay forward ct state established,related accept\n"

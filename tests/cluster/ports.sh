@@ -32,6 +32,85 @@ int main(void)
 C
 cc -static -o "$work/udp" "$work/udp.c" || exit 1
 chmod 755 "$work"
+# knock LINK MAC SOURCE DESTINATION tcp|udp PORT MS: one frame to that MAC, whatever the addresses are; says whether it
+# is answered from that port within so many milliseconds.
+cat >"$work/knock.c" <<'C'
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+static int64_t now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+static uint32_t add(uint32_t sum, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i + 1 < n; i += 2)
+		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+	return sum;
+}
+static void put16(uint8_t *p, uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	p[0] = (uint8_t)(~sum >> 8);
+	p[1] = (uint8_t)~sum;
+}
+int main(int argc, char **argv)
+{
+	uint8_t f[80] = {0}, in[2000], *ip = f + 14, *l4 = ip + 20;
+	int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_IP)), tcp, port;
+	struct ifreq r = {0};
+	if (argc != 8 || fd < 0)
+		return 2;
+	tcp = strcmp(argv[5], "tcp") == 0;
+	port = atoi(argv[6]);
+	strncpy(r.ifr_name, argv[1], IFNAMSIZ - 1);
+	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_ifindex = (int)if_nametoindex(argv[1])};
+	if (ioctl(fd, SIOCGIFHWADDR, &r) < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		return 2;
+	sscanf(argv[2], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", f, f + 1, f + 2, f + 3, f + 4, f + 5);
+	memcpy(f + 6, r.ifr_hwaddr.sa_data, 6);
+	f[12] = 8;
+	size_t n = tcp ? 20 : 8 + 6, len = 14 + 20 + n;
+	memcpy(ip, (uint8_t[]){0x45, 0, 0, (uint8_t)(20 + n), 0, 1, 0, 0, 64, tcp ? 6 : 17}, 10);
+	inet_pton(AF_INET, argv[3], ip + 12);
+	inet_pton(AF_INET, argv[4], ip + 16);
+	put16(ip + 10, add(0, ip, 20));
+	memcpy(l4, (uint8_t[]){0x9c, 0x40, (uint8_t)(port >> 8), (uint8_t)port}, 4);
+	if (tcp)
+		memcpy(l4 + 12, (uint8_t[]){0x50, 2, 0x20, 0}, 4), put16(l4 + 16, add(add(6 + 20, ip + 12, 8), l4, 20));
+	else
+		l4[5] = 14, memcpy(l4 + 8, "hello\n", 6);
+	if (send(fd, f, len, 0) != (ssize_t)len)
+		return 2;
+	struct pollfd p = {fd, POLLIN, 0};
+	for (int64_t left, end = now() + atoi(argv[7]); (left = end - now()) > 0 && poll(&p, 1, (int)left) > 0;) {
+		ssize_t got = recv(fd, in, sizeof(in), 0);
+		const uint8_t *from = in + 14 + (in[14] & 15) * 4;
+		if (got < 54 - 12 * !tcp || in[23] != (tcp ? 6 : 17) || memcmp(in, f + 6, 6) != 0 || (from[0] << 8 | from[1]) != port || (from[2] << 8 | from[3]) != 0x9c40)
+			continue;
+		if (tcp && (from[13] & 0x12) != 0x12) /* refused */
+			continue;
+		puts("answered");
+		return 0;
+	}
+	puts("nothing");
+	return 0;
+}
+C
+cc -static -o "$work/knock" "$work/knock.c" || exit 1
 server='mkdir -p /w/cgi-bin; printf "#!/bin/sh\necho; a=\${REMOTE_ADDR##*:}; echo \${a%%]} \$(hostname)\n" >/w/cgi-bin/who; chmod +x /w/cgi-bin/who; httpd -p 80 -h /w; exec /udp'
 stack ports <<Y
 name: ports
@@ -105,6 +184,43 @@ addresses() {
   refused switch 10.77.0.2:8082 || return
   refused host1 127.0.0.1:8082 || return
   [ "$(on host1 cat /proc/sys/net/ipv4/conf/all/route_localnet)" = 0 ]
+}
+answer() { # WHAT DESTINATION PROTOCOL PORT: what comes back for a frame from where $from says: HOST NETNS LINK MAC SOURCE
+  local got host ns link mac source
+  read -r host ns link mac source <<<"$from"
+  got=$(on "$host" nsenter --net="$ns" "$work/knock" "$link" "$mac" "$source" "$2" "$3" "$4" "$([ "$1" = nothing ] && echo 300 || echo 5000)")
+  [ "$got" = "$1" ] || fail "from $source on $host to $2:$4/$3: '$got'"
+}
+no_answer() {
+  answer nothing 127.0.0.1 tcp 8081 && answer nothing 127.0.0.1 udp 5354
+}
+# Who is on the same segment can put any address into a frame: 127.0.0.1 of another host is none of theirs, whether or
+# not somebody has opened that host's loopback (route_localnet) for purposes of his own.
+loopback_frames() {
+  local mac from id ns address gateway
+  mac=$(on host1 cat /sys/class/net/eth0/address)
+  id=$(tasks '.[]|select(.service=="near").id')
+  ns=/run/carrack/netns/$id
+  address=$(on host2 nsenter --net="$ns" ip -4 -br addr show eth0 | awk '{ sub("/.*", "", $3); print $3 }')
+  gateway=$(on host2 ip -4 -br addr | awk -v net="${address%.*}." 'index($3, net) == 1 { sub("@.*", "", $1); print $1; exit }')
+  gateway=$(on host2 cat "/sys/class/net/$gateway/address")
+  for from in "switch /proc/self/ns/net switch $mac 10.77.0.254" "host2 /proc/self/ns/net eth0 $mac 10.77.0.2" "host2 $ns eth0 $gateway $address"; do
+    answer answered 10.77.0.1 tcp 8080 && answer answered 10.77.0.1 udp 5353 && no_answer || return
+    answer nothing 10.77.0.1 tcp 8081 && answer nothing 10.77.0.1 udp 5354 || return
+  done
+  on host1 sysctl -qw net.ipv4.conf.all.route_localnet=1 || return
+  opened
+  local status=$?
+  on host1 nft delete table ip untracked 2>/dev/null
+  on host1 sysctl -qw net.ipv4.conf.all.route_localnet=0 && return $status
+}
+opened() {
+  for from in "switch /proc/self/ns/net switch $mac 10.77.0.254" "host2 /proc/self/ns/net eth0 $mac 10.77.0.2"; do
+    no_answer || return
+  done
+  # They were on their way: what goes by the rule that stops them arrives.
+  on host1 nft 'add table ip untracked; add chain ip untracked in { type filter hook prerouting priority -300; }; add rule ip untracked in ip daddr 127.0.0.1 iifname eth0 notrack' || return
+  answer answered 127.0.0.1 tcp 8081
 }
 ranges() {
   ask switch 10.77.0.2:7000 >/dev/null || fail "the first of a range does not answer" || return
@@ -286,6 +402,7 @@ t "a stack with published ports comes up" up
 t "every node answers, the client's address is kept where the task is" everywhere
 t "UDP as well, on loopback too" datagrams
 t "host_ip: loopback is loopback only, an address is that one only" addresses
+t "a neighbour's frames to 127.0.0.1 are not answered" loopback_frames
 t "ranges" ranges
 t "x-local: only nodes with a task" near
 t "two replicas on one node share the port" spread
