@@ -312,7 +312,6 @@ static bool take_report(struct task *t, struct wire_report *r)
 	strlist_done(&t->ports);
 	t->ports = r->ports;
 	r->ports = (struct strlist){0};
-	hostports_heard(t);
 	return true;
 }
 
@@ -328,7 +327,8 @@ static void report_one(struct cluster *c, struct node *n, struct wire_report *r)
 	}
 	note_restarts(c, t, r);
 	if (take_report(t, r)) {
-		task_mark(c, t, MARK_ROW | MARK_ENDPOINT);
+		unsigned send = hostports_heard(t) ? MARK_SEND : 0;
+		task_mark(c, t, MARK_ROW | MARK_ENDPOINT | send);
 		service_queue(c, t->svc, (size_t)t->slot);
 	}
 	task_state(c, t, r->state, r->reason);

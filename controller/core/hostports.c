@@ -65,6 +65,33 @@ static uint16_t number_of(const struct task *t, const struct spec_port *p, size_
 	return i < t->n_host_ports ? t->host_ports[i] : 0;
 }
 
+static bool held(const struct sched_node *n, const struct spec_port *p, uint16_t number)
+{
+	for (size_t i = 0; i < n->n_ports; i++)
+		if (n->ports[i].number == number && spec_ports_meet(n->ports[i].port, p))
+			return true;
+	return false;
+}
+
+/* Its agent comes to the same: that finds the port in use, and takes the first that is free. */
+void hostports_again(struct cluster *c, struct task *t, const struct sched_node *n)
+{
+	struct spec_service s = t->tmpl->spec;
+	size_t range = 0;
+	bool other = false;
+	for (size_t i = 0; t->n_host_ports && i < s.n_ports; i++) {
+		uint16_t number = number_of(t, &s.ports[i], &range);
+		other |= is_range(&s.ports[i]) && held(n, &s.ports[i], number);
+	}
+	if (!other)
+		return;
+	struct sched_port *everywhere = hostports_everywhere(c, &s, &s.n_everywhere);
+	s.everywhere = everywhere;
+	(void)sched_ports_pick(&s, n, t->host_ports);
+	task_mark(c, t, MARK_ROW | MARK_SEND);
+	free(everywhere);
+}
+
 static void add(struct node *n, const struct task *t, const struct spec_port *p, uint16_t number)
 {
 	n->ports = vec_grow(n->ports, n->n_ports, &n->cap_ports, sizeof(*n->ports));
@@ -104,7 +131,7 @@ static uint16_t host_port_of(const char *text)
 }
 
 /* What it reports is in the order of its ports, without those of the whole cluster. */
-void hostports_heard(struct task *t)
+bool hostports_heard(struct task *t)
 {
 	size_t at = 0, range = 0;
 	bool other = false;
@@ -129,6 +156,7 @@ void hostports_heard(struct task *t)
 	if (other && t->counted)
 		hostports_count(t->node, t, true);
 	free(now);
+	return other;
 }
 
 void hostports_text(struct str *s, const struct task *t)

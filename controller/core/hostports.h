@@ -12,9 +12,11 @@ struct sched_port *hostports_everywhere(const struct cluster *c, const struct sp
 					size_t *n);
 /* t, not counted yet, is to be on the node: takes what is free there of its ranges. */
 void hostports_take(struct task *t, const struct spec_service *needs, const struct sched_node *n);
+/* t, which had ended and runs again, is to be counted: what it had may be another's by now. */
+void hostports_again(struct cluster *c, struct task *t, const struct sched_node *n);
 void hostports_count(struct node *n, const struct task *t, bool add);
-/* After t->ports is what its agent reported: takes that over. */
-void hostports_heard(struct task *t);
+/* After t->ports is what its agent reported: takes that over. Is it other than it was told? */
+bool hostports_heard(struct task *t);
 /* ,"host_ports":[8001]; nothing where it has no range. */
 void hostports_text(struct str *s, const struct task *t);
 void hostports_load(struct task *t, const json_t *list);

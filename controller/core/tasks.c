@@ -173,6 +173,7 @@ void task_count(struct cluster *c, struct task *t)
 		sn->n_tasks++;
 		sn->cpus_used += r->cpus;
 		sn->memory_used += r->memory;
+		hostports_again(c, t, sn);
 		hostports_count(n, t, true);
 	} else {
 		sn->n_tasks--;
