@@ -288,14 +288,14 @@ static void task_ended(struct nodetask *t, const struct rt_status *st)
 		nodetask_ended_stopping(t);
 		return;
 	}
-	auto_free char *why = end_text(t, st);
-	if (nodetask_is_before(t)) {
-		nodetask_before_ended(t, st, why);
-		return;
-	}
 	nodetask_guests_rejoin(t);
 	if (nodetask_lost_host(t, st)) {
 		nodetask_join_again(t);
+		return;
+	}
+	auto_free char *why = end_text(t, st);
+	if (nodetask_is_before(t)) {
+		nodetask_before_ended(t, st, why);
 		return;
 	}
 	uint64_t ran_ms = t->started_ms ? clock_ms() - t->started_ms : 0;

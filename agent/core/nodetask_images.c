@@ -85,7 +85,8 @@ void nodetask_begin(struct nodetask *t)
 		return;
 	}
 	const char *ref = ref_of(t, n);
-	auto_free char *doing = n ? xasprintf("getting the image '%s' that it mounts", ref) : NULL;
+	const char *use = n > t->w.spec.n_mounts ? "of its pre_start" : "that it mounts";
+	auto_free char *doing = n ? xasprintf("getting the image '%s' %s", ref, use) : NULL;
 	t->policy = pullage_policy(t->core->data_dir, &t->w.spec, ref);
 	nodetask_move(t, TASK_PREPARING, doing ? doing : "getting the image");
 	/* done may be called before image_get returns; the request is gone then. */

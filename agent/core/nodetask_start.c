@@ -203,10 +203,10 @@ int nodetask_adopt(struct nodetask *t, const struct rt_status *st)
 			 t->w.id);
 		return -ESTALE; /* begins anew and deletes this one */
 	}
+	nodetask_recall_step(t, labels);
 	if (st->state == RT_RUNNING && !nodetask_joins_hold(t, labels))
 		return -ESTALE;
 	nodetask_images_local(t);
-	nodetask_recall_step(t, labels);
 	if (!t->stop_signal && t->image)
 		t->stop_signal = xstrdup(t->image->stop_signal);
 	switch (st->state) {

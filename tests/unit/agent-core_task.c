@@ -239,7 +239,16 @@ static void test_commands_before(void **state)
 	strlist_add(&two[1].command, "second");
 	s.pre_start = (struct spec_hooks){two, 2};
 	core_begin(false);
+	map_set(&fake.images_missing, "tools", &s);
 	assign_one(&s, false, true);
+	assert_string_equal(state_of(ID), "backoff");
+	map_del(&fake.images_missing, "tools");
+	fake.images_slow = true;
+	fake_advance(60000);
+	assert_string_equal(json_str(map_get(&told, ID), "reason"),
+			    "getting the image 'tools' of its pre_start");
+	fake.images_slow = false;
+	assert_int_equal(fake_images_arrive(), 1);
 	fake_container_run(ID);
 	fake_advance(1);
 	assert_string_equal(state_of(ID), "starting");
@@ -247,6 +256,7 @@ static void test_commands_before(void **state)
 			    "runs pre_start command 'first' (1 of 2)");
 	fake_container_end(ID, 0);
 	fake_advance(1);
+	assert_string_equal(state_of(ID), "starting");
 	fake_container_run(ID);
 	fake_advance(1);
 	assert_string_equal(json_str(map_get(&told, ID), "reason"),
