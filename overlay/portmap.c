@@ -115,9 +115,10 @@ void portmap_rules(struct str *s, const struct ipaddr *underlay)
 		 "add rule inet ck_overlay published ip daddr 127.0.0.0/8 return\n"
 		 "add rule inet ck_overlay published ip6 daddr ::1 return\n"
 		 "add rule inet ck_overlay published meta l4proto != { tcp, udp, sctp } return\n"
+		 /* First of all: an address that a stack names may be somebody else's. */
+		 "add rule inet ck_overlay published fib daddr type != local return\n"
 		 "add rule inet ck_overlay published ip daddr . %s vmap @gate4_at\n"
-		 "add rule inet ck_overlay published ip6 daddr . %s vmap @gate6_at\n"
-		 "add rule inet ck_overlay published fib daddr type != local return\n",
+		 "add rule inet ck_overlay published ip6 daddr . %s vmap @gate6_at\n",
 		 protos, protos, protos, protos);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
 		const struct family *f = &families[i];

@@ -222,6 +222,39 @@ opened() {
   on host1 nft 'add table ip untracked; add chain ip untracked in { type filter hook prerouting priority -300; }; add rule ip untracked in ip daddr 127.0.0.1 iifname eth0 notrack' || return
   answer answered 127.0.0.1 tcp 8081
 }
+# A stack that names an address of somebody else does not get what is sent there, not even from a host that lets itself
+# bind to such addresses.
+not_its_own() {
+  local status
+  on switch ip addr add 198.51.100.9/32 dev lo
+  on switch sh -c 'busybox nc -ll -p 8083 -e echo theirs >/dev/null 2>&1 & echo $! >/run/theirs'
+  on host1 ip route add 198.51.100.9 via 10.77.0.254
+  on host1 sysctl -qw net.ipv4.ip_nonlocal_bind=1
+  stack claim <<Y
+name: claim
+services:
+  x:
+    image: $img
+    init: true
+    command: ["sh", "-c", "exec nc -ll -p 80 -e echo claimed"]
+    ports: ["198.51.100.9:8083:80"]
+    deploy: {placement: {constraints: ["node.hostname == host1"]}}
+Y
+  apply claim && until_ok 10 claimed
+  status=$?
+  c rm claim && until_ok 10 no_claim || status=1
+  on host1 sysctl -qw net.ipv4.ip_nonlocal_bind=0
+  on switch sh -c 'kill $(cat /run/theirs)' 2>/dev/null
+  on host1 ip route del 198.51.100.9
+  on switch ip addr del 198.51.100.9/32 dev lo
+  return $status
+}
+claimed() { # it is in the tables; its own host and a container are led to who has the address
+  on host1 nft list map inet ck_overlay gate4_at | grep -q '198.51.100.9 .* 8083' || fail "it is not published: $(c inspect claim_x)" || return
+  [ "$(on host1 busybox nc -w 2 198.51.100.9 8083 </dev/null)" = theirs ] || fail "the host's connections are taken" || return
+  [ "$(c exec ports_web.1 nc -w 2 198.51.100.9 8083 </dev/null)" = theirs ] || fail "a container's connections are taken"
+}
+no_claim() { ! c ls 2>/dev/null | grep -q claim; }
 ranges() {
   ask switch 10.77.0.2:7000 >/dev/null || fail "the first of a range does not answer" || return
   refused switch 10.77.0.2:7004 # published, and nobody listens in the container
@@ -403,6 +436,7 @@ t "every node answers, the client's address is kept where the task is" everywher
 t "UDP as well, on loopback too" datagrams
 t "host_ip: loopback is loopback only, an address is that one only" addresses
 t "a neighbour's frames to 127.0.0.1 are not answered" loopback_frames
+t "host_ip of somebody else takes nothing of his" not_its_own
 t "ranges" ranges
 t "x-local: only nodes with a task" near
 t "two replicas on one node share the port" spread
