@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 img=registry.lab:5000/busybox
 rounds=${DRIFT_ROUNDS:-50}
-RANDOM=${DRIFT_SEED:=$RANDOM}
+: "${DRIFT_SEED:=$RANDOM}"
 serve='["sh", "-c", "mkdir -p /w; hostname >/w/index.html; exec httpd -f -p 80 -h /w"]'
 lab_up 2
 
@@ -141,6 +141,7 @@ spread() { # of the numbers in stdin: median, 99 of 100, most
 }
 drift() {
   local i host what before pids some since
+  RANDOM=$DRIFT_SEED # a subshell begins anew
   addresses || fail "no addresses are told" || return
   pids=$(on host1 pgrep -f 'carrack agent')
   for ((i = 1; i <= rounds; i++)); do
