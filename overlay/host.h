@@ -120,6 +120,8 @@ struct overlay {
 	struct fastpath *fast; /* NULL: not used */
 	struct timer *check, *flush, *stale;
 	uint64_t opened_ms, mended;
+	uint64_t costs_ms[4]; /* of the last checks that mended nothing */
+	size_t n_costs;
 	bool settled, wiped;
 	void (*look)(const char *network_id, const char *text, void *arg); /* see check_found */
 	void *look_arg;

@@ -153,7 +153,7 @@ drift() {
     damage "$host" "$what" || fail "round $i (seed $DRIFT_SEED): cannot do \"$what\" on $host" || return
     until_ok 10 told_more "$host" "$before" || fail "round $i (seed $DRIFT_SEED): $host does not notice \"$what\"" || return
     since=$(now_ms)
-    until_ok 5 talks || fail "round $i (seed $DRIFT_SEED): no traffic after \"$what\" on $host" || return
+    until_ok 10 talks || fail "round $i (seed $DRIFT_SEED): no traffic after \"$what\" on $host" || return
     echo $(($(now_ms) - since)) >>"$took"
   done
   [ "$(on host1 pgrep -f 'carrack agent')" = "$pids" ] || fail "an agent was restarted"
