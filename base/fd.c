@@ -214,6 +214,16 @@ bool path_exists(const char *path)
 	return lstat(path, &st) == 0;
 }
 
+bool path_goes_up(const char *path)
+{
+	for (const char *p = path; (p = strstr(p, "..")); p += 2) {
+		bool starts = p == path || p[-1] == '/';
+		if (starts && (p[2] == '/' || p[2] == 0))
+			return true;
+	}
+	return false;
+}
+
 bool path_is_mount(const char *path)
 {
 	struct statx sx;

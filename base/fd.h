@@ -28,5 +28,6 @@ int open_beneath(int dirfd, const char *path, int flags, mode_t mode);
 /* openat2 with RESOLVE_IN_ROOT: symlinks resolve as if dirfd were "/". Descriptor or -errno. */
 int open_in_root(int dirfd, const char *path, int flags, mode_t mode);
 bool path_exists(const char *path);   /* lstat */
+bool path_goes_up(const char *path);  /* has it a part ".."? */
 bool path_is_mount(const char *path); /* is something mounted there? links are not followed */
 int fd_set_nonblock(int fd);

@@ -185,7 +185,7 @@ void httpd_reply_json(struct httpd_req *req, int status, json_t *body_taken)
 	httpd_reply_text(req, status, "application/json", text);
 }
 
-static json_t *error_body(const char *text)
+json_t *httpd_error_body(const char *text)
 {
 	json_t *j = json_object();
 	json_put_new(j, "error", json_string(text) ?: json_string("the reason is not text"));
@@ -198,14 +198,14 @@ void httpd_reply_error(struct httpd_req *req, int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	auto_free char *text = xvasprintf(fmt, ap);
 	va_end(ap);
-	httpd_reply_json(req, status, error_body(text));
+	httpd_reply_json(req, status, httpd_error_body(text));
 }
 
 /* Refuses what cannot become a request; the connection is of no more use after it. */
 static void session_refuse(struct session *s, int status, const char *why)
 {
 	struct conn *c = s->conn;
-	auto_json *body = error_body(why);
+	auto_json *body = httpd_error_body(why);
 	auto_free char *text = json_text(body);
 	if (s->req)
 		req_free(take_ptr(s->req));

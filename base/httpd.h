@@ -43,6 +43,7 @@ void httpd_reply_json(struct httpd_req *req, int status, json_t *body_taken);
 void httpd_reply_text(struct httpd_req *req, int status, const char *content_type,
 		      const char *body);
 /* {"error": "..."} */
+json_t *httpd_error_body(const char *text); /* {"error": text}; text need not be UTF-8 */
 void httpd_reply_error(struct httpd_req *req, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Takes the connection over after "101 Switching Protocols". */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Volumes of a service, short and long; see decode.h. */
+#include "base/fd.h"
 #include "manifests/decode.h"
 #include "manifests/imageref.h"
 #include "manifests/limits.h"
@@ -23,18 +24,6 @@ static bool replace(char **to, char *with)
 	return with != NULL;
 }
 
-static bool goes_up(const char *path)
-{
-	for (const char *p = path; *p;) {
-		p += strspn(p, "/");
-		size_t n = strcspn(p, "/");
-		if (n == 2 && p[0] == '.' && p[1] == '.')
-			return true;
-		p += n;
-	}
-	return false;
-}
-
 static bool image_resolve(struct decode *c, const struct node *n, const struct spec_mount *m)
 {
 	struct imageref ref = {0};
@@ -43,7 +32,7 @@ static bool image_resolve(struct decode *c, const struct node *n, const struct s
 		decode_error(c, n, "an image mount needs 'source', the name of an image");
 	else if (imageref_parse(m->source, &ref, &err) < 0)
 		decode_refuse(c, node_child(n, "source"), "%s", err_text(&err));
-	else if (m->image_subpath && goes_up(m->image_subpath))
+	else if (m->image_subpath && path_goes_up(m->image_subpath))
 		decode_refuse(
 			c, node_child(n, "image"),
 			"the subpath '%.200s' goes up with '..'; name a folder or file in the "

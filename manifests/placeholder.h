@@ -17,10 +17,10 @@ struct placeholders {
 	const struct kvlist *labels; /* .Service.Labels; NULL: an example for each */
 	const char *node_id;         /* .Node.ID */
 	const char *node;            /* .Node.Hostname */
-	const char *os,
-		*arch;       /* .Node.Platform.OS, "linux"; .Node.Platform.Architecture, "x86_64" */
-	const char *task_id; /* .Task.ID */
-	const char *task_name; /* .Task.Name: STACK_SERVICE.SLOT */
+	const char *os;              /* .Node.Platform.OS, "linux" */
+	const char *arch;            /* .Node.Platform.Architecture, "x86_64" */
+	const char *task_id;         /* .Task.ID */
+	const char *task_name;       /* .Task.Name: STACK_SERVICE.SLOT */
 	int slot; /* .Task.Slot from 1; 0: one of each node, and .Task.Slot is .Node.ID */
 };
 

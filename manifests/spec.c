@@ -7,6 +7,20 @@
 #include <netinet/in.h>
 #include <string.h>
 
+size_t spec_images(const struct spec_service *s)
+{
+	return 1 + s->n_mounts + s->pre_start.n;
+}
+
+const char *spec_image(const struct spec_service *s, size_t n)
+{
+	if (n == 0)
+		return s->image;
+	if (n > s->n_mounts)
+		return s->pre_start.v[n - 1 - s->n_mounts].image;
+	return s->mounts[n - 1].type == MOUNT_IMAGE ? s->mounts[n - 1].source : NULL;
+}
+
 static void mounts_done(struct spec_service *s)
 {
 	for (size_t i = 0; i < s->n_mounts; i++) {

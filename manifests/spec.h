@@ -122,8 +122,8 @@ struct spec_hook { /* a command at a turn of a container's life */
 	struct strlist command;
 	char *image; /* pre_start: of a container of its own; NULL: the service's */
 	char *user, *working_dir;
-	bool privileged,
-		per_replica; /* per_replica: of pre_start, due where there are several tasks */
+	bool privileged;
+	bool per_replica; /* of pre_start; due where there are several tasks */
 	struct kvlist environment;
 };
 struct spec_hooks {
@@ -160,8 +160,6 @@ struct spec_update { /* deploy.update_config */
 	char *failure_action;     /* pause (default), continue, rollback (of an update alone) */
 	double max_failure_ratio; /* failed tasks to bear, of all; default 0 */
 };
-
-struct sched_port; /* controller/sched/sched.h */
 
 struct spec_service {
 	char *name; /* key in the file */
@@ -215,9 +213,6 @@ struct spec_service {
 	bool encrypted;
 	const struct spec_network **lans; /* those on the physical network; borrowed */
 	size_t n_lans;
-	const struct sched_port
-		*everywhere; /* ports of mode ingress, where ranges matter; borrowed */
-	size_t n_everywhere;
 	struct spec_restart_policy restart_policy;
 	struct spec_update update, rollback;
 	struct spec_preferences preferences; /* the first counts most */
@@ -293,6 +288,10 @@ struct spec_stack {
 /* driver_opts: {encrypted: "true"}; Docker also writes "" and "1". A value that is none of these nor
  * "false" or "0" is *ret_bad (may be NULL), and counts as asked for. */
 bool spec_network_encrypted(const struct spec_network *n, const char **ret_bad);
+/* The images that a task of s needs, its own first, then by mount, then by command of pre_start: the
+ * reference of the nth, NULL where that has none of its own. */
+size_t spec_images(const struct spec_service *s);
+const char *spec_image(const struct spec_service *s, size_t n);
 /* One task on each node that fits. */
 static inline bool spec_is_global(const struct spec_service *s)
 {

@@ -441,8 +441,7 @@ static const struct field service_fields[] = {
 	       .canon = FIELD_LIST, .flags = FIELD_UNIQUE),
 	CUSTOM("gpus", decode_gpus, NULL,
 	       "nvidia.com/gpu=all, or those that are named, by the CDI files of the nodes: on one "
-	       "that "
-	       "has them",
+	       "that has them",
 	       .form = FORM_ITEMS, .record = &record_gpu, .shape = shape_gpus,
 	       .kinds = KIND_SEQ | KIND_STR, .words = all_gpus, .members = KIND_MAP,
 	       .flags = FIELD_FILES),

@@ -135,11 +135,11 @@ static void check_hooks(struct decode *c, const struct node *n, const char *key,
 static void check_pre_start(struct decode *c, const struct node *n, const struct spec_service *s)
 {
 	bool several = spec_is_global(s) || s->replicas > 1;
-	struct imageref ref = {0};
 	struct err err = {0};
 	check_hooks(c, n, "pre_start", &s->pre_start);
 	for (size_t i = 0; i < s->pre_start.n; i++) {
 		const struct spec_hook *k = &s->pre_start.v[i];
+		struct imageref ref = {0};
 		if (several && !k->per_replica)
 			decode_refuse(
 				c, node_child(n, "pre_start"),
@@ -150,7 +150,6 @@ static void check_pre_start(struct decode *c, const struct node *n, const struct
 		if (k->image && imageref_parse(k->image, &ref, &err) < 0)
 			decode_refuse(c, node_child(n, "pre_start"), "%s", err_text(&err));
 		imageref_done(&ref);
-		ref = (struct imageref){0};
 	}
 }
 

@@ -22,34 +22,22 @@ static void on_pull_progress(const struct image_progress *p, void *arg)
 	core_event(t->core, e);
 }
 
-static size_t last_of(const struct nodetask *t)
-{
-	return t->w.spec.n_mounts + t->w.spec.pre_start.n;
-}
-
-/* The reference of its nth image: the first is its own, then come those of its mounts, and of its commands
- * before. NULL: that mount is no image, that command has none. */
 static const char *ref_of(const struct nodetask *t, size_t n)
 {
-	const struct spec_service *s = &t->w.spec;
-	if (n == 0)
-		return s->image;
-	if (n > s->n_mounts)
-		return s->pre_start.v[n - 1 - s->n_mounts].image;
-	return s->mounts[n - 1].type == MOUNT_IMAGE ? s->mounts[n - 1].source : NULL;
+	return spec_image(&t->w.spec, n);
 }
 
 static struct image **image_at(struct nodetask *t, size_t n)
 {
 	if (!t->more_images)
-		t->more_images = xcalloc(last_of(t) + 1, sizeof(*t->more_images));
+		t->more_images = xcalloc(spec_images(&t->w.spec), sizeof(*t->more_images));
 	return n == 0 ? &t->image : &t->more_images[n - 1];
 }
 
-/* The first that is not at hand, as for ref_of; false: all are. */
+/* The first that is not at hand, as for spec_image; false: all are. */
 static bool find_missing(struct nodetask *t, size_t *ret)
 {
-	for (size_t n = 0; n <= last_of(t); n++)
+	for (size_t n = 0; n < spec_images(&t->w.spec); n++)
 		if (ref_of(t, n) && !*image_at(t, n)) {
 			*ret = n;
 			return true;
@@ -103,7 +91,7 @@ const struct image *nodetask_image_before(const struct nodetask *t, size_t step)
 
 void nodetask_images_local(struct nodetask *t)
 {
-	for (size_t n = 0; n <= last_of(t); n++)
+	for (size_t n = 0; n < spec_images(&t->w.spec); n++)
 		if (ref_of(t, n))
 			*image_at(t, n) = image_local(t->core->images, ref_of(t, n), NULL);
 }
@@ -113,7 +101,7 @@ void nodetask_images_free(struct nodetask *t)
 	if (t->pull)
 		image_cancel(take_ptr(t->pull));
 	image_free(t->image);
-	for (size_t i = 0; t->more_images && i < last_of(t); i++)
+	for (size_t i = 0; t->more_images && i + 1 < spec_images(&t->w.spec); i++)
 		image_free(t->more_images[i]);
 	free(t->more_images);
 }

@@ -2,6 +2,7 @@
  * Volumes, binds and tmpfs of a plan. Says which directories must be there; makes none. */
 #include "agent/core/plan_parts.h"
 #include "agent/core/secretfiles.h"
+#include "base/fd.h"
 #include "manifests/limits.h"
 #include <errno.h>
 #include <string.h>
@@ -21,16 +22,6 @@ char *plan_anonymous_path(const char *data_dir, const char *task_id, size_t n)
 	return xasprintf("%s/volumes/.task/%s/%zu", data_dir, task_id, n);
 }
 
-static bool has_dotdot(const char *path)
-{
-	for (const char *p = path; (p = strstr(p, "..")); p += 2) {
-		bool starts = p == path || p[-1] == '/';
-		if (starts && (p[2] == '/' || p[2] == 0))
-			return true;
-	}
-	return false;
-}
-
 int plan_clean_path(const char *path, char **ret, struct err *err)
 {
 	if (!path || path[0] != '/')
@@ -39,7 +30,7 @@ int plan_clean_path(const char *path, char **ret, struct err *err)
 	if (strlen(path) >= LIMIT_PATH)
 		return err_set(err, -ENAMETOOLONG, "path \"%.60s...\" is longer than %d bytes",
 			       path, LIMIT_PATH);
-	if (has_dotdot(path))
+	if (path_goes_up(path))
 		return err_set(err, -EINVAL, "path \"%s\" goes up with \"..\"; name it directly",
 			       path);
 	struct str s = {0};
@@ -125,7 +116,7 @@ static int add_volume(struct builder *b, const struct spec_mount *m, char *targe
 	if (strchr(v->name, '/') || v->name[0] == '.' || !v->name[0])
 		return err_set(err, -EINVAL, "volume name \"%s\" is not allowed; rename it",
 			       v->name);
-	if (m->volume_subpath && (has_dotdot(m->volume_subpath) || m->volume_subpath[0] == '/'))
+	if (m->volume_subpath && (path_goes_up(m->volume_subpath) || m->volume_subpath[0] == '/'))
 		return err_set(err, -EINVAL,
 			       "subpath \"%s\" leaves volume \"%s\"; name a folder in it",
 			       m->volume_subpath, v->name);
@@ -180,7 +171,7 @@ static int add_image(struct builder *b, const struct spec_mount *m, char *target
 	if (!b->in->mounted || !b->in->mounted[n])
 		return err_set(err, -ENOENT, "image \"%s\" to mount is not at hand",
 			       m->source ? m->source : "");
-	if (m->image_subpath && has_dotdot(m->image_subpath))
+	if (m->image_subpath && path_goes_up(m->image_subpath))
 		return err_set(err, -EINVAL, "subpath \"%s\" leaves image \"%s\"", m->image_subpath,
 			       m->source);
 	struct rt_mount *rm = mount_add(b, take_ptr(owned));

@@ -191,7 +191,6 @@ static int edit(json_t *config, const json_t *edits, struct err *err)
 	return r;
 }
 
-/* The device of a file, by its full name; NULL: another file's. */
 /* As YAML has an unquoted one, a name may be a number. Caller frees; NULL: neither. */
 static char *device_name(const json_t *device)
 {
@@ -200,6 +199,7 @@ static char *device_name(const json_t *device)
 				  : xstrdup(json_string_value(n));
 }
 
+/* The device of a file, by its full name; NULL: another file's. */
 static json_t *device_of(const json_t *spec, const char *name)
 {
 	const char *kind = json_str(spec, "kind"), *eq = strchr(name, '=');

@@ -69,6 +69,7 @@ void server_wake(struct server *s); /* something changed: step soon */
 void server_put(struct server *s, const char *key, const char *value); /* value NULL: delete */
 /* Answers once everything up to here is on disk. Takes body (NULL: {}). */
 void server_reply(struct call *c, int status, json_t *body_taken);
+json_t *api_error(const struct err *err); /* {"error", "path"}: the body of a refusal */
 void api_fail(struct call *c, int code, const struct err *err); /* answers at once, by errno */
 /* The body as a JSON object; NULL after having answered 400. New reference. */
 json_t *api_body(struct call *c);

@@ -76,12 +76,6 @@ static int ask_of(const struct job *j, struct plan_ask *ask, struct err *err)
 	return r ? r : json_need_int(scale, "replicas", 0, INT32_MAX, &ask->replicas, err);
 }
 
-static void tell_error(json_t *answer, const struct err *err)
-{
-	json_put_str(answer, "error", err_text(err));
-	json_put_str(answer, "path", err->path);
-}
-
 static int read_error(const json_t *answer, int code, struct err *err)
 {
 	err_set(err, code, "%s", json_str_or(answer, "error", "the plan failed"));
@@ -92,15 +86,14 @@ static json_t *work(struct job *j)
 {
 	struct plan_ask ask;
 	struct err err = {0};
-	json_t *plan = NULL, *answer = json_object();
+	json_t *plan = NULL;
 	int r = ask_of(j, &ask, &err);
 
 	if (!r)
 		r = cluster_plan(j->p->s->cluster, &ask, &plan, &err);
+	json_t *answer = r ? api_error(&err) : json_object();
 	json_put_int(answer, "code", r);
-	if (r)
-		tell_error(answer, &err);
-	else
+	if (!r)
 		json_object_set_new(answer, "plan", plan);
 	return answer;
 }

@@ -190,6 +190,15 @@ void server_reply(struct call *c, int status, json_t *body_taken)
 	server_wake(s);
 }
 
+json_t *api_error(const struct err *err)
+{
+	json_t *j = httpd_error_body(err_text(err));
+
+	if (err->path[0])
+		json_put_str(j, "path", err->path);
+	return j;
+}
+
 void api_fail(struct call *c, int code, const struct err *err)
 {
 	int status = 400;
@@ -216,15 +225,7 @@ void api_fail(struct call *c, int code, const struct err *err)
 		status = 500;
 		break;
 	}
-	if (!err->path[0]) {
-		httpd_reply_error(c->req, status, "%s", err_text(err));
-		return;
-	}
-	json_t *body = json_object();
-
-	json_put_str(body, "error", err_text(err));
-	json_put_str(body, "path", err->path);
-	httpd_reply_json(c->req, status, body);
+	httpd_reply_json(c->req, status, api_error(err));
 }
 
 json_t *api_body(struct call *c)

@@ -283,23 +283,13 @@ static void note_restarts(struct cluster *c, const struct task *t, const struct 
 		cluster_event(c, &of, "restart %lld", (long long)r->restarts);
 }
 
-static bool same_ports(const struct strlist *a, const struct strlist *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (!streq(a->v[i], b->v[i]))
-			return false;
-	return true;
-}
-
 /* Copies what the agent said; returns whether anything is new. */
 static bool take_report(struct task *t, struct wire_report *r)
 {
 	bool same = t->health == r->health && t->since == r->since &&
 		    t->exit_code == r->exit_code && t->restarts == r->restarts &&
 		    t->pid == r->pid && streq(t->image_digest, r->image_digest) &&
-		    same_ports(&t->ports, &r->ports);
+		    same_list(&t->ports, &r->ports);
 	t->health = r->health;
 	t->since = r->since;
 	t->exit_code = r->exit_code;

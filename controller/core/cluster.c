@@ -184,6 +184,7 @@ void cluster_free(struct cluster *c)
 	ipam_pool_done(&c->pool);
 	free(c->node_v);
 	free(c->sched);
+	free(c->everywhere.v);
 	free(c->sched_of);
 	free(c->pool_text);
 	cluster_out_done(&c->out);

@@ -25,11 +25,6 @@ void fixedaddr_count(struct network *n, const struct spec_attach *a, bool add)
 	count(n, a->ipv6_address, add);
 }
 
-static struct ipaddr of_v4(uint32_t ip)
-{
-	return ipaddr_v4((struct in_addr){htonl(ip)});
-}
-
 bool fixedaddr_wanted(const struct network *n, const struct ipaddr *a)
 {
 	char key[IPADDR_TEXT];
@@ -42,7 +37,7 @@ int fixedaddr_skip4(struct network *n, int (*take)(struct ipam_subnet *, uint32_
 	size_t n_passed = 0;
 	int rc;
 	while ((rc = take(&n->subnet, ret)) == 0) {
-		struct ipaddr a = of_v4(*ret);
+		struct ipaddr a = ipam_addr(*ret);
 		if (!fixedaddr_wanted(n, &a))
 			break;
 		passed[n_passed++] = *ret;
@@ -69,7 +64,7 @@ int fixedaddr_skip6(struct network *n, int (*take)(struct ipam6 *, struct ipaddr
 
 static bool has(uint32_t ip, const struct ipaddr *ip6, const struct ipaddr *a)
 {
-	struct ipaddr v4 = of_v4(ip);
+	struct ipaddr v4 = ipam_addr(ip);
 	return (ip && ipaddr_equal(&v4, a)) || (ipaddr_is_set(ip6) && ipaddr_equal(ip6, a));
 }
 

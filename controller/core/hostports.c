@@ -7,27 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_range(const struct spec_port *p)
-{
-	return p->mode == PORT_HOST && p->range_first;
-}
-
 static size_t ranges_of(const struct spec_service *s)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s->n_ports; i++)
-		n += is_range(&s->ports[i]);
+		n += sched_ports_is_range(&s->ports[i]);
 	return n;
 }
 
-struct sched_port *hostports_everywhere(const struct cluster *c, const struct spec_service *s,
-					size_t *n)
+void hostports_look(struct cluster *c, const struct spec_service *s)
 {
-	struct sched_port *v = NULL;
-	size_t cap = 0;
-	*n = 0;
+	struct sched_ports *all = &c->everywhere;
+	all->n = 0;
 	if (!ranges_of(s))
-		return NULL;
+		return;
 	map_each(&c->ingresses, e)
 	{
 		const struct tmpl *t = map_get(&c->tmpls, e->key);
@@ -35,11 +28,11 @@ struct sched_port *hostports_everywhere(const struct cluster *c, const struct sp
 			const struct spec_port *p = &t->spec.ports[i];
 			if (p->mode != PORT_INGRESS || !p->published)
 				continue;
-			v = vec_grow(v, *n, &cap, sizeof(*v));
-			v[(*n)++] = (struct sched_port){p, p->published, t->stack, t->service};
+			all->v = vec_grow(all->v, all->n, &all->cap, sizeof(*all->v));
+			all->v[all->n++] =
+				(struct sched_port){p, p->published, t->stack, t->service};
 		}
 	}
-	return v;
 }
 
 void hostports_take(struct task *t, const struct spec_service *needs, const struct sched_node *n)
@@ -65,31 +58,22 @@ static uint16_t number_of(const struct task *t, const struct spec_port *p, size_
 	return i < t->n_host_ports ? t->host_ports[i] : 0;
 }
 
-static bool held(const struct sched_node *n, const struct spec_port *p, uint16_t number)
-{
-	for (size_t i = 0; i < n->n_ports; i++)
-		if (n->ports[i].number == number && spec_ports_meet(n->ports[i].port, p))
-			return true;
-	return false;
-}
-
 /* Its agent comes to the same: that finds the port in use, and takes the first that is free. */
 void hostports_again(struct cluster *c, struct task *t, const struct sched_node *n)
 {
-	struct spec_service s = t->tmpl->spec;
+	const struct spec_service *s = &t->tmpl->spec;
 	size_t range = 0;
 	bool other = false;
-	for (size_t i = 0; t->n_host_ports && i < s.n_ports; i++) {
-		uint16_t number = number_of(t, &s.ports[i], &range);
-		other |= is_range(&s.ports[i]) && held(n, &s.ports[i], number);
+	for (size_t i = 0; t->n_host_ports && i < s->n_ports; i++) {
+		const struct spec_port *p = &s->ports[i];
+		uint16_t number = number_of(t, p, &range);
+		other |= sched_ports_is_range(p) && sched_ports_holder(n, p, number);
 	}
 	if (!other)
 		return;
-	struct sched_port *everywhere = hostports_everywhere(c, &s, &s.n_everywhere);
-	s.everywhere = everywhere;
-	(void)sched_ports_pick(&s, n, t->host_ports);
+	hostports_look(c, s);
+	(void)sched_ports_pick(s, n, t->host_ports);
 	task_mark(c, t, MARK_ROW | MARK_SEND);
-	free(everywhere);
 }
 
 static void add(struct node *n, const struct task *t, const struct spec_port *p, uint16_t number)
@@ -142,7 +126,7 @@ bool hostports_heard(struct task *t)
 			continue;
 		uint16_t number = at < t->ports.n ? host_port_of(t->ports.v[at]) : 0;
 		at++;
-		if (!is_range(p) || range == t->n_host_ports)
+		if (!sched_ports_is_range(p) || range == t->n_host_ports)
 			continue;
 		bool good = number >= p->range_first && number <= p->range_last;
 		now[range] = good ? number : t->host_ports[range];

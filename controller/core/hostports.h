@@ -6,10 +6,9 @@
 #pragma once
 #include "controller/core/state.h"
 
-/* Ports of mode ingress, which tasks of s must leave alone; *n of them, caller frees. NULL where s has
- * no range of host ports. */
-struct sched_port *hostports_everywhere(const struct cluster *c, const struct spec_service *s,
-					size_t *n);
+/* Before a node is asked for ranges of host ports of s: brings c->everywhere up to date, which they must
+ * leave alone. */
+void hostports_look(struct cluster *c, const struct spec_service *s);
 /* t, not counted yet, is to be on the node: takes what is free there of its ranges. */
 void hostports_take(struct task *t, const struct spec_service *needs, const struct sched_node *n);
 /* t, which had ended and runs again, is to be counted: what it had may be another's by now. */

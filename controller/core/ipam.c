@@ -28,6 +28,11 @@ bool ipam_addr_parse(const char *text, uint32_t *ret)
 	return true;
 }
 
+struct ipaddr ipam_addr(uint32_t addr)
+{
+	return ipaddr_v4((struct in_addr){htonl(addr)});
+}
+
 void ipam_addr_text(uint32_t a, char out[IPAM_TEXT])
 {
 	snprintf(out, IPAM_TEXT, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/ipaddr.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ struct ipam_pool { /* embedded */
 	uint16_t *refs; /* one for each block: subnets that touch it */
 };
 
+struct ipaddr ipam_addr(uint32_t addr);
 bool ipam_addr_parse(const char *text, uint32_t *ret);
 void ipam_addr_text(uint32_t addr, char out[IPAM_TEXT]);
 void ipam_mac_text(uint32_t addr, char out[IPAM_MAC_TEXT]); /* 02:42 and the address */

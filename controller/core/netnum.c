@@ -10,7 +10,7 @@
 
 struct ipprefix network_prefix4(const struct network *n)
 {
-	struct ipaddr a = ipaddr_v4((struct in_addr){htonl(n->subnet.base)});
+	struct ipaddr a = ipam_addr(n->subnet.base);
 	return n->subnet.used ? ipprefix_of(&a, n->subnet.prefix) : (struct ipprefix){0};
 }
 
@@ -64,7 +64,7 @@ static int take_block(struct cluster *c, const struct network *n, uint32_t *base
 		if (rc < 0)
 			return err_set(err, rc, "no subnet is left in the pool '%s' for '%s'",
 				       c->cfg.pool, n->name);
-		struct ipaddr a = ipaddr_v4((struct in_addr){htonl(*base)});
+		struct ipaddr a = ipam_addr(*base);
 		p = ipprefix_of(&a, c->pool.net_prefix);
 	} while (network_underlay(c, &p, &node));
 	return 0;

@@ -224,7 +224,7 @@ static bool attach_again(struct network *n, struct attach *a, uint32_t ip, const
 	}
 	if (!n->lan || !lanaddr_last(n, a, &had, &had6))
 		return false;
-	struct ipaddr v4 = ipaddr_v4((struct in_addr){htonl(had)});
+	struct ipaddr v4 = ipam_addr(had);
 	if ((!ip && fixedaddr_wanted(n, &v4)) ||
 	    (!ipaddr_is_set(ip6) && fixedaddr_wanted(n, &had6)))
 		return false;
@@ -234,7 +234,7 @@ static bool attach_again(struct network *n, struct attach *a, uint32_t ip, const
 static int refuse(const struct cluster *c, const struct network *n, uint32_t ip,
 		  const struct ipaddr *ip6, int rc, struct err *err)
 {
-	struct ipaddr a = ip ? ipaddr_v4((struct in_addr){htonl(ip)}) : *ip6;
+	struct ipaddr a = ip ? ipam_addr(ip) : *ip6;
 	char text[IPADDR_TEXT];
 	if (rc == -ENOSPC)
 		return err_set(err, rc, "no address is left on the network '%s'", n->name);

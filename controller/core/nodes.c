@@ -116,6 +116,7 @@ void node_refresh(struct cluster *c, struct node *n)
 	s->no_bridge = &n->info.no_bridge;
 	s->no_driver = &n->info.no_driver;
 	s->devices = &n->info.devices;
+	s->everywhere = &c->everywhere;
 	s->labels = &n->labels;
 	s->cpus = n->info.cpus;
 	s->memory = n->info.memory;

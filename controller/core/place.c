@@ -76,11 +76,10 @@ struct needs {
 	struct spec_service s;
 	struct strlist pool, devices;
 	const struct spec_network *lans[LIMIT_SERVICE_NETWORKS];
-	struct sched_port *everywhere;
 };
 
 /* The template's needs under the service's present placement, and those of what will be with it. */
-static void needs_of(const struct cluster *c, const struct service *svc, struct needs *ret)
+static void needs_of(struct cluster *c, const struct service *svc, struct needs *ret)
 {
 	*ret = (struct needs){.s = svc->tmpl->spec};
 	struct spec_service *s = &ret->s;
@@ -97,15 +96,13 @@ static void needs_of(const struct cluster *c, const struct service *svc, struct 
 			ret->lans[s->n_lans++] = &n->spec;
 	}
 	joins_needs(svc, s, &ret->pool, &ret->devices);
-	ret->everywhere = hostports_everywhere(c, s, &s->n_everywhere);
-	s->everywhere = ret->everywhere;
+	hostports_look(c, s);
 }
 
 static void needs_done(struct needs *n)
 {
 	strlist_done(&n->pool);
 	strlist_done(&n->devices);
-	free(n->everywhere);
 }
 
 static void assign(struct cluster *c, struct task *t, const struct needs *needs, struct node *n)

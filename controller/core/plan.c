@@ -352,15 +352,9 @@ static void tell_images(struct plan *p, const struct spec_stack *next)
 		const char *node = json_str(task, "node");
 		const struct spec_service *s =
 			node && next ? spec_find_service(next, json_str(task, "service")) : NULL;
-		if (!s || !s->image)
-			continue;
-		tell_image(p, &seen, s, s->image, node);
-		for (size_t k = 0; k < s->n_mounts; k++)
-			if (s->mounts[k].type == MOUNT_IMAGE)
-				tell_image(p, &seen, s, s->mounts[k].source, node);
-		for (size_t k = 0; k < s->pre_start.n; k++)
-			if (s->pre_start.v[k].image)
-				tell_image(p, &seen, s, s->pre_start.v[k].image, node);
+		for (size_t k = 0; s && k < spec_images(s); k++)
+			if (spec_image(s, k))
+				tell_image(p, &seen, s, spec_image(s, k), node);
 	}
 	map_clear(&seen);
 }

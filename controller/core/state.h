@@ -292,6 +292,7 @@ struct cluster {
 	bool rehearsing; /* a plan is worked out (rehearse.h): sealed values need not be here */
 	struct cluster_out out;
 	struct ipam_pool pool;
+	struct sched_ports everywhere; /* hostports.c's */
 	uint32_t next_vni;
 	struct map vnis;                    /* text -> network */
 	struct map stacks, nodes;           /* by name; by id */

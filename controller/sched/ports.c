@@ -15,18 +15,13 @@ struct pick { /* what s has got so far */
 	uint16_t *got; /* by port; 0: none yet */
 };
 
-static bool is_range(const struct spec_port *p)
-{
-	return p->mode == PORT_HOST && p->range_first;
-}
-
 static bool is_single(const struct spec_port *p)
 {
 	return p->mode == PORT_HOST && !p->range_first && p->published;
 }
 
-static const struct sched_port *holder(const struct spec_port *p, uint16_t number,
-				       const struct sched_port *v, size_t n)
+static const struct sched_port *find(const struct spec_port *p, uint16_t number,
+				     const struct sched_port *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (v[i].number == number && spec_ports_meet(p, v[i].port))
@@ -34,11 +29,17 @@ static const struct sched_port *holder(const struct spec_port *p, uint16_t numbe
 	return NULL;
 }
 
+const struct sched_port *sched_ports_holder(const struct sched_node *n, const struct spec_port *p,
+					    uint16_t number)
+{
+	return find(p, number, n->ports, n->n_ports);
+}
+
 static bool singles_free(const struct spec_service *s, const struct sched_node *n)
 {
 	for (size_t i = 0; i < s->n_ports; i++)
 		if (is_single(&s->ports[i]) &&
-		    holder(&s->ports[i], s->ports[i].published, n->ports, n->n_ports))
+		    sched_ports_holder(n, &s->ports[i], s->ports[i].published))
 			return false;
 	return true;
 }
@@ -54,12 +55,13 @@ static void block(const struct spec_port *p, const struct spec_port *other, uint
 static uint16_t first_free(const struct pick *k, const struct spec_port *p)
 {
 	const struct spec_service *s = k->s;
+	const struct sched_ports *all = k->n->everywhere;
 	bool taken[PORTS];
 	memset(taken + p->range_first, 0, (size_t)(p->range_last - p->range_first) + 1);
 	for (size_t i = 0; i < k->n->n_ports; i++)
 		block(p, k->n->ports[i].port, k->n->ports[i].number, taken);
-	for (size_t i = 0; i < s->n_everywhere; i++)
-		block(p, s->everywhere[i].port, s->everywhere[i].number, taken);
+	for (size_t i = 0; all && i < all->n; i++)
+		block(p, all->v[i].port, all->v[i].number, taken);
 	for (size_t i = 0; i < s->n_ports; i++)
 		block(p, &s->ports[i], is_single(&s->ports[i]) ? s->ports[i].published : k->got[i],
 		      taken);
@@ -76,7 +78,7 @@ static long next_range(const struct pick *k)
 	long best = -1;
 	for (size_t i = 0; i < k->s->n_ports; i++) {
 		const struct spec_port *p = &k->s->ports[i];
-		if (is_range(p) && !k->got[i] &&
+		if (sched_ports_is_range(p) && !k->got[i] &&
 		    (best < 0 || p->range_last < k->s->ports[best].range_last))
 			best = (long)i;
 	}
@@ -100,14 +102,14 @@ bool sched_ports_pick(const struct spec_service *s, const struct sched_node *n, 
 		return false;
 	struct pick k = {.s = s, .n = n};
 	size_t i = 0;
-	while (i < s->n_ports && !is_range(&s->ports[i]))
+	while (i < s->n_ports && !sched_ports_is_range(&s->ports[i]))
 		i++;
 	if (i == s->n_ports) /* nearly always */
 		return true;
 	k.got = xcalloc(s->n_ports, sizeof(*k.got));
 	bool all = pick(&k) == NULL;
 	for (size_t at = 0; all && out && i < s->n_ports; i++)
-		if (is_range(&s->ports[i]))
+		if (sched_ports_is_range(&s->ports[i]))
 			out[at++] = k.got[i];
 	free(k.got);
 	return all;
@@ -131,13 +133,13 @@ static void single_why(const struct spec_port *p, const struct sched_port *by,
 }
 
 /* Names who has the first of them. */
-static void range_why(const struct spec_service *s, const struct spec_port *p,
-		      const struct sched_node *n, char out[SCHED_PORT_WHY])
+static void range_why(const struct spec_port *p, const struct sched_node *n,
+		      char out[SCHED_PORT_WHY])
 {
 	char text[SPEC_PORT_TEXT];
-	const struct sched_port *by = holder(p, p->range_first, n->ports, n->n_ports);
-	if (!by)
-		by = holder(p, p->range_first, s->everywhere, s->n_everywhere);
+	const struct sched_port *by = sched_ports_holder(n, p, p->range_first);
+	if (!by && n->everywhere)
+		by = find(p, p->range_first, n->everywhere->v, n->everywhere->n);
 	spec_port_text(p, text);
 	if (by)
 		snprintf(out, SCHED_PORT_WHY,
@@ -155,12 +157,12 @@ void sched_ports_why(const struct spec_service *s, const struct sched_node *n,
 	size_t i = 0;
 	for (; i < s->n_ports && !by; i++)
 		if (is_single(&s->ports[i]))
-			by = holder(&s->ports[i], s->ports[i].published, n->ports, n->n_ports);
+			by = sched_ports_holder(n, &s->ports[i], s->ports[i].published);
 	const struct spec_port *p = by ? NULL : pick(&k);
 	if (by)
 		single_why(&s->ports[i - 1], by, out);
 	else if (p)
-		range_why(s, p, n, out);
+		range_why(p, n, out);
 	else
 		snprintf(out, SCHED_PORT_WHY, "the host port in use");
 	free(k.got);

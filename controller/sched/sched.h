@@ -29,6 +29,11 @@ struct sched_port { /* a host port in use, and whose it is */
 	const char *stack, *service;
 };
 
+struct sched_ports { /* of mode ingress: no node has them for others */
+	struct sched_port *v;
+	size_t n, cap;
+};
+
 struct sched_node {
 	const char *id, *name, *address, *os, *arch;
 	uint64_t tie; /* of its id, so that ties do not hang on the order of nodes; 0: its index */
@@ -36,6 +41,7 @@ struct sched_node {
 	const char *no_encrypt; /* why it can be on no encrypted network; NULL: it can */
 	const struct kvlist *parents, *no_bridge, *no_driver; /* see wire_node; NULL: none */
 	const struct strlist *devices;                        /* by name; NULL: none */
+	const struct sched_ports *everywhere; /* looked at for ranges of host ports; NULL: none */
 	const struct kvlist *labels;
 	double cpus, cpus_used; /* reservations */
 	int64_t memory, memory_used;

@@ -281,8 +281,8 @@ static void test_port_ranges(void **unused)
 	};
 	struct spec_port single = {.published = 82, .mode = PORT_INGRESS};
 	struct spec_port local = {.published = 80, .mode = PORT_HOST, .host_ip = (char *)"::1"};
-	struct sched_port everywhere[] = {{&single, 82, "t", "far"}},
-			  used[3] = {{&local, 80, "t", "x"}};
+	struct sched_port web = {&single, 82, "t", "far"}, used[3] = {{&local, 80, "t", "x"}};
+	struct sched_ports everywhere = {.v = &web, .n = 1};
 	struct spec_service s = {.ports = asked, .n_ports = 4};
 	struct sched_node n = {.name = "a", .ready = true, .ports = used};
 	struct sched_result r;
@@ -291,8 +291,7 @@ static void test_port_ranges(void **unused)
 	assert_true(sched_ports_pick(&s, &n, got));
 	assert_int_equal(got[0], 81);
 	assert_int_equal(got[1], 80);
-	s.everywhere = everywhere;
-	s.n_everywhere = 1;
+	n.everywhere = &everywhere;
 	n.n_ports = 1;
 	assert_true(sched_ports_pick(&s, &n, got));
 	assert_int_equal(got[0], 80 + 3);

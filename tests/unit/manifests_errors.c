@@ -13,11 +13,7 @@
 static void errors_with_places(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *text;
-		int line, column;
-		const char *words;
-	} cases[] = {
+	static const struct finding cases[] = {
 		{"services:\n  web:\n    imag: a\n", 2, 3, "no 'image'"},
 		{WEB "    imagee: b\n", 4, 5, "did you mean 'image'?"},
 		{WEB "    image: b\n", 4, 5, "twice, first in line 3"},
@@ -105,9 +101,7 @@ static void errors_with_places(void **state)
 		{WEB "networks: {n: {ipam: {config: [{subnet: 10.0.0.0/8, gateway: 11.0.0.1}]}}}\n",
 		 4, 32, "address in '10.0.0.0/8'"},
 	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		expect_finding(cases[i].text, false, cases[i].line, cases[i].column,
-			       cases[i].words);
+	expect_errors(cases, ARRAY_LEN(cases));
 }
 
 static void images_as_volumes(void **state)
@@ -128,11 +122,7 @@ static void images_as_volumes(void **state)
 static void port_ranges(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *text;
-		int line, column;
-		const char *words;
-	} cases[] = {
+	static const struct finding cases[] = {
 		{WEB "    ports: [\"80:1\", \"81:2\"]\n  db: {image: b, ports: [\"80-81:3\"]}\n", 5,
 		 25,
 		 "no port of 80-81/tcp is left for the service 'db': 80 is published by the "
@@ -150,9 +140,7 @@ static void port_ranges(void **state)
 		{WEB "    ports: [{target: 1, published: \"1-2\", chosen: 1}]\n", 4, 43,
 		 "'chosen'"},
 	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		expect_finding(cases[i].text, false, cases[i].line, cases[i].column,
-			       cases[i].words);
+	expect_errors(cases, ARRAY_LEN(cases));
 }
 
 static void commands_before(void **state)

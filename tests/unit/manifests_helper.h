@@ -90,6 +90,18 @@ static inline void expect_finding(const char *text, bool warning, int line, int 
 	diag_done(&d);
 }
 
+struct finding { /* an error, the first that there is */
+	const char *text;
+	int line, column;
+	const char *words;
+};
+
+static inline void expect_errors(const struct finding *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		expect_finding(v[i].text, false, v[i].line, v[i].column, v[i].words);
+}
+
 /* parse(print(s)) must be s. */
 static inline void expect_round_trip(const struct spec_stack *s)
 {

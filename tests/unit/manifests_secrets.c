@@ -112,11 +112,7 @@ static void versions_change_the_task(void **state)
 static void mistakes(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *text;
-		int line, column;
-		const char *words;
-	} cases[] = {
+	static const struct finding cases[] = {
 		{WEB "    secrets: [s]\nsecrets: {s: {file: gone}}\n", 5, 21,
 		 "cannot read the file '/srv/My App/gone' of the secret 's'"},
 		{WEB "    secrets: [s]\nsecrets: {s: {environment: GONE}}\n", 5, 28,
