@@ -92,6 +92,12 @@ void httpd_reply_text(struct httpd_req *req, int status, const char *content_typ
 	(void)status, (void)content_type, (void)body;
 	replied(req);
 }
+json_t *httpd_error_body(const char *text)
+{
+	json_t *j = json_object();
+	json_put_str(j, "error", text);
+	return j;
+}
 void httpd_reply_error(struct httpd_req *req, int status, const char *fmt, ...)
 {
 	(void)status, (void)fmt;
